@@ -1,0 +1,83 @@
+//! `claviger cert`: what a certificate is, and which rules of its profile it
+//! breaks.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use finding::{CertificateRef, Finding};
+use jiff::Timestamp;
+use pki::Profile;
+use serde::Serialize;
+
+use crate::exit::{Doing, Done, Outcome};
+use crate::output::{self, Output, Report};
+use crate::{input, time};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Check a certificate against its profile
+    Lint(Lint),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Lint {
+    /// The certificate: PEM, DER, or a JSON array as in x5c (the first is checked)
+    file: PathBuf,
+    /// The profile it should have: pid, wallet, access, pub-eaa, ca …
+    #[arg(long)]
+    profile: Profile,
+    /// The time the answer holds for (RFC 3339); now, if absent
+    #[arg(long)]
+    at: Option<Timestamp>,
+}
+
+pub(crate) fn run(command: &Command, output: Output) -> Done {
+    match command {
+        Command::Lint(args) => lint(args, output),
+    }
+}
+
+fn lint(args: &Lint, output: Output) -> Done {
+    let bytes = input::read(&args.file, input::CERTIFICATES)?;
+    let chain = pki::read_chain(&bytes).doing(args.file.display())?;
+    let Some(certificate) = chain.first() else {
+        return Err(crate::exit::Failure::new(format!(
+            "{}: no certificate in it",
+            args.file.display()
+        )));
+    };
+    let at = args.at.unwrap_or_else(time::now);
+    let report = Linted {
+        profile: args.profile.to_string(),
+        at,
+        certificate: certificate.to_ref(),
+        findings: pki::profile::lint(certificate, args.profile, at),
+    };
+    output.print(&report)?;
+    Ok(if finding::has_errors(&report.findings) {
+        Outcome::No
+    } else {
+        Outcome::Yes
+    })
+}
+
+#[derive(Serialize)]
+struct Linted {
+    profile: String,
+    at: Timestamp,
+    certificate: CertificateRef,
+    findings: Vec<Finding>,
+}
+
+impl Report for Linted {
+    fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        writeln!(out, "{}", self.certificate.subject)?;
+        writeln!(
+            out,
+            "profile {}: {}",
+            self.profile,
+            output::tally(&self.findings)
+        )?;
+        output::findings(out, &self.findings)
+    }
+}

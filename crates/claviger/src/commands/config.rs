@@ -1,0 +1,55 @@
+//! `claviger config`: whether a configuration holds.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::exit::{Done, Outcome};
+use crate::output::{Output, Report};
+use crate::settings::Settings;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Read a configuration and say whether `claviger serve` would take it
+    Check(Check),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    /// The configuration (TOML); CLAVIGER_* variables override it
+    file: PathBuf,
+}
+
+pub(crate) fn run(command: &Command, output: Output) -> Done {
+    let Command::Check(args) = command;
+    let settings = Settings::read(&args.file)?;
+    output.print(&Checked {
+        file: args.file.display().to_string(),
+        development: settings.development,
+        listen: settings.listen.to_string(),
+    })?;
+    Ok(Outcome::Yes)
+}
+
+#[derive(Serialize)]
+struct Checked {
+    file: String,
+    development: bool,
+    listen: String,
+}
+
+impl Report for Checked {
+    fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let mode = if self.development {
+            "DEVELOPMENT: not for real users"
+        } else {
+            "production"
+        };
+        writeln!(
+            out,
+            "{} holds: {mode}, listening on {}",
+            self.file, self.listen
+        )
+    }
+}

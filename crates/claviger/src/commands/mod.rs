@@ -1,0 +1,9 @@
+//! One file a command. A command reads its input, asks the room that knows, and
+//! prints the answer; it decides nothing itself.
+
+pub(crate) mod cert;
+pub(crate) mod config;
+pub(crate) mod list;
+pub(crate) mod rules;
+pub(crate) mod status;
+pub(crate) mod up;

@@ -1,0 +1,137 @@
+//! What a command prints: one JSON document for a program, tables and colour for
+//! a person.
+
+use std::io::{IsTerminal, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use finding::{Finding, Severity, Trusted, Verdict};
+use owo_colors::OwoColorize;
+use serde::Serialize;
+
+use crate::exit::Failure;
+
+/// Where a command's answer goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+/// What a command has to say.
+pub(crate) trait Report: Serialize {
+    /// Says it to a person.
+    fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()>;
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether one JSON document is wanted.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Whether somebody watches standard error, so that progress is worth showing.
+    pub(crate) fn shows_progress(self) -> bool {
+        !self.json && std::io::stderr().is_terminal()
+    }
+
+    /// Prints the report in the form that was asked for.
+    pub(crate) fn print(self, report: &impl Report) -> Result<(), Failure> {
+        let mut out = anstream::stdout().lock();
+        let written = if self.json {
+            serde_json::to_string_pretty(report)
+                .map_err(std::io::Error::other)
+                .and_then(|text| writeln!(out, "{text}"))
+        } else {
+            report.for_people(&mut out)
+        };
+        match written.and_then(|()| out.flush()) {
+            Ok(()) => Ok(()),
+            // Whoever reads has read enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(Failure::of("standard output", &error)),
+        }
+    }
+}
+
+/// A table in the house's style.
+pub(crate) fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_width(width())
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
+    table
+}
+
+/// Findings, the gravest first, each with its rule, clause and evidence.
+pub(crate) fn findings(out: &mut dyn Write, findings: &[Finding]) -> std::io::Result<()> {
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    for finding in sorted {
+        let label = match finding.severity {
+            Severity::Error => format!("{}", "error  ".red().bold()),
+            Severity::Warning => format!("{}", "warning".yellow()),
+            Severity::Note => format!("{}", "note   ".blue()),
+        };
+        writeln!(out, "{label}  {}", finding.rule.bold())?;
+        writeln!(out, "         {}: {}", finding.subject, finding.evidence)?;
+        writeln!(out, "         {}", finding.clause.dimmed())?;
+    }
+    Ok(())
+}
+
+/// How many findings of each weight there are, in words.
+pub(crate) fn tally(findings: &[Finding]) -> String {
+    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+    let of = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    format!(
+        "{}, {}, {}",
+        of(count(Severity::Error), "error"),
+        of(count(Severity::Warning), "warning"),
+        of(count(Severity::Note), "note")
+    )
+}
+
+impl Report for Verdict {
+    fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let answer = match self.trusted {
+            Trusted::Yes => format!("{}", "trusted".green().bold()),
+            Trusted::No => format!("{}", "not trusted".red().bold()),
+            Trusted::Undecided => format!("{}", "undecided".yellow().bold()),
+        };
+        writeln!(out, "{answer}  as {} at {}", self.context, self.at)?;
+        if let (Some(method), Some(anchor)) = (self.method, &self.anchor) {
+            let method = match method {
+                finding::Method::Direct => "the listed certificate itself",
+                finding::Method::Pkix => "a path to the listed certificate",
+            };
+            writeln!(out, "by       {method}: {}", anchor.subject)?;
+            writeln!(out, "         sha256 {}", anchor.sha256)?;
+        }
+        for certificate in &self.path {
+            writeln!(out, "chain    {}", certificate.subject)?;
+            writeln!(
+                out,
+                "         {} to {}, sha256 {}",
+                certificate.not_before, certificate.not_after, certificate.sha256
+            )?;
+        }
+        for list in &self.lists {
+            let next = list
+                .next_update
+                .map_or_else(|| "closed".to_owned(), |next| format!("until {next}"));
+            writeln!(out, "list     {} no. {}, {next}", list.uri, list.sequence)?;
+        }
+        findings(out, &self.findings)
+    }
+}
+
+/// How wide a table may be: the terminal, within reason, or 120 columns where
+/// there is none.
+fn width() -> u16 {
+    terminal_size::terminal_size().map_or(120, |(width, _)| width.0.clamp(60, 160))
+}

@@ -1,0 +1,227 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Clock;
+use server::{App, Limits, Metrics, OperatorToken, PublicFolder, Readiness};
+use store::Database;
+use store::provider::SqliteProviderStore;
+use store::wsca::SqliteWscaStore;
+use tokio::task::JoinHandle;
+use wallet_provider::{
+    Config, FolderPublisher, IndexSecret, Parts, Seal, WalletProvider, WalletSolution,
+};
+use wsca::Wsca;
+use wscd::{DeviceAgreement, DeviceSigner, KeyName, MacPurpose, Wscd};
+use zeroize::Zeroizing;
+
+use super::readiness::{DatabaseReady, DeviceReady, ProviderReady, WscaReady};
+use crate::exit::{Doing, Failure};
+use crate::settings::Role;
+
+/// What a node is made of.
+#[derive(Debug)]
+pub(crate) struct NodeParts {
+    /// Where its data is.
+    pub(crate) data: PathBuf,
+    /// Where clients find it, without a slash at its end.
+    pub(crate) public_url: String,
+    pub(crate) roles: Vec<Role>,
+    pub(crate) device: Arc<dyn Wscd>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// For the role `wallet-provider`.
+    pub(crate) provider: Option<ProviderParts>,
+    pub(crate) limits: Limits,
+    /// The operators' token; without one there are no operators' routes.
+    pub(crate) operator_token: Option<String>,
+}
+
+/// What the role `wallet-provider` needs besides.
+#[derive(Debug)]
+pub(crate) struct ProviderParts {
+    pub(crate) solution: WalletSolution,
+    /// Seals WIA and KA.
+    pub(crate) attestation_seal: Seal,
+    /// Seals status lists.
+    pub(crate) status_seal: Seal,
+    /// Takes activations without evidence of the device, and a WSCA that nobody
+    /// certified.
+    pub(crate) development: bool,
+}
+
+/// A process of the house: its roles, open and ready to be served.
+#[derive(Debug)]
+pub(crate) struct Node {
+    parts: NodeParts,
+    database: Database,
+    wsca: Option<Arc<Wsca>>,
+    provider: Option<Arc<WalletProvider>>,
+    upkeep: Option<JoinHandle<()>>,
+}
+
+/// How often lists that changed, or whose token ends soon, are published, beyond
+/// what each change does by itself.
+const UPKEEP: Duration = Duration::from_secs(30);
+
+impl Node {
+    /// Opens the roles. What the last run acknowledged and did not finish (a
+    /// revocation that was not published yet) is finished first.
+    pub(crate) async fn open(parts: NodeParts) -> Result<Self, Failure> {
+        std::fs::create_dir_all(&parts.data).doing(parts.data.display())?;
+        let path = parts.data.join("claviger.db");
+        let database = Database::open(&path).await.doing("the database")?;
+        database.synced().await.doing("the database")?;
+        let mut node = Self {
+            wsca: None,
+            provider: None,
+            upkeep: None,
+            database,
+            parts,
+        };
+        if node.parts.roles.contains(&Role::Wsca) {
+            node.wsca = Some(Arc::new(node.open_wsca().await?));
+        }
+        if node.parts.roles.contains(&Role::WalletProvider) {
+            let provider = Arc::new(node.open_provider().await?);
+            provider.recover().await.doing("the wallet provider")?;
+            node.upkeep = Some(tokio::spawn(keep_up(Arc::clone(&provider))));
+            node.provider = Some(provider);
+        }
+        Ok(node)
+    }
+
+    /// The application that serves the roles.
+    pub(crate) fn app(&self) -> Result<App, Failure> {
+        let metrics = Metrics::install().doing("metrics")?;
+        let mut readiness: Vec<Arc<dyn Readiness>> = vec![
+            Arc::new(DatabaseReady(self.database.clone())),
+            Arc::new(DeviceReady(Arc::clone(&self.parts.device))),
+        ];
+        if let Some(wsca) = &self.wsca {
+            readiness.push(Arc::new(WscaReady(Arc::clone(wsca))));
+        }
+        let mut folders = Vec::new();
+        if let Some(provider) = &self.provider {
+            readiness.push(Arc::new(ProviderReady(Arc::clone(provider))));
+            folders.push((
+                "status",
+                PublicFolder {
+                    folder: self.status_folder(),
+                    suffix: ".jwt",
+                    media_type: status_list::TokenFormat::Jwt.media_type(),
+                    max_age: 60,
+                },
+            ));
+        }
+        if self.parts.roles.contains(&Role::Lists) {
+            for (path, media_type) in [
+                ("lists", "application/jose"),
+                ("ca", "application/pkix-cert"),
+            ] {
+                folders.push((
+                    path,
+                    PublicFolder {
+                        folder: self.parts.data.join("public").join(path),
+                        suffix: "",
+                        media_type,
+                        max_age: 300,
+                    },
+                ));
+            }
+        }
+        Ok(App {
+            limits: self.parts.limits,
+            metrics: Some(metrics),
+            readiness,
+            wsca: self.wsca.clone(),
+            provider: self.provider.clone(),
+            operator: self.parts.operator_token.as_deref().map(OperatorToken::of),
+            folders,
+        })
+    }
+
+    /// Ends what runs in the background and closes the database.
+    pub(crate) async fn close(self) {
+        if let Some(upkeep) = self.upkeep {
+            upkeep.abort();
+        }
+        self.database.close().await;
+    }
+
+    fn status_folder(&self) -> PathBuf {
+        self.parts.data.join("public").join("status")
+    }
+
+    async fn open_wsca(&self) -> Result<Wsca, Failure> {
+        let store = Arc::new(SqliteWscaStore::new(self.database.clone()));
+        Wsca::open(
+            Arc::clone(&self.parts.device),
+            store,
+            Arc::clone(&self.parts.clock),
+            wsca::Config::default(),
+        )
+        .await
+        .doing("the WSCA")
+    }
+
+    async fn open_provider(&self) -> Result<WalletProvider, Failure> {
+        let (Some(provider), Some(wsca)) = (&self.parts.provider, &self.wsca) else {
+            return Err(Failure::new(
+                "the role wallet-provider needs its settings and the role wsca",
+            ));
+        };
+        let device = &self.parts.device;
+        let base_url = format!("{}/wallet-provider", self.parts.public_url);
+        let mut config = Config::new(base_url, provider.solution.clone());
+        config.status_url = format!("{}/status", self.parts.public_url);
+        config.accept_no_evidence = provider.development;
+        config.accept_uncertified_wsca = provider.development;
+        let answer_key = DeviceSigner::open(
+            Arc::clone(device),
+            name("provider-answers")?,
+            jose::Curve::P256,
+        )
+        .await
+        .doing("the device")?;
+        let agreement_key = DeviceAgreement::open(
+            Arc::clone(device),
+            name("provider-agreement")?,
+            jose::Curve::P256,
+        )
+        .await
+        .doing("the device")?;
+        let secret = device
+            .mac(MacPurpose::StatusIndex, b"order of status indices")
+            .await
+            .doing("the device")?;
+        WalletProvider::new(Parts {
+            config,
+            store: Arc::new(SqliteProviderStore::new(self.database.clone())),
+            wsca: Arc::clone(wsca) as Arc<dyn wsca::WscaAdmin>,
+            publisher: Arc::new(FolderPublisher::new(self.status_folder()).doing("status lists")?),
+            clock: Arc::clone(&self.parts.clock),
+            wia_seal: provider.attestation_seal.clone(),
+            ka_seal: provider.attestation_seal.clone(),
+            status_seal: provider.status_seal.clone(),
+            answer_key: Arc::new(answer_key),
+            agreement_key: Arc::new(agreement_key),
+            index_secret: IndexSecret::new(Zeroizing::new(secret)),
+        })
+        .doing("the wallet provider")
+    }
+}
+
+async fn keep_up(provider: Arc<WalletProvider>) {
+    let mut pause = tokio::time::interval(UPKEEP);
+    pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        pause.tick().await;
+        if let Err(error) = provider.recover().await {
+            tracing::error!(%error, "status lists were not published; trying again");
+        }
+    }
+}
+
+fn name(name: &str) -> Result<KeyName, Failure> {
+    KeyName::new(name).doing("a key's name")
+}

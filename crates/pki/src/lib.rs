@@ -1,0 +1,41 @@
+//! Certificates: read, linted against their profiles, issued, matched, and
+//! validated.
+//!
+//! Pure: bytes and a time come in, answers go out. What is fetched (a CRL, an
+//! issuer's certificate) is fetched by someone else.
+
+pub mod chain;
+pub mod crl;
+pub mod direct;
+pub mod extension;
+pub mod issue;
+pub mod leaf;
+pub mod name;
+pub mod oid;
+pub mod path;
+pub mod profile;
+pub mod qc;
+pub mod revocation;
+pub mod rules;
+pub mod signature;
+
+mod certificate;
+mod tlv;
+
+pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE};
+pub use chain::{ChainError, MAX_CHAIN, read_chain};
+pub use crl::{Crl, CrlError, CrlRequest, issue_crl};
+pub use direct::AnchorIndex;
+pub use extension::{AltName, BasicConstraints, Extension, KeyUsage, KeyUsages, Policy};
+pub use issue::{Draft, IssueError, Issuer, Request, Subject, issue};
+pub use leaf::check_leaf;
+pub use name::Name;
+pub use oid::Oid;
+pub use path::{Certval, Path, PathFault, PathSettings, PathValidator, find_path};
+pub use profile::{Person, Profile, UnknownProfile, lint};
+pub use qc::{QcError, QcPsb, QcStatement, QcStatements};
+pub use revocation::{
+    RevocationMode, RevocationSources, RevocationStatus, path_status, status_by_crl,
+};
+pub use rules::RULES;
+pub use signature::{AlgorithmPolicy, SignatureAlgorithm, SignatureError};

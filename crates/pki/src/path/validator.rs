@@ -1,0 +1,166 @@
+//! Path validation by certval.
+//!
+//! certval is given no trust store of its own (`require_ta_store` off): with one,
+//! a certificate bearing an anchor's key under another name is accepted without
+//! a look at its signature. Its time is always set (zero would switch the check
+//! off), and every signature is verified by this house's own code.
+
+use certval::{
+    CertificationPath, CertificationPathResults, CertificationPathSettings, Error, PDVCertificate,
+    PDVTrustAnchorChoice, PathValidationStatus, PkiEnvironment, TimeOfInterest,
+    enforce_trust_anchor_constraints, validate_path_rfc5280,
+};
+use der::Encode;
+use der::asn1::BitString;
+use finding::Rule;
+use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+
+use super::{PathFault, PathSettings, PathValidator};
+use crate::certificate::Certificate;
+use crate::rules;
+use crate::signature::SignatureAlgorithm;
+
+/// certval, with the signatures verified by aws-lc-rs.
+pub struct Certval(PkiEnvironment);
+
+impl Certval {
+    /// A validator; it keeps no state between paths.
+    pub fn new() -> Self {
+        let mut environment = PkiEnvironment::new();
+        environment.add_validate_path_callback(validate_path_rfc5280);
+        environment.add_verify_signature_message_callback(verify);
+        Self(environment)
+    }
+}
+
+impl Default for Certval {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Certval {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Certval")
+    }
+}
+
+fn verify(
+    _: &PkiEnvironment,
+    message: &[u8],
+    signature: &BitString,
+    algorithm: &AlgorithmIdentifierOwned,
+    spki: &SubjectPublicKeyInfoOwned,
+) -> certval::Result<()> {
+    let failed = || Error::PathValidation(PathValidationStatus::SignatureVerificationFailure);
+    let algorithm = algorithm.to_der().map_err(|_| failed())?;
+    let spki = spki.to_der().map_err(|_| failed())?;
+    SignatureAlgorithm::from_der(&algorithm)
+        .verify(&spki, message, signature.as_bytes().ok_or_else(failed)?)
+        .map_err(|_| failed())
+}
+
+impl PathValidator for Certval {
+    fn validate(
+        &self,
+        anchor: &Certificate,
+        path: &[&Certificate],
+        settings: &PathSettings,
+    ) -> Result<(), PathFault> {
+        let fault = |rule: &'static Rule, evidence: String| PathFault {
+            rule,
+            subject: path.last().map_or_else(String::new, |leaf| leaf.subject()),
+            evidence,
+        };
+        let encoding = |error: der::Error| fault(&rules::PATH_ENCODING, error.to_string());
+        let Some((leaf, above)) = path.split_last() else {
+            return Err(fault(&rules::PATH_EMPTY, "an empty path".into()));
+        };
+        let seconds = u64::try_from(settings.at.as_second()).unwrap_or_default();
+        if seconds == 0 {
+            return Err(fault(
+                &rules::PATH_VALIDITY,
+                format!("no path is validated as of {}", settings.at),
+            ));
+        }
+        let mut own = CertificationPathSettings::new();
+        own.set_require_ta_store(false);
+        own.set_time_of_interest(TimeOfInterest::from_unix_secs(seconds).map_err(encoding)?);
+        own.set_enforce_trust_anchor_constraints(settings.anchor_constraints);
+        own.set_enforce_trust_anchor_validity(settings.anchor_constraints);
+        own.set_check_revocation_status(false);
+        own.set_initial_explicit_policy_indicator(settings.explicit_policy);
+        own.set_initial_policy_mapping_inhibit_indicator(settings.inhibit_policy_mapping);
+        own.set_initial_inhibit_any_policy_indicator(settings.inhibit_any_policy);
+        if !settings.policies.is_empty() {
+            own.set_initial_policy_set_from_oid_set(settings.policies.iter().copied().collect());
+        }
+        let anchor = PDVTrustAnchorChoice::try_from(anchor.der()).map_err(encoding)?;
+        let own = enforce_trust_anchor_constraints(&own, &anchor)
+            .map_err(|error| fault(rule_of(&error), text_of(&error)))?;
+        let above = above
+            .iter()
+            .map(|certificate| PDVCertificate::try_from(certificate.der()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(encoding)?;
+        let leaf = PDVCertificate::try_from(leaf.der()).map_err(encoding)?;
+        let candidate = CertificationPath::new(anchor, above, leaf);
+        let mut results = CertificationPathResults::new();
+        match self
+            .0
+            .validate_path(&self.0, &own, &candidate, &mut results)
+        {
+            // An acceptance is one only where the results say so too.
+            Ok(()) if results.get_validation_status() == Some(PathValidationStatus::Valid) => {
+                Ok(())
+            }
+            Ok(()) => Err(fault(&rules::PATH_OTHER, "no result was recorded".into())),
+            Err(error) => {
+                let mut fault = fault(rule_of(&error), text_of(&error));
+                // The anchor counts as 0.
+                if let Some(at) = results.get_failure_index()
+                    && let Some(certificate) = usize::try_from(at)
+                        .ok()
+                        .and_then(|at| path.get(at.checked_sub(1)?))
+                {
+                    fault.subject = certificate.subject();
+                }
+                Err(fault)
+            }
+        }
+    }
+}
+
+fn rule_of(error: &Error) -> &'static Rule {
+    use PathValidationStatus as Status;
+    let Error::PathValidation(status) = error else {
+        return match error {
+            Error::Asn1Error(_) | Error::ParseError | Error::LengthError => &rules::PATH_ENCODING,
+            _ => &rules::PATH_OTHER,
+        };
+    };
+    match status {
+        Status::NameChainingFailure => &rules::PATH_NAME_CHAINING,
+        Status::SignatureVerificationFailure => &rules::PATH_SIGNATURE,
+        Status::InvalidNotBeforeDate | Status::InvalidNotAfterDate => &rules::PATH_VALIDITY,
+        Status::MissingBasicConstraints | Status::InvalidBasicConstraints => {
+            &rules::PATH_BASIC_CONSTRAINTS
+        }
+        Status::InvalidPathLength => &rules::PATH_LENGTH,
+        Status::InvalidKeyUsage => &rules::PATH_KEY_USAGE,
+        Status::NullPolicySet | Status::InvalidPolicyMapping => &rules::PATH_POLICY,
+        Status::NameConstraintsViolation => &rules::PATH_NAME_CONSTRAINTS,
+        Status::UnprocessedCriticalExtension => &rules::PATH_CRITICAL_EXTENSION,
+        Status::EncodingError => &rules::PATH_ENCODING,
+        Status::ProcessingLimitExceeded => &rules::PATH_LIMIT,
+        Status::InsufficientKeySize => &rules::ALGORITHM,
+        _ => &rules::PATH_OTHER,
+    }
+}
+
+fn text_of(error: &Error) -> String {
+    match error {
+        Error::PathValidation(status) => format!("{status:?}"),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,46 @@
+//! The wallet provider's interface to its wallet instances: what is said on the
+//! wire, and how it is signed.
+//!
+//! Pure: the wallet provider, the server's edge and the wallet client share these
+//! types, and none of them is decided here. The protocol is written down in
+//! `docs/protocols/wallet-provider.md`.
+//!
+//! | to do | start at |
+//! | --- | --- |
+//! | activate a unit | [`ActivationClaims`], [`ActivationRequest`], [`ActivationAnswer`] |
+//! | sign and check a unit's requests | [`UnitRequest`], [`UnverifiedUnitRequest`] |
+//! | sign and check the provider's answers | [`SignedAnswer`] |
+//! | ask for attestations | [`WiaRequest`], [`KaRequest`], [`Attestations`] |
+//! | revoke without the phone | [`RevocationRequest`] |
+//! | tell why not | [`Problem`] |
+
+mod activation;
+mod answer;
+mod attestation;
+mod key_proof;
+mod problem;
+mod request;
+pub mod rules;
+mod token;
+mod unit;
+
+pub use activation::{
+    ACTIVATION_TYP, ActivationAnswer, ActivationClaims, ActivationRequest, Evidence, MAX_ALIAS,
+    UnverifiedActivation, WscaView, agreement_proof, verify_agreement_proof,
+};
+pub use answer::{ANSWER_TYP, SignedAnswer};
+pub use attestation::{Attestations, KaRequest, MAX_PROOFS, WiaRequest};
+pub use key_proof::{KEY_PROOF_TYP, KeyProof};
+pub use problem::Problem;
+pub use request::{
+    Expected, REQUEST_HEADER, REQUEST_TYP, UnitRequest, UnverifiedUnitRequest, VerifiedUnitRequest,
+};
+pub use rules::RULES;
+pub use token::{CLOCK_SKEW, PROOF_LIFETIME};
+pub use unit::{
+    AccountRequest, AccountView, Challenge, Empty, HistoryEntry, ProviderView, RevocationReason,
+    RevocationRequest, Revoker, UnitState, UnitView,
+};
+
+/// The largest request body that the interface reads, in bytes.
+pub const MAX_BODY: usize = 256 * 1024;

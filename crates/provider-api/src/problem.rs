@@ -1,0 +1,168 @@
+use finding::{Refusal, Rule};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::rules;
+
+/// Why a request was refused: the stable code of a problem answer (RFC 9457). It
+/// knows no HTTP status; the edge gives it one.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Problem {
+    /// The challenge is not the provider's, was answered before, or is for
+    /// another use or unit.
+    ChallengeUnknown,
+    /// The challenge is past its time.
+    ChallengeExpired,
+    /// The request is not signed by the unit's device key.
+    WrongDeviceKey,
+    /// One of the two device keys did not prove itself.
+    DeviceProof,
+    /// The device key belongs to another unit.
+    DeviceKnown,
+    /// The evidence is not what the policy asks for.
+    Evidence,
+    /// The request is malformed or too large.
+    Malformed,
+    /// The signed request is for something else.
+    WrongBinding,
+    /// The signed request or proof is not of this moment.
+    NotOfNow,
+    /// The signed request was made before.
+    Replayed,
+    /// The alias is too long, empty, or holds control characters.
+    Alias,
+    /// The account exists and its code was not given, or is wrong.
+    AccountCode,
+    /// There is no such unit.
+    UnknownUnit,
+    /// The unit is not in a state that allows this.
+    WrongState,
+    /// The unit is revoked.
+    UnitRevoked,
+    /// The user has no PIN at the WSCA yet.
+    NoFactor,
+    /// A key did not prove itself.
+    KeyProof,
+    /// The WSCA's statement is not believed.
+    Statement,
+    /// A key is in a KA already.
+    KeyAttested,
+    /// The batch is empty or too large.
+    Batch,
+    /// The preferred status period is longer than is offered.
+    Period,
+    /// The provider does not offer this.
+    NotOffered,
+}
+
+impl Problem {
+    /// Every code.
+    pub const ALL: [Self; 22] = [
+        Self::ChallengeUnknown,
+        Self::ChallengeExpired,
+        Self::WrongDeviceKey,
+        Self::DeviceProof,
+        Self::DeviceKnown,
+        Self::Evidence,
+        Self::Malformed,
+        Self::WrongBinding,
+        Self::NotOfNow,
+        Self::Replayed,
+        Self::Alias,
+        Self::AccountCode,
+        Self::UnknownUnit,
+        Self::WrongState,
+        Self::UnitRevoked,
+        Self::NoFactor,
+        Self::KeyProof,
+        Self::Statement,
+        Self::KeyAttested,
+        Self::Batch,
+        Self::Period,
+        Self::NotOffered,
+    ];
+
+    /// The rule that the request broke.
+    pub fn rule(self) -> &'static Rule {
+        match self {
+            Self::ChallengeUnknown | Self::ChallengeExpired => &rules::CHALLENGE,
+            Self::WrongDeviceKey => &rules::DEVICE_KEY,
+            Self::DeviceProof => &rules::DEVICE_PROOF,
+            Self::DeviceKnown => &rules::DEVICE_KNOWN,
+            Self::Evidence => &rules::EVIDENCE,
+            Self::Malformed => &rules::REQUEST_FORM,
+            Self::WrongBinding => &rules::REQUEST_BINDING,
+            Self::NotOfNow => &rules::REQUEST_TIME,
+            Self::Replayed => &rules::REQUEST_REPLAY,
+            Self::Alias => &rules::ALIAS,
+            Self::AccountCode => &rules::ACCOUNT,
+            Self::UnknownUnit => &rules::UNIT_UNKNOWN,
+            Self::WrongState => &rules::UNIT_STATE,
+            Self::UnitRevoked => &rules::UNIT_REVOKED,
+            Self::NoFactor => &rules::FACTOR,
+            Self::KeyProof => &rules::KEY_PROOF,
+            Self::Statement => &rules::STATEMENT,
+            Self::KeyAttested => &rules::KEY_ONCE,
+            Self::Batch => &rules::BATCH,
+            Self::Period => &rules::PERIOD,
+            Self::NotOffered => &rules::NOT_OFFERED,
+        }
+    }
+
+    /// The code on the wire.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::ChallengeUnknown => "challenge-unknown",
+            Self::ChallengeExpired => "challenge-expired",
+            Self::WrongDeviceKey => "wrong-device-key",
+            Self::DeviceProof => "device-proof",
+            Self::DeviceKnown => "device-known",
+            Self::Evidence => "evidence",
+            Self::Malformed => "malformed",
+            Self::WrongBinding => "wrong-binding",
+            Self::NotOfNow => "not-of-now",
+            Self::Replayed => "replayed",
+            Self::Alias => "alias",
+            Self::AccountCode => "account-code",
+            Self::UnknownUnit => "unknown-unit",
+            Self::WrongState => "wrong-state",
+            Self::UnitRevoked => "unit-revoked",
+            Self::NoFactor => "no-factor",
+            Self::KeyProof => "key-proof",
+            Self::Statement => "statement",
+            Self::KeyAttested => "key-attested",
+            Self::Batch => "batch",
+            Self::Period => "period",
+            Self::NotOffered => "not-offered",
+        }
+    }
+
+    /// The refusal under this code's rule.
+    pub fn refusal(self, subject: impl Into<String>, evidence: impl Into<String>) -> Refusal {
+        Refusal::because(self.rule(), subject, evidence)
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn each_code_reads_the_same_on_the_wire_and_names_a_listed_rule() {
+        for problem in Problem::ALL {
+            assert_eq!(serde_json::to_value(problem).unwrap(), problem.code());
+            assert!(rules::RULES.contains(&problem.rule()));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The rules that a request to the wallet provider can break.
+
+finding::rules! {
+    CHALLENGE = "WP-CHALLENGE", "ARF 3.0, WIAM_04", Error,
+        "a challenge is the provider's own, for this use and this unit, unexpired, and answered once";
+    DEVICE_KEY = "WP-DEVICE-KEY", "ARF 3.0, WIAM_12", Error,
+        "a unit's request is signed by the unit's device-bound key";
+    DEVICE_PROOF = "WP-DEVICE-PROOF", "ARF 3.0, WIAM_04", Error,
+        "both device keys prove themselves over the challenge";
+    DEVICE_KNOWN = "WP-DEVICE-KNOWN", "ARF 3.0, WIAM_09", Error,
+        "a device key belongs to one wallet unit";
+    EVIDENCE = "WP-EVIDENCE", "ARF 3.0, WIAM_04", Error,
+        "an activation carries the device evidence that the policy asks for";
+    REQUEST_FORM = "WP-REQUEST-FORM", "Claviger wallet provider protocol 1, 2", Error,
+        "a request has the shape and size that the protocol gives it";
+    REQUEST_BINDING = "WP-REQUEST-BINDING", "Claviger wallet provider protocol 1, 4", Error,
+        "a signed request is for this provider, method, address and body";
+    REQUEST_TIME = "WP-REQUEST-TIME", "Claviger wallet provider protocol 1, 4", Error,
+        "a signed request or proof is of this moment";
+    REQUEST_REPLAY = "WP-REQUEST-REPLAY", "Claviger wallet provider protocol 1, 4", Error,
+        "a signed request is made once";
+    ALIAS = "WP-ALIAS", "ARF 3.0, WIAM_06", Error,
+        "an account's alias has 1 to 64 characters, none of them a control character";
+    ACCOUNT = "WP-ACCOUNT", "ARF 3.0, WIAM_06", Error,
+        "who adds to an account, or asks after it, proves it by its code";
+    UNIT_UNKNOWN = "WP-UNIT-UNKNOWN", "ARF 3.0, WUA_37", Error,
+        "the unit is one of this provider";
+    UNIT_STATE = "WP-UNIT-STATE", "ARF 3.0, 4.6.4", Error,
+        "the unit is in a state that allows the request";
+    UNIT_REVOKED = "WP-UNIT-REVOKED", "ARF 3.0, 4.6.4", Error,
+        "a revoked unit gets no attestation, and never comes back";
+    FACTOR = "WP-FACTOR", "ARF 3.0, WIAM_14", Error,
+        "a unit is operational only once its user has a PIN at the WSCA";
+    KEY_PROOF = "WP-KEY-PROOF", "TS3 v1.5.2, 2.2.1", Error,
+        "whoever asks for a WIA over a key has that key";
+    STATEMENT = "WP-STATEMENT", "ARF 3.0, WUA_12", Error,
+        "a KA is issued on the WSCA's own statement over this unit's keys and the provider's nonce";
+    KEY_ONCE = "WP-KEY-ONCE", "TS3 v1.5.2, 2.2.2", Error,
+        "a key enters one KA only";
+    BATCH = "WP-BATCH", "ARF 3.0, ISSU_38", Error,
+        "a batch has at least one attestation and at most as many as the provider offers";
+    PERIOD = "WP-PERIOD", "TS3 v1.5.2, 2.4.2", Error,
+        "a preferred status period is one that the provider offers";
+    NOT_OFFERED = "WP-NOT-OFFERED", "Claviger wallet provider protocol 1, 6", Error,
+        "what a request asks for is offered";
+    ANSWER = "WP-ANSWER", "ARF 3.0, WIAM_12", Error,
+        "an answer is signed by the provider's pinned key, for this unit and this request";
+}

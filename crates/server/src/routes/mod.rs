@@ -1,0 +1,8 @@
+//! One file a role. A route reads the request, asks its room, and turns the
+//! room's answer into HTTP; it decides nothing itself.
+
+pub(crate) mod folder;
+pub(crate) mod health;
+pub(crate) mod operator;
+pub(crate) mod provider;
+pub(crate) mod wsca;

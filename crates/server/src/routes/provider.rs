@@ -1,0 +1,244 @@
+//! The wallet provider's interface to its wallet instances
+//! (docs/protocols/wallet-provider.md).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jose::json::{self, Limits};
+use provider_api::{
+    AccountRequest, AccountView, ActivationRequest, Challenge, Empty, KaRequest, ProviderView,
+    REQUEST_HEADER, RevocationRequest, UnitView, WiaRequest,
+};
+use serde::de::DeserializeOwned;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use wallet_provider::{Caller, Error, WalletProvider};
+
+use crate::problem::Problem;
+
+pub(crate) type Provider = Arc<WalletProvider>;
+
+pub(crate) fn routes(provider: Provider) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(view))
+        .routes(routes!(challenge))
+        .routes(routes!(activations))
+        .routes(routes!(complete_activation))
+        .routes(routes!(unit))
+        .routes(routes!(nonce))
+        .routes(routes!(wia))
+        .routes(routes!(ka))
+        .routes(routes!(account))
+        .routes(routes!(revocation))
+        .with_state(provider)
+}
+
+/// An answer that the provider signed.
+struct Signed(String);
+
+impl IntoResponse for Signed {
+    fn into_response(self) -> Response {
+        let kind = HeaderValue::from_static("application/jose");
+        ([(header::CONTENT_TYPE, kind)], self.0).into_response()
+    }
+}
+
+type Answer = Result<Signed, Problem>;
+
+/// What a wallet instance has to know of its provider
+#[utoipa::path(get, path = "/provider", tag = "wallet provider",
+    responses((status = 200, body = ProviderView)))]
+async fn view(State(provider): State<Provider>) -> Json<ProviderView> {
+    Json(provider.view())
+}
+
+/// A challenge for an activation
+#[utoipa::path(post, path = "/challenge", tag = "wallet provider", request_body = Empty,
+    responses((status = 200, body = Challenge)))]
+async fn challenge(State(provider): State<Provider>) -> Result<Json<Challenge>, Problem> {
+    Ok(Json(provider.challenge().await.map_err(problem)?))
+}
+
+/// Begin an activation: both device keys, the evidence, the account
+#[utoipa::path(post, path = "/activations", tag = "wallet provider",
+    request_body = ActivationRequest,
+    responses(
+        (status = 200, content_type = "application/jose", body = String,
+            description = "ActivationAnswer, signed, in reply to the challenge"),
+        (status = 403, body = Problem)))]
+async fn activations(State(provider): State<Provider>, body: Bytes) -> Answer {
+    let request: ActivationRequest = read(&body)?;
+    let answer = provider.begin_activation(&request).await;
+    answer.map(Signed).map_err(problem)
+}
+
+/// Complete an activation, once the PIN is registered at the WSCA
+#[utoipa::path(post, path = "/unit/activation", tag = "wallet unit", request_body = Empty,
+    params(("wallet-unit-request" = String, Header, description = "The request, signed by the unit's device key")),
+    responses(
+        (status = 200, content_type = "application/jose", body = String,
+            description = "UnitView, signed"),
+        (status = 409, body = Problem)))]
+async fn complete_activation(
+    State(provider): State<Provider>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    let caller = caller(&provider, &headers, "/unit/activation", &body).await?;
+    let answer = provider.complete_activation(&caller).await;
+    answer.map(Signed).map_err(problem)
+}
+
+/// The unit as the provider sees it
+#[utoipa::path(post, path = "/unit", tag = "wallet unit", request_body = Empty,
+    params(("wallet-unit-request" = String, Header, description = "The request, signed by the unit's device key")),
+    responses(
+        (status = 200, content_type = "application/jose", body = String,
+            description = "UnitView, signed")))]
+async fn unit(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
+    let caller = caller(&provider, &headers, "/unit", &body).await?;
+    let answer = provider.own_view(&caller).await;
+    answer.map(Signed).map_err(problem)
+}
+
+/// A nonce for a statement of keys by the WSCA
+#[utoipa::path(post, path = "/unit/nonce", tag = "wallet unit", request_body = Empty,
+    params(("wallet-unit-request" = String, Header, description = "The request, signed by the unit's device key")),
+    responses(
+        (status = 200, content_type = "application/jose", body = String,
+            description = "Challenge, signed")))]
+async fn nonce(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
+    let caller = caller(&provider, &headers, "/unit/nonce", &body).await?;
+    let answer = provider.statement_nonce(&caller).await;
+    answer.map(Signed).map_err(problem)
+}
+
+/// Wallet Instance Attestations, one for each proof
+#[utoipa::path(post, path = "/unit/wia", tag = "wallet unit", request_body = WiaRequest,
+    params(("wallet-unit-request" = String, Header, description = "The request, signed by the unit's device key")),
+    responses(
+        (status = 200, content_type = "application/jose", body = String,
+            description = "Attestations, signed"),
+        (status = 403, body = Problem)))]
+async fn wia(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
+    let caller = caller(&provider, &headers, "/unit/wia", &body).await?;
+    let request: WiaRequest = read(&body)?;
+    let answer = provider.issue_wia(&caller, &request).await;
+    answer.map(Signed).map_err(problem)
+}
+
+/// Key Attestations over the keys of a statement of the WSCA
+#[utoipa::path(post, path = "/unit/ka", tag = "wallet unit", request_body = KaRequest,
+    params(("wallet-unit-request" = String, Header, description = "The request, signed by the unit's device key")),
+    responses(
+        (status = 200, content_type = "application/jose", body = String,
+            description = "Attestations, signed"),
+        (status = 403, body = Problem)))]
+async fn ka(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
+    let caller = caller(&provider, &headers, "/unit/ka", &body).await?;
+    let request: KaRequest = read(&body)?;
+    let answer = provider.issue_ka(&caller, &request).await;
+    answer.map(Signed).map_err(problem)
+}
+
+/// The units of an account, asked for without a phone
+#[utoipa::path(post, path = "/account", tag = "account", request_body = AccountRequest,
+    responses((status = 200, body = AccountView), (status = 403, body = Problem)))]
+async fn account(
+    State(provider): State<Provider>,
+    body: Bytes,
+) -> Result<Json<AccountView>, Problem> {
+    let request: AccountRequest = read(&body)?;
+    let view = provider.account_view(&request).await;
+    view.map(Json).map_err(problem)
+}
+
+/// Revoke a unit for its user, without a phone. It is final
+#[utoipa::path(post, path = "/account/revocation", tag = "account",
+    request_body = RevocationRequest,
+    responses(
+        (status = 200, body = UnitView,
+            description = "The revocation is on disk, and is published whatever happens"),
+        (status = 403, body = Problem)))]
+async fn revocation(
+    State(provider): State<Provider>,
+    body: Bytes,
+) -> Result<Json<UnitView>, Problem> {
+    let request: RevocationRequest = read(&body)?;
+    let view = provider.revoke_by_user(&request).await;
+    view.map(Json).map_err(problem)
+}
+
+async fn caller(
+    provider: &WalletProvider,
+    headers: &HeaderMap,
+    path: &str,
+    body: &[u8],
+) -> Result<Caller, Problem> {
+    let header = headers
+        .get(REQUEST_HEADER)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    provider
+        .authenticate(header, "POST", path, body)
+        .await
+        .map_err(problem)
+}
+
+/// Reads a body strictly; the edge has bounded its size.
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    json::parse_as(body, Limits::bytes(provider_api::MAX_BODY)).map_err(|error| {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "malformed",
+            "The request could not be read",
+        )
+        .detail(error)
+    })
+}
+
+/// The provider's answer as HTTP has it.
+pub(crate) fn problem(error: Error) -> Problem {
+    use provider_api::Problem as Code;
+    let Error::Refused { problem, refusal } = &error else {
+        let passing = matches!(
+            &error,
+            Error::Store(_) | Error::Publish(_) | Error::Wsca(wsca::AdminError::Unavailable(_))
+        );
+        if passing {
+            return Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "The service cannot do this now; the same request may work later",
+            )
+            .retry_after(5)
+            .because(&error);
+        }
+        return Problem::internal(&error);
+    };
+    let status = match problem {
+        Code::Malformed | Code::Alias | Code::Batch | Code::Period => StatusCode::BAD_REQUEST,
+        Code::WrongDeviceKey
+        | Code::WrongBinding
+        | Code::NotOfNow
+        | Code::ChallengeUnknown
+        | Code::ChallengeExpired => StatusCode::UNAUTHORIZED,
+        Code::UnknownUnit => StatusCode::NOT_FOUND,
+        Code::Replayed | Code::WrongState | Code::DeviceKnown | Code::NoFactor => {
+            StatusCode::CONFLICT
+        }
+        Code::NotOffered => StatusCode::NOT_IMPLEMENTED,
+        _ => StatusCode::FORBIDDEN,
+    };
+    let detail = refusal
+        .findings()
+        .first()
+        .map_or_else(String::new, |finding| finding.evidence.clone());
+    Problem::new(status, problem.code(), problem.rule().says)
+        .detail(detail)
+        .findings(refusal.findings().to_vec())
+}

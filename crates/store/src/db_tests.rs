@@ -1,0 +1,266 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+use super::*;
+
+async fn scratch() -> (tempfile::TempDir, Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(folder.path().join("data/claviger.db"))
+        .await
+        .unwrap();
+    database
+        .write::<_, Error, _>(|tx| {
+            Box::pin(async move {
+                sqlx::query("CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
+                    .execute(tx)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+        .unwrap();
+    (folder, database)
+}
+
+async fn add(database: &Database, id: i64) -> Result<(), Error> {
+    database
+        .write(move |tx| {
+            Box::pin(async move {
+                sqlx::query("INSERT INTO note VALUES (?, 'x')")
+                    .bind(id)
+                    .execute(tx)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn count(database: &Database) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM note")
+        .fetch_one(database.reader())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn every_connection_syncs_its_commits() {
+    let (_folder, database) = scratch().await;
+    assert_eq!(database.synced().await.unwrap(), Durability::required());
+    database.health().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_sync_is_found_out() {
+    let (_folder, database) = scratch().await;
+    let mut connection = database.writing.acquire().await.unwrap();
+    sqlx::query("PRAGMA synchronous=NORMAL")
+        .execute(&mut *connection)
+        .await
+        .unwrap();
+    drop(connection);
+    match database.synced().await {
+        Err(Error::NotDurable {
+            connection: "writing",
+            found,
+        }) => assert_eq!(found.synchronous, 1),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, database) = scratch().await;
+    add(&database, 1).await.unwrap();
+    let data = folder.path().join("data");
+    assert_eq!(data.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&data).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(
+            entry.metadata().unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{entry:?}"
+        );
+        seen += 1;
+    }
+    assert_eq!(seen, 3, "the database, its log and the log's index");
+}
+
+#[tokio::test]
+async fn a_reader_cannot_write() {
+    let (_folder, database) = scratch().await;
+    let refused = sqlx::query("INSERT INTO note VALUES (1, 'x')")
+        .execute(database.reader())
+        .await;
+    assert!(refused.unwrap_err().to_string().contains("readonly"));
+}
+
+#[tokio::test]
+async fn a_write_that_fails_undoes_itself_and_not_its_neighbours() {
+    let (_folder, database) = scratch().await;
+    // Hold the writing connection, so that all of them queue up for one group.
+    let held = database.writing.acquire().await.unwrap();
+    let tasks: Vec<_> = (0..50)
+        .map(|n| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                database
+                    .write::<_, Error, _>(move |tx| {
+                        Box::pin(async move {
+                            sqlx::query("INSERT INTO note VALUES (?, 'x')")
+                                .bind(n)
+                                .execute(tx)
+                                .await?;
+                            if n % 5 == 0 {
+                                Err(Error::Closed)
+                            } else {
+                                Ok(())
+                            }
+                        })
+                    })
+                    .await
+            })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    drop(held);
+    let mut failed = 0;
+    for task in tasks {
+        failed += usize::from(task.await.unwrap().is_err());
+    }
+    assert_eq!((failed, count(&database).await), (10, 40));
+}
+
+#[tokio::test]
+async fn a_write_that_panics_leaves_the_queue_running() {
+    let (_folder, database) = scratch().await;
+    let broken = database
+        .write::<(), Error, _>(|tx| {
+            Box::pin(async move {
+                sqlx::query("INSERT INTO note VALUES (7, 'x')")
+                    .execute(tx)
+                    .await?;
+                panic!("on purpose")
+            })
+        })
+        .await;
+    assert!(matches!(broken, Err(Error::Abandoned)), "{broken:?}");
+    add(&database, 8).await.unwrap();
+    assert_eq!(count(&database).await, 1);
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_does_not_undo_its_write() {
+    let (_folder, database) = scratch().await;
+    let held = database.writing.acquire().await.unwrap();
+    let gone = tokio::time::timeout(Duration::from_millis(20), add(&database, 1)).await;
+    assert!(gone.is_err());
+    drop(held);
+    add(&database, 2).await.unwrap();
+    assert_eq!(count(&database).await, 2);
+}
+
+#[tokio::test]
+async fn a_duplicate_is_told_apart_from_other_errors() {
+    let (_folder, database) = scratch().await;
+    add(&database, 1).await.unwrap();
+    assert!(add(&database, 1).await.unwrap_err().is_unique_violation());
+}
+
+/// What the log holds after an acknowledged write is the write: a copy of the
+/// files, taken with the database still open, has it.
+#[tokio::test]
+async fn an_acknowledged_write_is_in_the_files() {
+    let (folder, database) = scratch().await;
+    add(&database, 1).await.unwrap();
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(database.path(), &copy).unwrap();
+    std::fs::copy(
+        folder.path().join("data/claviger.db-wal"),
+        folder.path().join("copy.db-wal"),
+    )
+    .unwrap();
+    let reopened = Database::open(format!("sqlite:{}", copy.display()))
+        .await
+        .unwrap();
+    assert_eq!(count(&reopened).await, 1);
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so() {
+    let (_folder, database) = scratch().await;
+    database.close().await;
+    assert!(matches!(add(&database, 1).await, Err(Error::Commit(_))));
+    assert!(database.health().await.is_err());
+}
+
+#[tokio::test]
+async fn bad_addresses_are_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(
+        Database::open("postgres://localhost/x").await,
+        Err(Error::Postgres)
+    ));
+    for address in [":memory:", "sqlite::memory:", "", "mysql://x"] {
+        assert!(
+            matches!(Database::open(address).await, Err(Error::Address(_))),
+            "{address}"
+        );
+    }
+    assert!(matches!(
+        Database::open(folder.path()).await,
+        Err(Error::File { .. })
+    ));
+    let noise = folder.path().join("noise.db");
+    std::fs::write(&noise, vec![0x55; 8192]).unwrap();
+    assert!(matches!(
+        Database::open(&noise).await,
+        Err(Error::Open { .. })
+    ));
+}
+
+#[tokio::test]
+async fn two_openers_of_a_new_database_both_succeed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.db");
+    let tasks: Vec<_> = (0..4)
+        .map(|_| {
+            let path = path.clone();
+            tokio::spawn(async move { Database::open(path).await.map(|_| ()) })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+}
+
+#[test]
+fn every_migration_file_is_listed_once_and_in_its_range() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+    let mut files: Vec<i64> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|name| name.split('_').next().unwrap().parse().unwrap())
+        .collect();
+    files.sort_unstable();
+    let mut listed: Vec<i64> = migrations().map(|step| step.version).collect();
+    listed.sort_unstable();
+    assert_eq!(files, listed);
+    assert!(
+        crate::provider::MIGRATIONS
+            .iter()
+            .all(|step| (1..100).contains(&step.version))
+    );
+    assert!(
+        crate::wsca::MIGRATIONS
+            .iter()
+            .all(|step| (100..200).contains(&step.version))
+    );
+}

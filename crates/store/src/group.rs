@@ -1,0 +1,173 @@
+//! Group commit: one queue in front of the one writing connection.
+//!
+//! A commit with `synchronous=FULL` waits for the disk. While it waits, further
+//! writes queue up here, and the next transaction takes all of them: each in a
+//! savepoint of its own, so that one that fails undoes only itself. Every caller
+//! is answered after the commit that holds its write, never before.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Error;
+
+/// What a write answers: `Err` undoes it, `Ok` is on disk when the caller sees it.
+pub type JobFuture<'c, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>>;
+
+/// How many writes share one commit at most. It bounds how long the first of
+/// them waits for the others.
+const GROUP: usize = 128;
+
+/// How many writes may wait. Past it, callers wait before they queue.
+const QUEUE: usize = 1024;
+
+/// The queue's near end.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// Starts the task that writes through `pool`, which has one connection. It
+    /// ends when the last `Writer` is dropped and the queue is empty.
+    pub(crate) fn start(pool: SqlitePool) -> Self {
+        let (jobs, mut queue) = mpsc::channel::<Box<dyn Job>>(QUEUE);
+        tokio::spawn(async move {
+            let mut waiting = Vec::with_capacity(GROUP);
+            while queue.recv_many(&mut waiting, GROUP).await > 0 {
+                let group = std::mem::take(&mut waiting);
+                // In a task of its own: a job that panics takes its group down
+                // (the transaction rolls back, the callers are told), not the queue.
+                if let Err(panic) = tokio::spawn(commit(pool.clone(), group)).await {
+                    tracing::error!(%panic, "a group of writes was abandoned");
+                }
+            }
+        });
+        Self { jobs }
+    }
+
+    /// Runs `job` in the next group. Dropping the returned future does not undo it.
+    pub(crate) async fn run<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> JobFuture<'c, T, E> + Send + 'static,
+    {
+        let (tell, told) = oneshot::channel();
+        let queued = Box::new(Queued { job, tell });
+        self.jobs.send(queued).await.map_err(|_| Error::Closed)?;
+        told.await.map_err(|_| Error::Abandoned)?
+    }
+}
+
+/// A write that waits for its turn.
+trait Job: Send {
+    /// Runs inside the group's transaction.
+    fn run<'c>(
+        self: Box<Self>,
+        connection: &'c mut SqliteConnection,
+    ) -> Pin<Box<dyn Future<Output = Ran> + Send + 'c>>;
+
+    /// Tells the caller that it could not be run.
+    fn refuse(self: Box<Self>, error: Error);
+}
+
+struct Queued<T, E, F> {
+    job: F,
+    tell: oneshot::Sender<Result<T, E>>,
+}
+
+/// A write that ran and waits for its commit.
+struct Ran {
+    keep: bool,
+    answer: Box<dyn FnOnce(Result<(), Error>) + Send>,
+}
+
+impl<T, E, F> Job for Queued<T, E, F>
+where
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+    F: for<'c> FnOnce(&'c mut SqliteConnection) -> JobFuture<'c, T, E> + Send + 'static,
+{
+    fn run<'c>(
+        self: Box<Self>,
+        connection: &'c mut SqliteConnection,
+    ) -> Pin<Box<dyn Future<Output = Ran> + Send + 'c>> {
+        Box::pin(async move {
+            let Self { job, tell } = *self;
+            let result = job(connection).await;
+            Ran {
+                keep: result.is_ok(),
+                answer: Box::new(move |committed| {
+                    // The caller may have gone; the write stands all the same.
+                    let _ = tell.send(match (result, committed) {
+                        (Ok(_), Err(error)) => Err(E::from(error)),
+                        (result, _) => result,
+                    });
+                }),
+            }
+        })
+    }
+
+    fn refuse(self: Box<Self>, error: Error) {
+        let _ = self.tell.send(Err(E::from(error)));
+    }
+}
+
+/// Runs a group, commits it, and then answers everyone in it.
+async fn commit(pool: SqlitePool, group: Vec<Box<dyn Job>>) {
+    let mut waiting = group.into_iter();
+    let mut ran = Vec::new();
+    let outcome = run_all(&pool, &mut waiting, &mut ran).await;
+    let failed = outcome.err().map(|error| {
+        tracing::error!(%error, writes = ran.len() + waiting.len(), "a group of writes failed");
+        Arc::new(error)
+    });
+    for job in ran {
+        (job.answer)(match &failed {
+            None => Ok(()),
+            Some(error) => Err(Error::Commit(error.clone())),
+        });
+    }
+    for job in waiting {
+        job.refuse(match &failed {
+            None => Error::Abandoned,
+            Some(error) => Error::Commit(error.clone()),
+        });
+    }
+}
+
+async fn run_all(
+    pool: &SqlitePool,
+    waiting: &mut std::vec::IntoIter<Box<dyn Job>>,
+    ran: &mut Vec<Ran>,
+) -> Result<(), sqlx::Error> {
+    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    while waiting.len() > 0 {
+        sqlx::query("SAVEPOINT job")
+            .execute(&mut *transaction)
+            .await?;
+        let Some(job) = waiting.next() else { break };
+        let done = job.run(&mut transaction).await;
+        let keep = done.keep;
+        ran.push(done);
+        if !keep {
+            sqlx::query("ROLLBACK TO job")
+                .execute(&mut *transaction)
+                .await?;
+        }
+        sqlx::query("RELEASE job")
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await
+}

@@ -1,0 +1,138 @@
+//! What is taken once: challenges, requests, keys, indices.
+
+use jiff::Timestamp;
+use sci::UnitId;
+use sqlx::sqlite::SqliteConnection;
+use wallet_provider::UnitState;
+use wallet_provider::{Issuance, Purpose, SpentRequest, StoreError};
+
+use super::{rows, seconds, signed, sql};
+
+pub(super) async fn issue(tx: &mut SqliteConnection, issuance: Issuance) -> Result<(), StoreError> {
+    let unit = issuance.unit;
+    spend_request(tx, unit, &issuance.request).await?;
+    match state(tx, unit).await? {
+        UnitState::Operational => {}
+        other => return Err(StoreError::UnitState(other)),
+    }
+    if let Some(nonce) = issuance.nonce {
+        answer_challenge(tx, nonce, Purpose::Statement(unit), issuance.at).await?;
+    }
+    for (place, thumbprint) in issuance.keys.iter().enumerate() {
+        let added =
+            sqlx::query("INSERT INTO attested_key (hash) VALUES (?) ON CONFLICT DO NOTHING")
+                .bind(attested_key_hash(thumbprint).as_slice())
+                .execute(&mut *tx)
+                .await
+                .map_err(sql)?;
+        if added.rows_affected() == 0 {
+            return Err(StoreError::KeyAttested(place));
+        }
+    }
+    for entry in &issuance.entries {
+        let added = sqlx::query(
+            "INSERT INTO status_entry (list, idx, unit, maintained_until) VALUES (?, ?, ?, ?)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(entry.list)
+        .bind(signed(entry.index))
+        .bind(unit.as_bytes().as_slice())
+        .bind(seconds(entry.maintained_until))
+        .execute(&mut *tx)
+        .await
+        .map_err(sql)?;
+        if added.rows_affected() == 0 {
+            return Err(StoreError::IndexInUse {
+                list: entry.list,
+                index: entry.index,
+            });
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn add_challenge(
+    tx: &mut SqliteConnection,
+    hash: [u8; 32],
+    purpose: Purpose,
+    expires_at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO challenge (hash, unit, expires_at) VALUES (?, ?, ?)")
+        .bind(hash.as_slice())
+        .bind(owner(purpose))
+        .bind(seconds(expires_at))
+        .execute(tx)
+        .await
+        .map_err(sql)?;
+    Ok(())
+}
+
+/// Takes the challenge away, if it waits for this answer.
+pub(super) async fn answer_challenge(
+    tx: &mut SqliteConnection,
+    hash: [u8; 32],
+    purpose: Purpose,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let expires_at: Option<i64> = sqlx::query_scalar(
+        "DELETE FROM challenge WHERE hash = ? AND unit IS ? RETURNING expires_at",
+    )
+    .bind(hash.as_slice())
+    .bind(owner(purpose))
+    .fetch_optional(tx)
+    .await
+    .map_err(sql)?;
+    match expires_at {
+        None => Err(StoreError::ChallengeUnknown),
+        Some(end) if end <= seconds(at) => Err(StoreError::ChallengeExpired),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Takes note of a request, if it was not made before.
+pub(super) async fn spend_request(
+    tx: &mut SqliteConnection,
+    unit: UnitId,
+    request: &SpentRequest,
+) -> Result<(), StoreError> {
+    let spent = sqlx::query(
+        "INSERT INTO spent_request (unit, jti, forget_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(unit.as_bytes().as_slice())
+    .bind(&request.jti)
+    .bind(seconds(request.forget_at))
+    .execute(tx)
+    .await
+    .map_err(sql)?;
+    match spent.rows_affected() {
+        0 => Err(StoreError::Replayed),
+        _ => Ok(()),
+    }
+}
+
+/// Where the unit stands, inside the transaction.
+pub(super) async fn state(
+    tx: &mut SqliteConnection,
+    unit: UnitId,
+) -> Result<UnitState, StoreError> {
+    let found: Option<String> = sqlx::query_scalar("SELECT state FROM unit WHERE id = ?")
+        .bind(unit.as_bytes().as_slice())
+        .fetch_optional(tx)
+        .await
+        .map_err(sql)?;
+    let name = found.ok_or(StoreError::UnitUnknown)?;
+    rows::named("unit", "state", &name, UnitState::from_name)
+}
+
+fn owner(purpose: Purpose) -> Option<Vec<u8>> {
+    match purpose {
+        Purpose::Activation => None,
+        Purpose::Statement(unit) => Some(unit.as_bytes().to_vec()),
+    }
+}
+
+/// What is kept of a key: not the thumbprint, which stands in places that others
+/// see.
+fn attested_key_hash(thumbprint: &[u8; 32]) -> [u8; 32] {
+    jose::sha256(&[b"claviger attested key 1".as_slice(), thumbprint].concat())
+}

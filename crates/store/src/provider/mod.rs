@@ -1,0 +1,217 @@
+//! The wallet provider's port on SQLite.
+
+mod activation;
+mod issuance;
+mod lists;
+mod revocation;
+mod rows;
+
+use std::future::Future;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sci::UnitId;
+use wallet_provider::{
+    AccountRecord, Activated, Block, Event, Issuance, ListState, NewList, NewUnit, ProviderStore,
+    Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError, UnitRecord,
+};
+
+use crate::{Database, Error, Migration};
+
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "wallet provider",
+    sql: include_str!("../../migrations/sqlite/0001_wallet_provider.sql"),
+}];
+
+/// The wallet provider's memory in a [`Database`].
+#[derive(Debug, Clone)]
+pub struct SqliteProviderStore {
+    database: Database,
+}
+
+impl SqliteProviderStore {
+    /// The store in `database`.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+/// An error of a statement, on its way to the port's.
+pub(crate) fn sql(error: sqlx::Error) -> StoreError {
+    Error::Sql(error).into()
+}
+
+/// Seconds, as the tables have them.
+pub(crate) fn seconds(time: Timestamp) -> i64 {
+    time.as_second()
+}
+
+/// A number that the tables hold as a signed one.
+pub(crate) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Gives each transaction's body its boxed shape.
+fn boxed<'c, T>(
+    body: impl Future<Output = Result<T, StoreError>> + Send + 'c,
+) -> crate::JobFuture<'c, T, StoreError> {
+    Box::pin(body)
+}
+
+#[async_trait]
+impl ProviderStore for SqliteProviderStore {
+    async fn health(&self) -> Result<(), StoreError> {
+        Ok(self.database.health().await?)
+    }
+
+    async fn add_challenge(
+        &self,
+        hash: [u8; 32],
+        purpose: Purpose,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.database
+            .write(move |tx| boxed(issuance::add_challenge(tx, hash, purpose, expires_at)))
+            .await
+    }
+
+    async fn begin_activation(&self, unit: NewUnit) -> Result<Activated, StoreError> {
+        self.database
+            .write(move |tx| boxed(activation::begin(tx, unit)))
+            .await
+    }
+
+    async fn complete_activation(
+        &self,
+        unit: UnitId,
+        request: SpentRequest,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.database
+            .write(move |tx| boxed(activation::complete(tx, unit, request, at)))
+            .await
+    }
+
+    async fn unit(&self, unit: UnitId) -> Result<Option<UnitRecord>, StoreError> {
+        rows::unit(self.database.reader(), unit).await
+    }
+
+    async fn history(&self, unit: UnitId) -> Result<Vec<Event>, StoreError> {
+        rows::history(self.database.reader(), unit).await
+    }
+
+    async fn account(&self, alias: &str) -> Result<Option<AccountRecord>, StoreError> {
+        rows::account(self.database.reader(), alias).await
+    }
+
+    async fn units(
+        &self,
+        after: Option<UnitId>,
+        limit: u32,
+    ) -> Result<Vec<UnitRecord>, StoreError> {
+        rows::units(self.database.reader(), after, limit).await
+    }
+
+    async fn spend(
+        &self,
+        unit: UnitId,
+        request: SpentRequest,
+        challenge: Option<([u8; 32], Timestamp)>,
+    ) -> Result<(), StoreError> {
+        self.database
+            .write(move |tx| {
+                boxed(async move {
+                    issuance::spend_request(tx, unit, &request).await?;
+                    match challenge {
+                        Some((hash, expires_at)) => {
+                            let purpose = Purpose::Statement(unit);
+                            issuance::add_challenge(tx, hash, purpose, expires_at).await
+                        }
+                        None => Ok(()),
+                    }
+                })
+            })
+            .await
+    }
+
+    async fn issue(&self, issuance: Issuance) -> Result<(), StoreError> {
+        self.database
+            .write(move |tx| boxed(issuance::issue(tx, issuance)))
+            .await
+    }
+
+    async fn revoke(&self, revocation: Revocation) -> Result<Revoked, StoreError> {
+        self.database
+            .write(move |tx| boxed(revocation::revoke(tx, revocation)))
+            .await
+    }
+
+    async fn unfrozen(&self) -> Result<Vec<UnitId>, StoreError> {
+        revocation::unfrozen(self.database.reader()).await
+    }
+
+    async fn frozen(&self, unit: UnitId) -> Result<(), StoreError> {
+        self.database
+            .write(move |tx| boxed(revocation::frozen(tx, unit)))
+            .await
+    }
+
+    async fn take_block(
+        &self,
+        new: NewList,
+        count: u64,
+        at: Timestamp,
+    ) -> Result<Block, StoreError> {
+        self.database
+            .write(move |tx| boxed(lists::take_block(tx, new, count, at)))
+            .await
+    }
+
+    async fn close_list(&self, list: i64, at: Timestamp) -> Result<(), StoreError> {
+        self.database
+            .write(move |tx| boxed(lists::close(tx, list, at)))
+            .await
+    }
+
+    async fn lists_to_publish(
+        &self,
+        renew_before: Timestamp,
+    ) -> Result<Vec<ListState>, StoreError> {
+        lists::to_publish(self.database.reader(), renew_before).await
+    }
+
+    async fn list(&self, list: i64) -> Result<Option<(ListState, Vec<u64>)>, StoreError> {
+        lists::list(self.database.reader(), list).await
+    }
+
+    async fn published(
+        &self,
+        list: i64,
+        revision: i64,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.database
+            .write(move |tx| boxed(lists::published(tx, list, revision, expires_at)))
+            .await
+    }
+
+    async fn list_uris(&self) -> Result<Vec<String>, StoreError> {
+        lists::uris(self.database.reader()).await
+    }
+
+    async fn purge(&self, now: Timestamp, closed_before: Timestamp) -> Result<Purged, StoreError> {
+        self.database
+            .write(move |tx| boxed(lists::purge(tx, now, closed_before)))
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,347 @@
+//! What no caller, and no plain statement, can make the store do. The same
+//! contract is to run on every other database.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+use jiff::SignedDuration;
+use jose::{Curve, PublicKey};
+use wallet_provider::{ListKind, NewEntry, RevocationReason, Revoker, UnitState};
+
+use super::*;
+
+struct Scene {
+    _folder: tempfile::TempDir,
+    database: Database,
+    store: SqliteProviderStore,
+    now: Timestamp,
+}
+
+/// Four points of P-256, with their `0x04`.
+const POINTS: [&str; 4] = [
+    "042a72536f7765e3e788b52765e87218a115ad20c016d291295e6cb6cfa467fb4e913c50526ab40405c11e7cd5e86c94044122068f6bfcd1aefce2e4b4ba6a0529",
+    "04d41471505a06b9dd4a5b7fe5d2a98fce2b672f39f3240a1d50b9167e9cb9965d1bdbedbac1a2224bba30c54a48fd48d2878496436e549988ae68e0d94d5262aa",
+    "047a4f054531a8b04cadfe217f6af63f5aaed7f08929813eae31bc6e6416a1ed2545435d4cea34c714d8a6b6e9a26783f11af05f2a876ecf90a83b312ed5bee062",
+    "04e7478e28bb2bcdda7c32826f7e129b76152264e9000ad14593e49c07e7c61b5708c3e72fe090ceb9b51f6388fc4f95176d14b9cb5ee82e58a16c0e0faac02830",
+];
+
+fn key(n: usize) -> PublicKey {
+    let hex = POINTS[n].as_bytes();
+    let point: Vec<u8> = hex
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect();
+    PublicKey::from_point(Curve::P256, &point).unwrap()
+}
+
+async fn scene() -> Scene {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(folder.path().join("claviger.db"))
+        .await
+        .unwrap();
+    let store = SqliteProviderStore::new(database.clone());
+    let now = "2026-11-22T12:00:00Z".parse().unwrap();
+    Scene {
+        _folder: folder,
+        database,
+        store,
+        now,
+    }
+}
+
+impl Scene {
+    fn later(&self, seconds: i64) -> Timestamp {
+        self.now
+            .checked_add(SignedDuration::from_secs(seconds))
+            .unwrap()
+    }
+
+    fn request(&self) -> SpentRequest {
+        SpentRequest {
+            jti: UnitId::random().to_string(),
+            forget_at: self.later(300),
+        }
+    }
+
+    async fn unit(&self, alias: &str, first_key: usize) -> UnitId {
+        let hash = jose::sha256(alias.as_bytes());
+        self.store
+            .add_challenge(hash, Purpose::Activation, self.later(60))
+            .await
+            .unwrap();
+        let unit = UnitId::random();
+        let new = NewUnit {
+            unit,
+            challenge: hash,
+            alias: alias.into(),
+            shown_code: None,
+            new_code: [1; 32],
+            signing_key: key(first_key),
+            agreement_key: key(first_key + 1),
+            evidence: "none".into(),
+            wallet_version: "1".into(),
+            at: self.now,
+        };
+        self.store.begin_activation(new).await.unwrap();
+        self.store
+            .complete_activation(unit, self.request(), self.now)
+            .await
+            .unwrap();
+        unit
+    }
+
+    async fn block(&self, count: u64) -> Block {
+        let name = UnitId::random().to_string();
+        let uri = format!("https://provider.example/status/{name}");
+        let new = NewList {
+            kind: ListKind::Wia,
+            name,
+            uri,
+            size: 16,
+            key_check: [0; 8],
+        };
+        self.store.take_block(new, count, self.now).await.unwrap()
+    }
+
+    fn issuance(&self, unit: UnitId, list: i64, index: u64) -> Issuance {
+        Issuance {
+            unit,
+            request: self.request(),
+            nonce: None,
+            keys: vec![],
+            entries: vec![NewEntry {
+                list,
+                index,
+                maintained_until: self.later(1000),
+            }],
+            at: self.now,
+        }
+    }
+
+    fn revocation(&self, unit: UnitId) -> Revocation {
+        let reason = RevocationReason::Security;
+        Revocation {
+            unit,
+            by: Revoker::Operator,
+            reason,
+            at: self.now,
+        }
+    }
+
+    async fn raw(&self, statement: &'static str) -> Result<(), Error> {
+        self.database
+            .write(move |tx| {
+                Box::pin(async move {
+                    sqlx::query(statement).execute(tx).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_unit_does_not_come_back_by_a_plain_statement() {
+    let scene = scene().await;
+    let unit = scene.unit("mine", 0).await;
+    scene.store.revoke(scene.revocation(unit)).await.unwrap();
+    let refused = scene
+        .raw("UPDATE unit SET state = 'operational'")
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("a revoked unit stays revoked"));
+    let found = scene.store.unit(unit).await.unwrap().unwrap();
+    assert_eq!(found.state, UnitState::Revoked);
+}
+
+#[tokio::test]
+async fn an_index_is_used_once_whatever_a_caller_says() {
+    let scene = scene().await;
+    let (mine, other) = (scene.unit("mine", 0).await, scene.unit("other", 2).await);
+    let list = scene.block(8).await.list;
+    scene
+        .store
+        .issue(scene.issuance(mine, list, 5))
+        .await
+        .unwrap();
+    for unit in [mine, other] {
+        let refused = scene.store.issue(scene.issuance(unit, list, 5)).await;
+        assert!(
+            matches!(refused, Err(StoreError::IndexInUse { index: 5, .. })),
+            "{refused:?}"
+        );
+    }
+    // A refused issuance spends nothing: the same request goes through elsewhere.
+    let mut again = scene.issuance(mine, list, 5);
+    assert!(scene.store.issue(again.clone()).await.is_err());
+    again.entries[0].index = 6;
+    scene.store.issue(again.clone()).await.unwrap();
+    assert!(matches!(
+        scene.store.issue(again).await,
+        Err(StoreError::Replayed)
+    ));
+}
+
+#[tokio::test]
+async fn blocks_of_a_list_follow_each_other_and_end_with_it() {
+    let scene = scene().await;
+    let (first, second, third) = (
+        scene.block(10).await,
+        scene.block(10).await,
+        scene.block(10).await,
+    );
+    assert_eq!((first.counters, second.counters), (0..10, 10..16));
+    assert_eq!((first.list, third.counters), (second.list, 0..10));
+    assert_ne!(first.list, third.list);
+    scene.store.close_list(third.list, scene.now).await.unwrap();
+    assert_ne!(scene.block(1).await.list, third.list);
+}
+
+#[tokio::test]
+async fn an_older_publication_does_not_hide_that_a_newer_one_is_due() {
+    let scene = scene().await;
+    let unit = scene.unit("mine", 0).await;
+    let list = scene.block(8).await.list;
+    scene
+        .store
+        .issue(scene.issuance(unit, list, 3))
+        .await
+        .unwrap();
+    let (before, set) = scene.store.list(list).await.unwrap().unwrap();
+    assert_eq!(set, [] as [u64; 0]);
+    let revoked = scene.store.revoke(scene.revocation(unit)).await.unwrap();
+    assert_eq!((revoked.already, revoked.entries), (false, 1));
+    // The publication that began before the revocation ends after it.
+    scene
+        .store
+        .published(list, before.revision, scene.later(10_000))
+        .await
+        .unwrap();
+    let due = scene.store.lists_to_publish(scene.now).await.unwrap();
+    assert_eq!(due.len(), 1);
+    assert_eq!(scene.store.list(list).await.unwrap().unwrap().1, [3]);
+    scene
+        .store
+        .published(list, due[0].revision, scene.later(10_000))
+        .await
+        .unwrap();
+    scene
+        .store
+        .published(list, before.revision, scene.later(1))
+        .await
+        .unwrap();
+    assert!(
+        scene
+            .store
+            .lists_to_publish(scene.now)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_revocation_is_all_or_nothing() {
+    let scene = scene().await;
+    let unit = scene.unit("mine", 0).await;
+    let list = scene.block(8).await.list;
+    scene
+        .store
+        .issue(scene.issuance(unit, list, 3))
+        .await
+        .unwrap();
+    scene
+        .raw(
+            "CREATE TRIGGER broken BEFORE UPDATE OF revision ON status_list
+             BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+        )
+        .await
+        .unwrap();
+    let failed = scene.store.revoke(scene.revocation(unit)).await;
+    assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
+    let found = scene.store.unit(unit).await.unwrap().unwrap();
+    assert_eq!(found.state, UnitState::Operational);
+    assert_eq!(
+        scene.store.list(list).await.unwrap().unwrap().1,
+        [] as [u64; 0]
+    );
+    assert!(scene.store.unfrozen().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_an_error_that_names_its_column() {
+    let scene = scene().await;
+    let unit = scene.unit("mine", 0).await;
+    scene
+        .raw("UPDATE unit SET signing_key = x'00'")
+        .await
+        .unwrap();
+    let error = scene.store.unit(unit).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("unit.signing_key: is no public key"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_past_its_time_is_forgotten_and_nothing_else() {
+    let scene = scene().await;
+    let unit = scene.unit("mine", 0).await;
+    let list = scene.block(8).await.list;
+    scene
+        .store
+        .issue(scene.issuance(unit, list, 3))
+        .await
+        .unwrap();
+    scene
+        .store
+        .add_challenge([9; 32], Purpose::Statement(unit), scene.later(60))
+        .await
+        .unwrap();
+    let early = scene.store.purge(scene.later(59), scene.now).await.unwrap();
+    assert_eq!(early, Purged::default());
+    let purged = scene
+        .store
+        .purge(scene.later(300), scene.now)
+        .await
+        .unwrap();
+    assert_eq!(
+        (purged.challenges, purged.requests, purged.entries),
+        (1, 2, 0)
+    );
+    let purged = scene
+        .store
+        .purge(scene.later(1000), scene.later(1000))
+        .await
+        .unwrap();
+    assert_eq!(
+        (purged.entries, purged.lists.len()),
+        (1, 0),
+        "an open list stays"
+    );
+}
+
+/// The account's alias stands in one place, and no key or attestation leads from
+/// it to anyone (the design's "keep the reference, not the token").
+#[tokio::test]
+async fn the_tables_hold_no_token_and_the_alias_once() {
+    let scene = scene().await;
+    scene.unit("an alias nobody else has", 0).await;
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT m.name || '.' || c.name FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS c
+         WHERE m.type = 'table' AND (c.name LIKE '%alias%' OR c.name LIKE '%token%')",
+    )
+    .fetch_all(scene.database.reader())
+    .await
+    .unwrap();
+    let own: Vec<_> = tables
+        .iter()
+        .filter(|name| !name.starts_with("wsca"))
+        .collect();
+    assert_eq!(own, ["account.alias"]);
+}

@@ -1,0 +1,113 @@
+//! The WSCA's port on SQLite.
+
+mod read;
+mod rows;
+mod write;
+
+use async_trait::async_trait;
+use sci::UnitId;
+use wsca::{
+    AuditRow, Batch, CommitError, ExchangeRow, Holdings, Member, SessionRow, ShardRow, StoreError,
+    WscaStore,
+};
+
+use crate::{Database, Error, Migration};
+
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    version: 100,
+    name: "wsca",
+    sql: include_str!("../../migrations/sqlite/0100_wsca.sql"),
+}];
+
+/// The WSCA's memory in a [`Database`].
+#[derive(Debug, Clone)]
+pub struct SqliteWscaStore {
+    database: Database,
+}
+
+impl SqliteWscaStore {
+    /// The store in `database`.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl WscaStore for SqliteWscaStore {
+    async fn holdings(&self, unit: UnitId) -> Result<Option<Holdings>, StoreError> {
+        read::holdings(self.database.reader(), unit)
+            .await
+            .map_err(store_error)
+    }
+
+    async fn session(&self, id: &str) -> Result<Option<SessionRow>, StoreError> {
+        read::session(self.database.reader(), id)
+            .await
+            .map_err(store_error)
+    }
+
+    async fn exchange(&self, id: &str) -> Result<Option<ExchangeRow>, StoreError> {
+        read::exchange(self.database.reader(), id)
+            .await
+            .map_err(store_error)
+    }
+
+    async fn exchange_of(
+        &self,
+        unit: UnitId,
+        message: &[u8; 32],
+    ) -> Result<Option<ExchangeRow>, StoreError> {
+        read::exchange_of(self.database.reader(), unit, message)
+            .await
+            .map_err(store_error)
+    }
+
+    async fn shard(&self, shard: u16) -> Result<Option<ShardRow>, StoreError> {
+        read::shard(self.database.reader(), shard)
+            .await
+            .map_err(store_error)
+    }
+
+    async fn members(
+        &self,
+        shard: u16,
+        after: Option<UnitId>,
+        limit: u32,
+    ) -> Result<Vec<Member>, StoreError> {
+        read::members(self.database.reader(), shard, after, limit)
+            .await
+            .map_err(store_error)
+    }
+
+    async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        read::secret(self.database.reader(), name)
+            .await
+            .map_err(store_error)
+    }
+
+    async fn audit(&self, after: u64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+        read::audit(self.database.reader(), after, limit)
+            .await
+            .map_err(store_error)
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+        self.database
+            .write::<_, write::Failed, _>(move |tx| {
+                Box::pin(async move { write::apply(tx, batch).await })
+            })
+            .await
+            .map_err(|failed| match failed {
+                write::Failed::Guard(index) => CommitError::Guard { index },
+                write::Failed::Store(error) => CommitError::Store(store_error(error)),
+            })
+    }
+}
+
+/// A row that cannot be read is damage; all else may pass.
+fn store_error(error: Error) -> StoreError {
+    match error {
+        Error::Damaged { .. } => StoreError::Damaged(error.to_string()),
+        error => StoreError::Unavailable(Box::new(error)),
+    }
+}

@@ -1,0 +1,359 @@
+use jiff::Timestamp;
+use sci::UnitId;
+use sqlx::Row;
+use sqlx::sqlite::SqliteConnection;
+use wsca::audit::{self, Entry};
+use wsca::{
+    Batch, ExchangeRow, Guard, ItemRow, KeyRow, NonceRow, SessionRow, ShardRow, UnitRow, Write,
+};
+
+use super::rows::whole;
+use crate::Error;
+
+/// Why a batch was not applied.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// This guard did not hold.
+    Guard(usize),
+    Store(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<sqlx::Error> for Failed {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Applies a batch inside a transaction that holds the write lock.
+pub(super) async fn apply(tx: &mut SqliteConnection, batch: Batch) -> Result<(), Failed> {
+    for (index, guard) in batch.guards.iter().enumerate() {
+        if !holds(tx, guard).await? {
+            return Err(Failed::Guard(index));
+        }
+    }
+    for write in batch.writes {
+        perform(tx, write).await?;
+    }
+    Ok(())
+}
+
+async fn holds(tx: &mut SqliteConnection, guard: &Guard) -> Result<bool, Error> {
+    let count: i64 = match guard {
+        Guard::NoUnit(unit) => {
+            sqlx::query_scalar("SELECT count(*) = 0 FROM wsca_unit WHERE unit = ?")
+                .bind(unit.as_bytes().as_slice())
+                .fetch_one(tx)
+                .await?
+        }
+        Guard::UnitVersion(unit, version) => {
+            sqlx::query_scalar("SELECT count(*) FROM wsca_unit WHERE unit = ? AND version = ?")
+                .bind(unit.as_bytes().as_slice())
+                .bind(whole("wsca_unit", "version", *version)?)
+                .fetch_one(tx)
+                .await?
+        }
+        Guard::ShardEpoch(shard, epoch) => {
+            sqlx::query_scalar(
+                "SELECT coalesce((SELECT epoch FROM wsca_shard WHERE shard = ?), 0) = ?",
+            )
+            .bind(i64::from(*shard))
+            .bind(whole("wsca_shard", "epoch", *epoch)?)
+            .fetch_one(tx)
+            .await?
+        }
+        Guard::SessionLive(id, now) => {
+            sqlx::query_scalar(
+                "SELECT count(*) FROM wsca_session \
+                 WHERE id = ? AND idle_until > ? AND expires > ?",
+            )
+            .bind(id)
+            .bind(now.as_millisecond())
+            .bind(now.as_millisecond())
+            .fetch_one(tx)
+            .await?
+        }
+        Guard::Exchange(id) => {
+            sqlx::query_scalar("SELECT count(*) FROM wsca_exchange WHERE id = ?")
+                .bind(id)
+                .fetch_one(tx)
+                .await?
+        }
+        Guard::NonceUnused(unit, nonce) => {
+            sqlx::query_scalar("SELECT count(*) = 0 FROM wsca_nonce WHERE unit = ? AND nonce = ?")
+                .bind(unit.as_bytes().as_slice())
+                .bind(nonce)
+                .fetch_one(tx)
+                .await?
+        }
+        Guard::NoSecret(name) => {
+            sqlx::query_scalar("SELECT count(*) = 0 FROM wsca_secret WHERE name = ?")
+                .bind(name)
+                .fetch_one(tx)
+                .await?
+        }
+    };
+    Ok(count != 0)
+}
+
+async fn perform(tx: &mut SqliteConnection, write: Write) -> Result<(), Error> {
+    match write {
+        Write::Unit(row) => unit(tx, *row).await,
+        Write::Shard(row) => shard(tx, row).await,
+        Write::Nonce(row) => nonce(tx, row).await,
+        Write::Exchange(row) => exchange(tx, row).await,
+        Write::ExchangeAnswered { id, answer, sealed } => {
+            sqlx::query("UPDATE wsca_exchange SET answer = ?, sealed = ? WHERE id = ?")
+                .bind(answer)
+                .bind(sealed)
+                .bind(id)
+                .execute(tx)
+                .await?;
+            Ok(())
+        }
+        Write::EndExchange(id) => delete(tx, "DELETE FROM wsca_exchange WHERE id = ?", &id).await,
+        Write::Session(row) => session(tx, row).await,
+        Write::TouchSession {
+            id,
+            idle_until,
+            sealed,
+        } => {
+            // Of two requests at once the later limit stands, with its own seal.
+            sqlx::query(
+                "UPDATE wsca_session SET idle_until = ?, sealed = ? \
+                 WHERE id = ? AND idle_until < ?",
+            )
+            .bind(idle_until.as_millisecond())
+            .bind(sealed)
+            .bind(id)
+            .bind(idle_until.as_millisecond())
+            .execute(tx)
+            .await?;
+            Ok(())
+        }
+        Write::EndSession(id) => delete(tx, "DELETE FROM wsca_session WHERE id = ?", &id).await,
+        Write::EndSessions(id) => {
+            of_unit(tx, "DELETE FROM wsca_session WHERE unit = ?", id).await?;
+            of_unit(tx, "DELETE FROM wsca_exchange WHERE unit = ?", id).await
+        }
+        Write::Key(row) => key(tx, row).await,
+        Write::Item(row) => item(tx, row).await,
+        Write::RemoveItems(id) => of_unit(tx, "DELETE FROM wsca_item WHERE unit = ?", id).await,
+        Write::Secret(name, sealed) => {
+            sqlx::query("INSERT INTO wsca_secret (name, sealed) VALUES (?, ?)")
+                .bind(name)
+                .bind(sealed)
+                .execute(tx)
+                .await?;
+            Ok(())
+        }
+        Write::Audit(entry) => append(tx, entry).await,
+    }
+}
+
+async fn unit(tx: &mut SqliteConnection, row: UnitRow) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO wsca_unit (unit, shard, version, state, signing_key, \
+         agreement_key, pin_record, pin_credential, tries, last_try, session_epoch, \
+         wrapping_generation, wrapping_key, policy, holdings, mac) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (unit) DO UPDATE SET version = excluded.version, \
+         state = excluded.state, signing_key = excluded.signing_key, \
+         agreement_key = excluded.agreement_key, pin_record = excluded.pin_record, \
+         pin_credential = excluded.pin_credential, tries = excluded.tries, \
+         last_try = excluded.last_try, session_epoch = excluded.session_epoch, \
+         wrapping_generation = excluded.wrapping_generation, \
+         wrapping_key = excluded.wrapping_key, policy = excluded.policy, \
+         holdings = excluded.holdings, mac = excluded.mac",
+    )
+    .bind(row.unit.as_bytes().as_slice())
+    .bind(i64::from(row.shard))
+    .bind(whole("wsca_unit", "version", row.version)?)
+    .bind(row.state)
+    .bind(row.signing_key)
+    .bind(row.agreement_key)
+    .bind(row.pin_record)
+    .bind(row.pin_credential)
+    .bind(i64::from(row.tries))
+    .bind(row.last_try.map(Timestamp::as_millisecond))
+    .bind(whole("wsca_unit", "session_epoch", row.session_epoch)?)
+    .bind(whole(
+        "wsca_unit",
+        "wrapping_generation",
+        row.wrapping_generation,
+    )?)
+    .bind(row.wrapping_key)
+    .bind(row.policy)
+    .bind(row.holdings)
+    .bind(row.mac)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn shard(tx: &mut SqliteConnection, row: ShardRow) -> Result<(), Error> {
+    sqlx::query("INSERT OR REPLACE INTO wsca_shard (shard, epoch, state, mac) VALUES (?, ?, ?, ?)")
+        .bind(i64::from(row.shard))
+        .bind(whole("wsca_shard", "epoch", row.epoch)?)
+        .bind(row.state)
+        .bind(row.mac)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+async fn nonce(tx: &mut SqliteConnection, row: NonceRow) -> Result<(), Error> {
+    sqlx::query("DELETE FROM wsca_nonce WHERE unit = ? AND until <= ?")
+        .bind(row.unit.as_bytes().as_slice())
+        .bind(row.now.as_millisecond())
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query("INSERT INTO wsca_nonce (unit, nonce, until) VALUES (?, ?, ?)")
+        .bind(row.unit.as_bytes().as_slice())
+        .bind(row.nonce)
+        .bind(row.until.as_millisecond())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+async fn exchange(tx: &mut SqliteConnection, row: ExchangeRow) -> Result<(), Error> {
+    let duration = row
+        .duration
+        .map(|seconds| whole("wsca_exchange", "duration", seconds))
+        .transpose()?;
+    sqlx::query(
+        "INSERT INTO wsca_exchange \
+         (id, unit, kind, message, session, task, duration, expires, answer, sealed) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(row.id)
+    .bind(row.unit.as_bytes().as_slice())
+    .bind(row.kind.name())
+    .bind(row.message.as_slice())
+    .bind(row.session)
+    .bind(row.task)
+    .bind(duration)
+    .bind(row.expires.as_millisecond())
+    .bind(row.answer)
+    .bind(row.sealed)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn session(tx: &mut SqliteConnection, row: SessionRow) -> Result<(), Error> {
+    let now = row.opened.as_millisecond();
+    for sql in [
+        "DELETE FROM wsca_session WHERE unit = ? AND (expires <= ? OR idle_until <= ?)",
+        "DELETE FROM wsca_exchange WHERE unit = ? AND (expires <= ? OR expires <= ?)",
+    ] {
+        sqlx::query(sql)
+            .bind(row.unit.as_bytes().as_slice())
+            .bind(now)
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+    }
+    sqlx::query(
+        "INSERT INTO wsca_session (id, unit, task, opened, idle_until, expires, sealed) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(row.id)
+    .bind(row.unit.as_bytes().as_slice())
+    .bind(row.task)
+    .bind(now)
+    .bind(row.idle_until.as_millisecond())
+    .bind(row.expires.as_millisecond())
+    .bind(row.sealed)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn key(tx: &mut SqliteConnection, row: KeyRow) -> Result<(), Error> {
+    let erased_with = row
+        .erased_with
+        .map(|generation| whole("wsca_key", "erased_with", generation))
+        .transpose()?;
+    sqlx::query(
+        "INSERT OR REPLACE INTO wsca_key \
+         (unit, id, public_key, wrapped, created, erased_with) VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(row.unit.as_bytes().as_slice())
+    .bind(row.id.as_bytes().as_slice())
+    .bind(row.public_key)
+    .bind(row.wrapped)
+    .bind(row.created.as_millisecond())
+    .bind(erased_with)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn item(tx: &mut SqliteConnection, row: ItemRow) -> Result<(), Error> {
+    sqlx::query("INSERT OR REPLACE INTO wsca_item (unit, name, sealed) VALUES (?, ?, ?)")
+        .bind(row.unit.as_bytes().as_slice())
+        .bind(row.name)
+        .bind(row.sealed)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Appends to the log: the write lock is held, so nobody else appends meanwhile.
+async fn append(tx: &mut SqliteConnection, entry: Entry) -> Result<(), Error> {
+    let last = sqlx::query("SELECT sequence, hash FROM wsca_audit ORDER BY sequence DESC LIMIT 1")
+        .fetch_optional(&mut *tx)
+        .await?;
+    let damaged = |column| Error::Damaged {
+        table: "wsca_audit",
+        column,
+        what: "not what was written".into(),
+    };
+    let (last, hash) = match last {
+        None => (0, audit::GENESIS),
+        Some(row) => {
+            let hash = <[u8; 32]>::try_from(row.try_get::<&[u8], _>("hash")?);
+            (
+                row.try_get::<i64, _>("sequence")?,
+                hash.map_err(|_| damaged("hash"))?,
+            )
+        }
+    };
+    let sequence = last.checked_add(1).ok_or_else(|| damaged("sequence"))?;
+    let number = u64::try_from(sequence).map_err(|_| damaged("sequence"))?;
+    let hash = audit::chain(&hash, number, &entry);
+    sqlx::query(
+        "INSERT INTO wsca_audit (sequence, at, unit, operation, key, outcome, hash) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(sequence)
+    .bind(entry.at.as_millisecond())
+    .bind(entry.unit.as_bytes().as_slice())
+    .bind(entry.operation)
+    .bind(entry.key)
+    .bind(entry.outcome)
+    .bind(hash.as_slice())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn delete(tx: &mut SqliteConnection, sql: &'static str, id: &str) -> Result<(), Error> {
+    sqlx::query(sql).bind(id).execute(tx).await?;
+    Ok(())
+}
+
+async fn of_unit(tx: &mut SqliteConnection, sql: &'static str, unit: UnitId) -> Result<(), Error> {
+    sqlx::query(sql)
+        .bind(unit.as_bytes().as_slice())
+        .execute(tx)
+        .await?;
+    Ok(())
+}

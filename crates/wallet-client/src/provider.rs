@@ -1,0 +1,334 @@
+use std::sync::Arc;
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use clock::Clock;
+use finding::Refusal;
+use jose::json::{self, JsonError, Limits};
+use jose::{KeyAgreement, SignError, Signer, b64};
+use provider_api::{
+    AccountRequest, AccountView, ActivationAnswer, ActivationClaims, Attestations, Challenge,
+    Empty, Evidence, KaRequest, KeyProof, ProviderView, REQUEST_HEADER, RevocationRequest,
+    SignedAnswer, UnitRequest, UnitView, WiaRequest, agreement_proof,
+};
+use reqwest::header::CONTENT_TYPE;
+use sci::UnitId;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::http::{self, HttpError};
+
+/// Speaks with the wallet provider for one wallet instance.
+///
+/// Every request after the activation is signed by the unit's device key; every
+/// answer to one is signed by the provider, and is believed only under the key
+/// that the app pinned (ARF `WIAM_12`).
+#[derive(Debug, Clone)]
+pub struct ProviderClient {
+    base: Url,
+    view: ProviderView,
+    http: reqwest::Client,
+    clock: Arc<dyn Clock>,
+}
+
+/// What a device brings to its activation.
+#[derive(Debug)]
+pub struct Activation<'a> {
+    /// The account's alias.
+    pub alias: &'a str,
+    /// The account's code, where the account exists already.
+    pub account_code: Option<&'a str>,
+    /// The device's signing key.
+    pub signing: &'a dyn Signer,
+    /// The device's agreement key.
+    pub agreement: &'a dyn KeyAgreement,
+    /// What vouches for the device.
+    pub evidence: Evidence,
+    /// The version of the wallet solution.
+    pub wallet_version: &'a str,
+}
+
+/// Why the provider did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// It could not be asked, or refused.
+    #[error("the wallet provider")]
+    Http(#[from] HttpError),
+    /// What it said cannot be read.
+    #[error("the wallet provider's answer: {0}")]
+    Json(#[from] JsonError),
+    /// What it said is not signed as it must be.
+    #[error("the wallet provider's answer is not to be believed: {0}")]
+    NotBelieved(#[from] Refusal),
+    /// A device key could not be used.
+    #[error("the device")]
+    Device(#[from] SignError),
+    /// The address of the provider cannot be used.
+    #[error("the wallet provider's address cannot be used")]
+    Address,
+    /// No randomness could be had.
+    #[error("no randomness could be had")]
+    Random,
+    /// The other side is another provider than was pinned.
+    #[error("the provider is not the one that was pinned")]
+    NotPinned,
+}
+
+impl ProviderError {
+    /// The problem that the provider answered with, if it did.
+    pub fn problem(&self) -> Option<&http::ProblemDetails> {
+        match self {
+            ProviderError::Http(error) => error.problem(),
+            _ => None,
+        }
+    }
+}
+
+impl ProviderClient {
+    /// Asks the provider at `base` who it is, and pins its answer key: trust on
+    /// first use, for development. An app ships the key and uses
+    /// [`ProviderClient::pinned`].
+    pub async fn discover(base: &str, clock: Arc<dyn Clock>) -> Result<Self, ProviderError> {
+        let mut base = Url::parse(base).map_err(|_| ProviderError::Address)?;
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        let http = http::client()?;
+        let address = base.join("provider").map_err(|_| ProviderError::Address)?;
+        let response = http.get(address).send().await;
+        let bytes = http::body(response.map_err(HttpError::Unreachable)?).await?;
+        Ok(Self {
+            view: json::parse_as(&bytes, Limits::TOKEN)?,
+            base,
+            http,
+            clock,
+        })
+    }
+
+    /// As [`ProviderClient::discover`], and refuses a provider whose answer key
+    /// is not `answer_key`.
+    pub async fn pinned(
+        base: &str,
+        answer_key: &jose::PublicKey,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ProviderError> {
+        let client = Self::discover(base, clock).await?;
+        if &client.view.answer_key == answer_key {
+            Ok(client)
+        } else {
+            Err(ProviderError::NotPinned)
+        }
+    }
+
+    /// What the provider says of itself; the certification of its solution is to
+    /// be shown to the user (ARF `WIAM_10a`).
+    pub fn view(&self) -> &ProviderView {
+        &self.view
+    }
+
+    /// Begins an activation: challenge, proof by both device keys, evidence.
+    pub async fn activate(
+        &self,
+        device: &Activation<'_>,
+    ) -> Result<ActivationAnswer, ProviderError> {
+        let challenge: Challenge = self.plain("challenge", &Empty {}).await?;
+        let challenge = challenge.challenge;
+        let proof = agreement_proof(
+            device.agreement,
+            &self.view.agreement_key,
+            &challenge,
+            device.signing.public_key(),
+        )
+        .await?;
+        let claims = ActivationClaims {
+            aud: self.view.issuer.clone(),
+            challenge: challenge.clone(),
+            iat: self.clock.now_seconds(),
+            alias: device.alias.to_owned(),
+            account_code: device.account_code.map(str::to_owned),
+            agreement_key: device.agreement.public_key().clone(),
+            agreement_proof: proof,
+            evidence: device.evidence.clone(),
+            wallet_version: device.wallet_version.to_owned(),
+        };
+        let request = claims.sign(device.signing).await?;
+        let bytes = self.send("activations", &request, None).await?;
+        self.believe(&bytes, &challenge)
+    }
+
+    /// Completes the activation, once the PIN is registered at the WSCA.
+    pub async fn complete_activation(
+        &self,
+        unit: UnitId,
+        device: &dyn Signer,
+    ) -> Result<UnitView, ProviderError> {
+        self.signed(unit, device, "unit/activation", |_| Empty {})
+            .await
+    }
+
+    /// The unit as the provider sees it.
+    pub async fn unit(&self, unit: UnitId, device: &dyn Signer) -> Result<UnitView, ProviderError> {
+        self.signed(unit, device, "unit", |_| Empty {}).await
+    }
+
+    /// A nonce for a statement of keys by the WSCA.
+    pub async fn statement_nonce(
+        &self,
+        unit: UnitId,
+        device: &dyn Signer,
+    ) -> Result<Challenge, ProviderError> {
+        self.signed(unit, device, "unit/nonce", |_| Empty {}).await
+    }
+
+    /// WIAs, one for each of `keys`, which become their `cnf` keys.
+    pub async fn wias(
+        &self,
+        unit: UnitId,
+        device: &dyn Signer,
+        keys: &[&dyn Signer],
+        preferred_client_status_period: Option<u64>,
+    ) -> Result<Attestations, ProviderError> {
+        let jti = fresh_id()?;
+        let mut proofs = Vec::with_capacity(keys.len());
+        for key in keys {
+            let proof = KeyProof {
+                iss: unit,
+                aud: self.view.issuer.clone(),
+                request: jti.clone(),
+                iat: self.clock.now_seconds(),
+            };
+            proofs.push(proof.sign(*key).await?);
+        }
+        let request = WiaRequest {
+            proofs,
+            preferred_client_status_period,
+            issuer_scope: None,
+        };
+        self.signed_as(unit, device, "unit/wia", &request, jti)
+            .await
+    }
+
+    /// KAs over the keys of a statement of the WSCA.
+    pub async fn kas(
+        &self,
+        unit: UnitId,
+        device: &dyn Signer,
+        request: &KaRequest,
+    ) -> Result<Attestations, ProviderError> {
+        let request = request.clone();
+        self.signed(unit, device, "unit/ka", |_| request).await
+    }
+
+    /// The units of an account, asked for without a phone.
+    pub async fn account(&self, request: &AccountRequest) -> Result<AccountView, ProviderError> {
+        self.plain("account", request).await
+    }
+
+    /// Revokes a unit, without a phone (ARF `WURevocation_10`). It is final.
+    pub async fn revoke(&self, request: &RevocationRequest) -> Result<UnitView, ProviderError> {
+        self.plain("account/revocation", request).await
+    }
+
+    async fn signed<B: Serialize, T: DeserializeOwned>(
+        &self,
+        unit: UnitId,
+        device: &dyn Signer,
+        path: &str,
+        body: impl FnOnce(&str) -> B,
+    ) -> Result<T, ProviderError> {
+        let jti = fresh_id()?;
+        let body = body(&jti);
+        self.signed_as(unit, device, path, &body, jti).await
+    }
+
+    async fn signed_as<T: DeserializeOwned>(
+        &self,
+        unit: UnitId,
+        device: &dyn Signer,
+        path: &str,
+        body: &impl Serialize,
+        jti: String,
+    ) -> Result<T, ProviderError> {
+        let bytes = encode(body)?;
+        let request = UnitRequest::new(
+            unit,
+            &self.view.issuer,
+            "POST",
+            self.address(path)?.as_str(),
+            &bytes,
+            &jti,
+            self.clock.now(),
+        );
+        let header = request.sign(device).await?;
+        let answer = self.send_bytes(path, bytes, Some(&header)).await?;
+        self.believe(&answer, &jti)
+    }
+
+    async fn plain<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ProviderError> {
+        let bytes = self.send(path, body, None).await?;
+        Ok(json::parse_as(&bytes, Limits::bytes(1 << 20))?)
+    }
+
+    async fn send(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        header: Option<&str>,
+    ) -> Result<Vec<u8>, ProviderError> {
+        self.send_bytes(path, encode(body)?, header).await
+    }
+
+    async fn send_bytes(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+        header: Option<&str>,
+    ) -> Result<Vec<u8>, ProviderError> {
+        let mut request = self
+            .http
+            .post(self.address(path)?)
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
+        if let Some(header) = header {
+            request = request.header(REQUEST_HEADER, header);
+        }
+        let response = request.send().await.map_err(HttpError::Unreachable)?;
+        Ok(http::body(response).await?)
+    }
+
+    fn believe<T: DeserializeOwned>(
+        &self,
+        answer: &[u8],
+        in_reply_to: &str,
+    ) -> Result<T, ProviderError> {
+        let text = std::str::from_utf8(answer).unwrap_or_default();
+        Ok(SignedAnswer::verify(
+            text,
+            &self.view.answer_key,
+            &self.view.issuer,
+            in_reply_to,
+            self.clock.now(),
+        )?)
+    }
+
+    fn address(&self, path: &str) -> Result<Url, ProviderError> {
+        self.base.join(path).map_err(|_| ProviderError::Address)
+    }
+}
+
+fn encode(body: &impl Serialize) -> Result<Vec<u8>, ProviderError> {
+    serde_json::to_vec(body).map_err(|error| JsonError::Shape(error.to_string()).into())
+}
+
+/// 128 random bits in base64url.
+fn fresh_id() -> Result<String, ProviderError> {
+    let mut bytes = [0; 16];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| ProviderError::Random)?;
+    Ok(b64::encode(bytes))
+}

@@ -1,0 +1,143 @@
+//! From a device to an operational unit.
+
+use jose::Curve;
+use provider_api::{
+    ActivationAnswer, ActivationRequest, Evidence, Problem, UnitState, UnverifiedActivation,
+    WscaView, verify_agreement_proof,
+};
+use sci::UnitId;
+
+use wsca::DeviceKeys;
+
+use crate::{Caller, Error, NewUnit, WalletProvider, secrets};
+
+impl WalletProvider {
+    /// Begins an activation: both device keys prove themselves over a challenge,
+    /// the evidence is looked at, the account found or made, and the unit, now
+    /// installed, is made known to the WSCA. The answer is signed.
+    ///
+    /// A device whose answer was lost may begin again with a new challenge: it
+    /// gets the same unit, as long as that is not yet operational.
+    pub async fn begin_activation(&self, request: &ActivationRequest) -> Result<String, Error> {
+        let now = self.clock.now();
+        let provider = &self.config.base_url;
+        let UnverifiedActivation {
+            signing_key,
+            claims,
+        } = UnverifiedActivation::parse(request, provider, now)?;
+        self.check_evidence(&claims.evidence)?;
+        let curves = [signing_key.curve(), claims.agreement_key.curve()];
+        if claims.agreement_key == signing_key || curves != [Curve::P256; 2] {
+            return Err(Error::refused(
+                Problem::DeviceProof,
+                "device keys",
+                "two keys on P-256 are expected, one to sign and one to agree",
+            ));
+        }
+        let agreed = verify_agreement_proof(
+            self.agreement_key.as_ref(),
+            &claims.agreement_key,
+            &claims.challenge,
+            &signing_key,
+            &claims.agreement_proof,
+        )
+        .await;
+        match agreed {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(Error::refused(
+                    Problem::DeviceProof,
+                    "agreement_proof",
+                    "it is not this key's proof over the challenge and the signing key",
+                ));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let code = secrets::account_code()?;
+        let keys = DeviceKeys {
+            sign: signing_key.clone(),
+            agree: claims.agreement_key.clone(),
+        };
+        let activated = self
+            .store
+            .begin_activation(NewUnit {
+                unit: UnitId::random(),
+                challenge: secrets::challenge_hash(&claims.challenge),
+                alias: claims.alias,
+                shown_code: claims
+                    .account_code
+                    .as_deref()
+                    .map(secrets::account_code_hash),
+                new_code: secrets::account_code_hash(&code),
+                signing_key,
+                agreement_key: claims.agreement_key,
+                evidence: claims.evidence.kind().to_owned(),
+                wallet_version: claims.wallet_version,
+                at: now,
+            })
+            .await?;
+        self.wsca.enroll(activated.unit, keys).await?;
+        tracing::info!(
+            event = "unit.installed",
+            evidence = claims.evidence.kind(),
+            new_account = activated.new_code
+        );
+        self.answer(
+            &claims.challenge,
+            ActivationAnswer {
+                unit: activated.unit,
+                state: UnitState::Installed,
+                account_code: activated.new_code.then(|| code.to_string()),
+                wsca: self.wsca_view(),
+            },
+        )
+        .await
+    }
+
+    /// Completes an activation: the unit becomes operational once its user has a
+    /// PIN at the WSCA. The answer, signed, is the unit's view.
+    pub async fn complete_activation(&self, caller: &Caller) -> Result<String, Error> {
+        if caller.unit.state == UnitState::Revoked {
+            caller.operational()?;
+        }
+        if !self.wsca.unit_state(caller.unit()).await?.has_factor {
+            return Err(Error::refused(
+                Problem::NoFactor,
+                "unit",
+                "the user has not registered a PIN at the WSCA",
+            ));
+        }
+        self.store
+            .complete_activation(caller.unit(), caller.spent(), self.clock.now())
+            .await?;
+        tracing::info!(event = "unit.operational");
+        let view = self.unit_view(caller.unit()).await?;
+        self.answer(caller.request.jti(), view).await
+    }
+
+    fn wsca_view(&self) -> WscaView {
+        let service = self.wsca.service();
+        WscaView {
+            context: service.context.clone(),
+            agreement: service.agreement.clone(),
+            signing: service.signing.clone(),
+            information: self.wsca.information().clone(),
+        }
+    }
+
+    fn check_evidence(&self, evidence: &Evidence) -> Result<(), Error> {
+        match evidence {
+            Evidence::None {} if self.config.accept_no_evidence => Ok(()),
+            Evidence::None {} => Err(Error::refused(
+                Problem::Evidence,
+                "evidence",
+                "there is none, and only development goes without",
+            )),
+            other => Err(Error::refused(
+                Problem::NotOffered,
+                "evidence",
+                format!("evidence of kind {} is not verified here yet", other.kind()),
+            )),
+        }
+    }
+}

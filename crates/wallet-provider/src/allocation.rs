@@ -1,0 +1,137 @@
+//! Where the indices of new attestations come from.
+
+use std::sync::Arc;
+
+use status_list::{Allocator, Permutation, Reference};
+use tokio::sync::Mutex;
+
+use crate::{Block, Error, IndexSecret, ListKind, NewList, StoreError, WalletProvider, secrets};
+
+/// What this node has taken of the open lists, in memory. What is left of it when
+/// the node stops is lost, and never handed out twice.
+#[derive(Debug)]
+pub(crate) struct Allocation {
+    secret: IndexSecret,
+    wia: Mutex<Option<Arc<Taken>>>,
+    ka: Mutex<Option<Arc<Taken>>>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    list: i64,
+    uri: String,
+    indices: Allocator,
+}
+
+/// An index that nobody else has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Allocated {
+    pub(crate) list: i64,
+    pub(crate) reference: Reference,
+}
+
+/// How many blocks are tried before the store is said to be at fault.
+const TRIES: u32 = 8;
+
+impl Allocation {
+    pub(crate) fn new(secret: IndexSecret) -> Self {
+        Self {
+            secret,
+            wia: Mutex::default(),
+            ka: Mutex::default(),
+        }
+    }
+
+    fn of(&self, kind: ListKind) -> &Mutex<Option<Arc<Taken>>> {
+        match kind {
+            ListKind::Wia => &self.wia,
+            ListKind::Ka => &self.ka,
+        }
+    }
+}
+
+impl WalletProvider {
+    /// `count` indices of the open list of `kind`. The list is published before
+    /// the first index of it is used.
+    pub(crate) async fn allocate(
+        &self,
+        kind: ListKind,
+        count: usize,
+    ) -> Result<Vec<Allocated>, Error> {
+        let mut drawn = Vec::with_capacity(count);
+        let mut tries = 0;
+        while drawn.len() < count {
+            let taken = {
+                let mut slot = self.allocation.of(kind).lock().await;
+                match slot.as_ref().filter(|taken| taken.indices.remaining() > 0) {
+                    Some(taken) => taken.clone(),
+                    None => {
+                        tries += 1;
+                        if tries > TRIES {
+                            let what = "no block of indices could be had";
+                            return Err(Error::Store(StoreError::Failed(what.into())));
+                        }
+                        let taken = Arc::new(self.take(kind).await?);
+                        slot.insert(taken).clone()
+                    }
+                }
+            };
+            while drawn.len() < count {
+                let Some(index) = taken.indices.draw() else {
+                    break;
+                };
+                drawn.push(Allocated {
+                    list: taken.list,
+                    reference: Reference::new(taken.uri.clone(), index),
+                });
+            }
+        }
+        Ok(drawn)
+    }
+
+    async fn take(&self, kind: ListKind) -> Result<Taken, Error> {
+        let secret = &self.allocation.secret;
+        for _ in 0..TRIES {
+            let now = self.clock.now();
+            let name = hex::encode(secrets::random::<16>()?);
+            let uri = format!("{}/{name}", self.config.status_url);
+            let new = NewList {
+                kind,
+                key_check: secret.check(&uri),
+                name,
+                uri,
+                size: self.config.list_size,
+            };
+            let block = self
+                .store
+                .take_block(new, self.config.block_size, now)
+                .await?;
+            if block.key_check != secret.check(&block.uri) {
+                // Opened under another secret: its order is not ours to go on with.
+                tracing::warn!(
+                    event = "list.closed",
+                    why = "opened under another index secret"
+                );
+                self.store.close_list(block.list, now).await?;
+                continue;
+            }
+            if !block.published {
+                self.publish_changed().await?;
+            }
+            return self.open(block);
+        }
+        let what = "no open list could be had";
+        Err(Error::Store(StoreError::Failed(what.into())))
+    }
+
+    fn open(&self, block: Block) -> Result<Taken, Error> {
+        let key = self.allocation.secret.permutation_key(&block.uri);
+        let permutation =
+            Permutation::new(key, block.size).map_err(|error| Error::StatusList(error.into()))?;
+        Ok(Taken {
+            list: block.list,
+            uri: block.uri,
+            indices: Allocator::new(Arc::new(permutation), block.counters),
+        })
+    }
+}

@@ -1,0 +1,4 @@
+//! What the provider needs of the rooms and machines around it.
+
+pub(crate) mod publisher;
+pub(crate) mod store;

@@ -1,0 +1,397 @@
+use std::ops::Range;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use jose::PublicKey;
+use provider_api::{RevocationReason, Revoker, UnitState};
+use sci::UnitId;
+
+/// The provider's memory. Every method that writes is one transaction: all of it
+/// is on disk when it returns `Ok`, and none of it was done when it returns `Err`.
+#[async_trait]
+pub trait ProviderStore: Send + Sync + std::fmt::Debug {
+    /// Whether the store can be read and written.
+    async fn health(&self) -> Result<(), StoreError>;
+
+    /// Remembers a challenge by its hash until it is answered or expires.
+    async fn add_challenge(
+        &self,
+        hash: [u8; 32],
+        purpose: Purpose,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Answers the challenge and makes the unit and, where it is new, its account;
+    /// or finds the installed unit of the same device and account again.
+    async fn begin_activation(&self, unit: NewUnit) -> Result<Activated, StoreError>;
+
+    /// Makes an installed unit operational. One that is operational stays so.
+    async fn complete_activation(
+        &self,
+        unit: UnitId,
+        request: SpentRequest,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The unit; `None` where there is none.
+    async fn unit(&self, unit: UnitId) -> Result<Option<UnitRecord>, StoreError>;
+
+    /// The unit's history, the oldest event first.
+    async fn history(&self, unit: UnitId) -> Result<Vec<Event>, StoreError>;
+
+    /// The account of an alias, with its units, the oldest first.
+    async fn account(&self, alias: &str) -> Result<Option<AccountRecord>, StoreError>;
+
+    /// Units in the order of their identifiers, after `after`, at most `limit`.
+    async fn units(&self, after: Option<UnitId>, limit: u32)
+    -> Result<Vec<UnitRecord>, StoreError>;
+
+    /// Takes note of a request that changes nothing else, and remembers a
+    /// challenge for its unit where there is one.
+    async fn spend(
+        &self,
+        unit: UnitId,
+        request: SpentRequest,
+        challenge: Option<([u8; 32], Timestamp)>,
+    ) -> Result<(), StoreError>;
+
+    /// Records an issuance to an operational unit: its request and nonce are
+    /// spent, its keys are in no other KA, its entries are free.
+    async fn issue(&self, issuance: Issuance) -> Result<(), StoreError>;
+
+    /// Revokes a unit for good: its state, its history, every status entry it
+    /// has, its lists' need to be published, and its WSCA's need to be told. A
+    /// unit that is revoked stays as it was.
+    async fn revoke(&self, revocation: Revocation) -> Result<Revoked, StoreError>;
+
+    /// Units that are revoked and that the WSCA has not been told of.
+    async fn unfrozen(&self) -> Result<Vec<UnitId>, StoreError>;
+
+    /// The WSCA has been told of the unit's end.
+    async fn frozen(&self, unit: UnitId) -> Result<(), StoreError>;
+
+    /// Moves the open list of `new.kind` on by `count` indices, or opens `new`
+    /// where none is open.
+    async fn take_block(
+        &self,
+        new: NewList,
+        count: u64,
+        at: Timestamp,
+    ) -> Result<Block, StoreError>;
+
+    /// Hands out no further block of the list.
+    async fn close_list(&self, list: i64, at: Timestamp) -> Result<(), StoreError>;
+
+    /// The lists that changed since they were published, or whose published token
+    /// is to be renewed by `renew_before`.
+    async fn lists_to_publish(&self, renew_before: Timestamp)
+    -> Result<Vec<ListState>, StoreError>;
+
+    /// The list as it stands now and every index of it that is revoked.
+    async fn list(&self, list: i64) -> Result<Option<(ListState, Vec<u64>)>, StoreError>;
+
+    /// The list was published as it stood at `revision`; the token lasts until
+    /// `expires_at`.
+    async fn published(
+        &self,
+        list: i64,
+        revision: i64,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The addresses of all lists.
+    async fn list_uris(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Forgets what is past its time: challenges, requests, references past their
+    /// maintenance, and lists that were closed before `closed_before` and to which
+    /// no reference is left.
+    async fn purge(&self, now: Timestamp, closed_before: Timestamp) -> Result<Purged, StoreError>;
+}
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// No such challenge is waiting for an answer: never given, given for another
+    /// use or unit, or answered.
+    #[error("the challenge is not one that waits for this answer")]
+    ChallengeUnknown,
+    /// The challenge is past its time.
+    #[error("the challenge has expired")]
+    ChallengeExpired,
+    /// The request was made before.
+    #[error("the request was made before")]
+    Replayed,
+    /// There is no such unit.
+    #[error("there is no such unit")]
+    UnitUnknown,
+    /// The unit is in another state than the change needs.
+    #[error("the unit is {0}")]
+    UnitState(UnitState),
+    /// The device's key belongs to another unit.
+    #[error("the device's key belongs to another unit")]
+    DeviceKnown,
+    /// The account exists, and its code was not shown.
+    #[error("the account exists and its code was not shown")]
+    AccountCode,
+    /// A key is in a KA already: its place among the issuance's keys.
+    #[error("the key at {0} is in a key attestation already")]
+    KeyAttested(usize),
+    /// An index is in use already.
+    #[error("index {index} of list {list} is in use")]
+    IndexInUse {
+        /// The list.
+        list: i64,
+        /// The index.
+        index: u64,
+    },
+    /// The store itself failed.
+    #[error("the store failed: {0}")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What a challenge may be answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// An activation.
+    Activation,
+    /// A WSCA's statement over a unit's keys.
+    Statement(UnitId),
+}
+
+/// A signed request that is taken once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpentRequest {
+    /// Its identifier.
+    pub jti: String,
+    /// When it can be forgotten.
+    pub forget_at: Timestamp,
+}
+
+/// A unit to be activated.
+#[derive(Clone)]
+pub struct NewUnit {
+    /// The identifier it gets, unless its device has an installed unit already.
+    pub unit: UnitId,
+    /// The hash of the challenge that is answered.
+    pub challenge: [u8; 32],
+    /// The account's alias.
+    pub alias: String,
+    /// The hash of the code that was shown for an existing account.
+    pub shown_code: Option<[u8; 32]>,
+    /// The hash of the code that a new account gets.
+    pub new_code: [u8; 32],
+    /// The device's signing key.
+    pub signing_key: PublicKey,
+    /// The device's agreement key.
+    pub agreement_key: PublicKey,
+    /// The kind of evidence.
+    pub evidence: String,
+    /// The version of the wallet solution.
+    pub wallet_version: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What became of an activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Activated {
+    /// The unit.
+    pub unit: UnitId,
+    /// Whether the new code is the account's.
+    pub new_code: bool,
+}
+
+/// A unit as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitRecord {
+    /// Its identifier.
+    pub unit: UnitId,
+    /// Where it stands.
+    pub state: UnitState,
+    /// The device's signing key.
+    pub signing_key: PublicKey,
+    /// The device's agreement key.
+    pub agreement_key: PublicKey,
+    /// The kind of evidence it was activated with.
+    pub evidence: String,
+    /// The version of the wallet solution it was activated with.
+    pub wallet_version: String,
+    /// When its activation began.
+    pub created_at: Timestamp,
+}
+
+/// A change of a unit's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// The state it went to.
+    pub state: UnitState,
+    /// Who revoked it.
+    pub by: Option<Revoker>,
+    /// Why it was revoked.
+    pub reason: Option<RevocationReason>,
+}
+
+/// An account.
+#[derive(Clone)]
+pub struct AccountRecord {
+    /// The hash of its code.
+    pub code: [u8; 32],
+    /// Its units.
+    pub units: Vec<UnitRecord>,
+}
+
+/// Attestations to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuance {
+    /// The unit that gets them.
+    pub unit: UnitId,
+    /// The request for them.
+    pub request: SpentRequest,
+    /// The hash of the nonce that the statement answers.
+    pub nonce: Option<[u8; 32]>,
+    /// The thumbprints of the keys that enter a KA.
+    pub keys: Vec<[u8; 32]>,
+    /// The status entries.
+    pub entries: Vec<NewEntry>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A status entry of a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewEntry {
+    /// The list.
+    pub list: i64,
+    /// The index in it.
+    pub index: u64,
+    /// The end of its maintenance.
+    pub maintained_until: Timestamp,
+}
+
+/// A revocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revocation {
+    /// The unit.
+    pub unit: UnitId,
+    /// Who revokes it.
+    pub by: Revoker,
+    /// Why.
+    pub reason: RevocationReason,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a revocation did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revoked {
+    /// Whether the unit was revoked before.
+    pub already: bool,
+    /// How many status entries were set.
+    pub entries: u64,
+}
+
+/// What a list tells the status of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ListKind {
+    /// Wallet instances.
+    Wia,
+    /// WSCDs and keystores.
+    Ka,
+}
+
+impl ListKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Wia, Self::Ka];
+
+    /// Its name in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wia => "wia",
+            Self::Ka => "ka",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A list to open where none is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewList {
+    /// What it is for.
+    pub kind: ListKind,
+    /// Its name, which says nothing.
+    pub name: String,
+    /// Its address.
+    pub uri: String,
+    /// How many entries it has.
+    pub size: u64,
+    /// A check of the key that permutes it.
+    pub key_check: [u8; 8],
+}
+
+/// Counters of one list, taken by one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// The list.
+    pub list: i64,
+    /// Its address.
+    pub uri: String,
+    /// How many entries it has.
+    pub size: u64,
+    /// The check of the key that permutes it.
+    pub key_check: [u8; 8],
+    /// Whether the list was ever published.
+    pub published: bool,
+    /// The counters.
+    pub counters: Range<u64>,
+}
+
+/// A list, as far as its publication goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListState {
+    /// The list.
+    pub list: i64,
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub uri: String,
+    /// How many entries it has.
+    pub size: u64,
+    /// Goes up with each change.
+    pub revision: i64,
+}
+
+/// What was forgotten.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Challenges that nobody answered.
+    pub challenges: u64,
+    /// Requests.
+    pub requests: u64,
+    /// References past their maintenance.
+    pub entries: u64,
+    /// The names of lists that are no more.
+    pub lists: Vec<String>,
+}
+
+impl std::fmt::Debug for NewUnit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewUnit")
+            .field("unit", &self.unit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for AccountRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccountRecord")
+            .field("units", &self.units)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,314 @@
+use std::sync::Arc;
+
+use clock::Clock;
+use jiff::Timestamp;
+use jose::{KeyAgreement, Signer};
+use provider_api::{
+    Challenge, Expected, HistoryEntry, Problem, ProviderView, SignedAnswer, UnitState, UnitView,
+    UnverifiedUnitRequest, VerifiedUnitRequest,
+};
+use sci::{AttackPotential, UnitId};
+use serde::Serialize;
+use wsca::WscaAdmin;
+
+use crate::allocation::Allocation;
+use crate::{
+    Config, ConfigError, Error, Event, IndexSecret, ProviderStore, Publisher, Purpose,
+    SpentRequest, StoreError, UnitRecord, secrets,
+};
+
+/// The wallet provider. One instance serves any number of requests at once.
+#[derive(Debug)]
+pub struct WalletProvider {
+    pub(crate) config: Config,
+    pub(crate) store: Arc<dyn ProviderStore>,
+    pub(crate) wsca: Arc<dyn WscaAdmin>,
+    pub(crate) publisher: Arc<dyn Publisher>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) wia_seal: Seal,
+    pub(crate) ka_seal: Seal,
+    pub(crate) status_seal: Seal,
+    pub(crate) answer_key: Arc<dyn Signer>,
+    pub(crate) agreement_key: Arc<dyn KeyAgreement>,
+    pub(crate) allocation: Allocation,
+    /// One publication at a time: an older state of a list never replaces a newer.
+    pub(crate) publishing: tokio::sync::Mutex<()>,
+}
+
+/// What a provider is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// How it does what the texts leave open.
+    pub config: Config,
+    /// Its memory.
+    pub store: Arc<dyn ProviderStore>,
+    /// The WSCA.
+    pub wsca: Arc<dyn WscaAdmin>,
+    /// Where its status lists go.
+    pub publisher: Arc<dyn Publisher>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Seals WIAs.
+    pub wia_seal: Seal,
+    /// Seals KAs.
+    pub ka_seal: Seal,
+    /// Seals status lists.
+    pub status_seal: Seal,
+    /// Signs answers. The app pins its public key.
+    pub answer_key: Arc<dyn Signer>,
+    /// What the devices' agreement keys prove themselves towards.
+    pub agreement_key: Arc<dyn KeyAgreement>,
+    /// What the order of status indices is drawn from.
+    pub index_secret: IndexSecret,
+}
+
+/// A signing key and its certificates.
+#[derive(Debug, Clone)]
+pub struct Seal {
+    /// The key.
+    pub signer: Arc<dyn Signer>,
+    /// The certificates, in DER, the key's own first.
+    pub chain: Vec<Vec<u8>>,
+}
+
+/// A unit that has proved itself for one request.
+#[derive(Debug)]
+pub struct Caller {
+    pub(crate) unit: UnitRecord,
+    pub(crate) request: VerifiedUnitRequest,
+}
+
+impl Caller {
+    /// The unit.
+    pub fn unit(&self) -> UnitId {
+        self.unit.unit
+    }
+
+    pub(crate) fn spent(&self) -> SpentRequest {
+        SpentRequest {
+            jti: self.request.jti().to_owned(),
+            forget_at: self.request.forget_at(),
+        }
+    }
+
+    /// Refuses a unit that is not operational. The store asks once more when it
+    /// records, so that nothing slips through between the two.
+    pub(crate) fn operational(&self) -> Result<(), Error> {
+        match self.unit.state {
+            UnitState::Operational => Ok(()),
+            other => Err(StoreError::UnitState(other).into()),
+        }
+    }
+}
+
+impl WalletProvider {
+    /// Puts a provider together. It does nothing yet: see
+    /// [`WalletProvider::recover`].
+    pub fn new(parts: Parts) -> Result<Self, ConfigError> {
+        parts.config.check()?;
+        check_wsca(&parts)?;
+        for (key, seal) in [
+            ("wia_seal", &parts.wia_seal),
+            ("ka_seal", &parts.ka_seal),
+            ("status_seal", &parts.status_seal),
+        ] {
+            if seal.chain.is_empty() {
+                return Err(ConfigError {
+                    key,
+                    what: "a certificate is needed".into(),
+                });
+            }
+        }
+        Ok(Self {
+            allocation: Allocation::new(parts.index_secret),
+            config: parts.config,
+            store: parts.store,
+            wsca: parts.wsca,
+            publisher: parts.publisher,
+            clock: parts.clock,
+            wia_seal: parts.wia_seal,
+            ka_seal: parts.ka_seal,
+            status_seal: parts.status_seal,
+            answer_key: parts.answer_key,
+            agreement_key: parts.agreement_key,
+            publishing: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// What has to be done at each start, before the first request: the WSCA is
+    /// told of revocations it was not told of, and every list that changed since
+    /// it was published is published.
+    pub async fn recover(&self) -> Result<(), Error> {
+        self.freeze_revoked().await?;
+        self.publish_changed().await?;
+        Ok(())
+    }
+
+    /// Whether requests can be served.
+    pub async fn health(&self) -> Result<(), Error> {
+        Ok(self.store.health().await?)
+    }
+
+    /// What a wallet instance has to know.
+    pub fn view(&self) -> ProviderView {
+        ProviderView {
+            issuer: self.config.base_url.clone(),
+            answer_key: self.answer_key.public_key().clone(),
+            agreement_key: self.agreement_key.public_key().clone(),
+            wallet_name: self.config.solution.name.clone(),
+            certification: self.config.solution.certification.clone(),
+        }
+    }
+
+    /// A challenge for an activation.
+    pub async fn challenge(&self) -> Result<Challenge, Error> {
+        let challenge = secrets::challenge()?;
+        let expires_at = self.challenge_end();
+        self.store
+            .add_challenge(
+                secrets::challenge_hash(&challenge),
+                Purpose::Activation,
+                expires_at,
+            )
+            .await?;
+        Ok(Challenge {
+            challenge,
+            expires_at,
+        })
+    }
+
+    /// Who makes a request: `header` is what [`provider_api::REQUEST_HEADER`]
+    /// holds, `method` in capitals, `path` as the provider's interface has it
+    /// (with a slash at its beginning), `body` as it came.
+    ///
+    /// It does not spend the request: the operation that follows does.
+    pub async fn authenticate(
+        &self,
+        header: &str,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> Result<Caller, Error> {
+        let request = UnverifiedUnitRequest::parse(header)?;
+        let unit = self.find(request.unit()).await?;
+        let uri = format!("{}{path}", self.config.base_url);
+        let request = request.verify(
+            &unit.signing_key,
+            Expected {
+                provider: &self.config.base_url,
+                method,
+                uri: &uri,
+                body,
+                now: self.clock.now(),
+            },
+        )?;
+        Ok(Caller { unit, request })
+    }
+
+    /// The caller's unit as the provider sees it, signed. A revoked unit may ask
+    /// too, to learn that it is.
+    pub async fn own_view(&self, caller: &Caller) -> Result<String, Error> {
+        self.store
+            .spend(caller.unit(), caller.spent(), None)
+            .await?;
+        let view = self.unit_view(caller.unit()).await?;
+        self.answer(caller.request.jti(), view).await
+    }
+
+    /// A nonce for the WSCA's statement over the caller's keys, signed.
+    pub async fn statement_nonce(&self, caller: &Caller) -> Result<String, Error> {
+        caller.operational()?;
+        let challenge = secrets::challenge()?;
+        let expires_at = self.challenge_end();
+        let kept = (secrets::challenge_hash(&challenge), expires_at);
+        self.store
+            .spend(caller.unit(), caller.spent(), Some(kept))
+            .await?;
+        self.answer(
+            caller.request.jti(),
+            Challenge {
+                challenge,
+                expires_at,
+            },
+        )
+        .await
+    }
+
+    /// A unit as its user and the provider's operators may see it.
+    pub async fn unit_view(&self, unit: UnitId) -> Result<UnitView, Error> {
+        let record = self.find(unit).await?;
+        self.view_of(record).await
+    }
+
+    /// Units in the order of their identifiers, after `after`.
+    pub async fn units(&self, after: Option<UnitId>, limit: u32) -> Result<Vec<UnitView>, Error> {
+        let mut views = Vec::new();
+        for record in self.store.units(after, limit).await? {
+            views.push(self.view_of(record).await?);
+        }
+        Ok(views)
+    }
+
+    pub(crate) async fn view_of(&self, record: UnitRecord) -> Result<UnitView, Error> {
+        let history = self.store.history(record.unit).await?;
+        Ok(UnitView {
+            unit: record.unit,
+            state: record.state,
+            history: history.into_iter().map(entry).collect(),
+        })
+    }
+
+    pub(crate) async fn find(&self, unit: UnitId) -> Result<UnitRecord, Error> {
+        self.store
+            .unit(unit)
+            .await?
+            .ok_or_else(|| Error::refused(Problem::UnknownUnit, "unit", "there is no such unit"))
+    }
+
+    /// Signs an answer under the key that the app pins.
+    pub(crate) async fn answer<T: Serialize>(
+        &self,
+        in_reply_to: &str,
+        body: T,
+    ) -> Result<String, Error> {
+        let answer = SignedAnswer {
+            iss: self.config.base_url.clone(),
+            in_reply_to: in_reply_to.to_owned(),
+            iat: self.clock.now_seconds(),
+            body,
+        };
+        Ok(answer.sign(self.answer_key.as_ref()).await?)
+    }
+
+    fn challenge_end(&self) -> Timestamp {
+        let now = self.clock.now();
+        now.checked_add(self.config.challenge_lifetime)
+            .unwrap_or(now)
+    }
+}
+
+/// ARF `WIAM_08`: a unit is activated only over a WSCA and device that are
+/// certified for level high, which shows in what a key attestation may claim.
+fn check_wsca(parts: &Parts) -> Result<(), ConfigError> {
+    let descriptor = &parts.wsca.information().descriptor;
+    let levels = [descriptor.key_storage, descriptor.user_authentication];
+    if levels == [Some(AttackPotential::High); 2] || parts.config.accept_uncertified_wsca {
+        return Ok(());
+    }
+    Err(ConfigError {
+        key: "accept_uncertified_wsca",
+        what: format!(
+            "{} is not certified for level high (ARF WIAM_08): only development takes it",
+            descriptor.model
+        ),
+    })
+}
+
+fn entry(event: Event) -> HistoryEntry {
+    HistoryEntry {
+        at: event.at,
+        state: event.state,
+        by: event.by,
+        reason: event.reason,
+    }
+}

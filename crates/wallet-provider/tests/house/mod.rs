@@ -1,0 +1,590 @@
+//! A wallet provider on a real database and a real folder, beside a WSCA that
+//! signs real statements and obeys the test.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use claviger_fixtures::TestKey;
+use clock::{Clock, ManualClock};
+use jiff::SignedDuration;
+use jose::{Curve, PublicKey, Signer};
+use provider_api::*;
+use sci::{
+    ActivationInfo, Architecture, Assurance, AttackPotential, Descriptor, KeyId, PinRules,
+    StatedKey, StatementClaims, UnitId, WscaProvider,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use status_list::{Reference, StatusListCheck, UnverifiedStatusList};
+use store::Database;
+use store::provider::SqliteProviderStore;
+use wallet_provider::*;
+use wsca::{AdminError, DeviceKeys, ServiceIdentity, WscaAdmin};
+use zeroize::Zeroizing;
+
+pub const BASE: &str = "https://provider.example/wallet/v1";
+pub const STATUS: &str = "https://provider.example/status";
+
+/// What outlives a crash: the folder, the keys, the WSCA, the time.
+pub struct House {
+    pub folder: PathBuf,
+    temporary: Option<tempfile::TempDir>,
+    pub clock: Arc<ManualClock>,
+    pub wsca: Arc<TestWsca>,
+    pub seal: Arc<TestKey>,
+    pub answers: Arc<TestKey>,
+    pub agreement: Arc<TestKey>,
+    pub index_secret: u8,
+    pub tune: fn(&mut Config),
+}
+
+/// A process: it can be dropped at any moment.
+pub struct Running {
+    pub provider: WalletProvider,
+    pub database: Database,
+}
+
+impl House {
+    pub fn new() -> Self {
+        Self::tuned(|_| {})
+    }
+
+    pub fn tuned(tune: fn(&mut Config)) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut house = Self::at(temporary.path(), tune);
+        house.temporary = Some(temporary);
+        house
+    }
+
+    /// A house in a folder that somebody else looks after.
+    pub fn at(folder: &Path, tune: fn(&mut Config)) -> Self {
+        let key = || Arc::new(TestKey::generate(Curve::P256));
+        Self {
+            folder: folder.to_owned(),
+            temporary: None,
+            clock: Arc::new(ManualClock::at("2026-11-22T12:34:56Z".parse().unwrap())),
+            wsca: Arc::new(TestWsca::new()),
+            seal: key(),
+            answers: key(),
+            agreement: key(),
+            index_secret: 7,
+            tune,
+        }
+    }
+
+    pub async fn start(&self) -> Running {
+        let lists = FolderPublisher::new(self.folder.join("lists")).unwrap();
+        self.start_with(Arc::new(lists)).await
+    }
+
+    pub async fn start_with(&self, publisher: Arc<dyn Publisher>) -> Running {
+        self.try_start(publisher).await.unwrap()
+    }
+
+    pub async fn try_start(&self, publisher: Arc<dyn Publisher>) -> Result<Running, ConfigError> {
+        let database = Database::open(self.folder.join("claviger.db"))
+            .await
+            .unwrap();
+        let solution = WalletSolution {
+            client_id: "https://wallet.example".into(),
+            name: "Example Wallet".into(),
+            link: Some("https://wallet.example/about".into()),
+            certification: json!({ "certified": false }),
+        };
+        let mut config = Config::new(BASE, solution);
+        config.status_url = STATUS.into();
+        config.accept_no_evidence = true;
+        config.accept_uncertified_wsca = true;
+        config.list_size = 10_000;
+        config.block_size = 50;
+        (self.tune)(&mut config);
+        let seal = || Seal {
+            signer: self.seal.clone(),
+            chain: vec![vec![0x30, 0]],
+        };
+        let provider = WalletProvider::new(Parts {
+            config,
+            store: Arc::new(SqliteProviderStore::new(database.clone())),
+            wsca: self.wsca.clone(),
+            publisher,
+            clock: self.clock.clone(),
+            wia_seal: seal(),
+            ka_seal: seal(),
+            status_seal: seal(),
+            answer_key: self.answers.clone(),
+            agreement_key: self.agreement.clone(),
+            index_secret: IndexSecret::new(Zeroizing::new([self.index_secret; 32])),
+        })?;
+        Ok(Running { provider, database })
+    }
+
+    /// The answer in `text`, as the app that pinned the provider's key reads it.
+    pub fn read<T: DeserializeOwned>(&self, text: &str, in_reply_to: &str) -> T {
+        let pinned = Signer::public_key(self.answers.as_ref());
+        SignedAnswer::verify(text, pinned, BASE, in_reply_to, self.clock.now()).unwrap()
+    }
+
+    pub fn pass(&self, seconds: i64) {
+        self.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    /// Whether the published list says that the entry is revoked.
+    pub fn revoked(&self, reference: &Reference) -> bool {
+        let name = reference
+            .uri
+            .strip_prefix(STATUS)
+            .unwrap()
+            .trim_start_matches('/');
+        let path = self.folder.join("lists").join(format!("{name}.jwt"));
+        let token = std::fs::read(path).unwrap();
+        let key = Signer::public_key(self.seal.as_ref());
+        let list = UnverifiedStatusList::parse(&token, &status_list::Limits::default())
+            .unwrap()
+            .verify(&StatusListCheck::new(&reference.uri, key, self.clock.now()))
+            .unwrap();
+        !list.status(reference).unwrap().is_valid()
+    }
+
+    pub fn lists(&self) -> usize {
+        std::fs::read_dir(self.folder.join("lists"))
+            .unwrap()
+            .count()
+    }
+}
+
+/// A phone.
+pub struct Phone {
+    pub sign: TestKey,
+    pub agree: TestKey,
+}
+
+/// A phone with a unit on it.
+pub struct Device {
+    pub phone: Phone,
+    pub unit: UnitId,
+    pub code: Option<String>,
+}
+
+impl Phone {
+    pub fn new() -> Self {
+        Self {
+            sign: TestKey::generate(Curve::P256),
+            agree: TestKey::generate(Curve::P256),
+        }
+    }
+
+    pub async fn claims(&self, house: &House, running: &Running, alias: &str) -> ActivationClaims {
+        let challenge = running.provider.challenge().await.unwrap().challenge;
+        let view = running.provider.view();
+        let signing = Signer::public_key(&self.sign);
+        let proof = agreement_proof(&self.agree, &view.agreement_key, &challenge, signing)
+            .await
+            .unwrap();
+        ActivationClaims {
+            aud: view.issuer,
+            challenge,
+            iat: house.clock.now_seconds(),
+            alias: alias.into(),
+            account_code: None,
+            agreement_key: Signer::public_key(&self.agree).clone(),
+            agreement_proof: proof,
+            evidence: Evidence::None {},
+            wallet_version: "1.0.0".into(),
+        }
+    }
+
+    pub async fn begin(
+        &self,
+        house: &House,
+        running: &Running,
+        claims: &ActivationClaims,
+    ) -> Result<ActivationAnswer, Error> {
+        let request = claims.sign(&self.sign).await.unwrap();
+        let answer = running.provider.begin_activation(&request).await?;
+        Ok(house.read(&answer, &claims.challenge))
+    }
+}
+
+impl Device {
+    /// A unit that is installed, and has no PIN yet.
+    pub async fn installed(house: &House, running: &Running, alias: &str) -> Self {
+        let phone = Phone::new();
+        let claims = phone.claims(house, running, alias).await;
+        let answer = phone.begin(house, running, &claims).await.unwrap();
+        Self {
+            phone,
+            unit: answer.unit,
+            code: answer.account_code,
+        }
+    }
+
+    pub async fn operational(house: &House, running: &Running, alias: &str) -> Self {
+        let device = Self::installed(house, running, alias).await;
+        house.wsca.register(device.unit);
+        let caller = device
+            .call(house, running, "/unit/activation", &Empty {})
+            .await
+            .unwrap();
+        running.provider.complete_activation(&caller).await.unwrap();
+        device
+    }
+
+    pub fn request(&self, house: &House, path: &str, body: &[u8], jti: &str) -> UnitRequest {
+        let uri = format!("{BASE}{path}");
+        UnitRequest::new(self.unit, BASE, "POST", uri, body, jti, house.clock.now())
+    }
+
+    pub async fn call(
+        &self,
+        house: &House,
+        running: &Running,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Caller, Error> {
+        self.call_as(house, running, path, body, &jti()).await
+    }
+
+    pub async fn call_as(
+        &self,
+        house: &House,
+        running: &Running,
+        path: &str,
+        body: &impl Serialize,
+        jti: &str,
+    ) -> Result<Caller, Error> {
+        let body = serde_json::to_vec(body).unwrap();
+        let header = self
+            .request(house, path, &body, jti)
+            .sign(&self.phone.sign)
+            .await
+            .unwrap();
+        running
+            .provider
+            .authenticate(&header, "POST", path, &body)
+            .await
+    }
+
+    pub async fn view(&self, house: &House, running: &Running) -> UnitView {
+        let jti = jti();
+        let caller = self
+            .call_as(house, running, "/unit", &Empty {}, &jti)
+            .await
+            .unwrap();
+        house.read(&running.provider.own_view(&caller).await.unwrap(), &jti)
+    }
+
+    pub async fn nonce(&self, house: &House, running: &Running) -> Result<String, Error> {
+        let jti = jti();
+        let caller = self
+            .call_as(house, running, "/unit/nonce", &Empty {}, &jti)
+            .await?;
+        let answer = running.provider.statement_nonce(&caller).await?;
+        Ok(house.read::<Challenge>(&answer, &jti).challenge)
+    }
+
+    /// The WSCA's statement over `keys`, on `nonce`.
+    pub async fn statement(&self, house: &House, nonce: &str, keys: &[PublicKey]) -> String {
+        house.wsca.state(self.claims(house, nonce, keys)).await
+    }
+
+    pub fn claims(&self, house: &House, nonce: &str, keys: &[PublicKey]) -> StatementClaims {
+        let now = house.clock.now_seconds();
+        StatementClaims {
+            iss: "wsca".into(),
+            sub: self.unit,
+            aud: BASE.into(),
+            nonce: nonce.into(),
+            iat: now,
+            exp: now + 300,
+            auth_time: now,
+            device: Signer::public_key(&self.phone.sign).thumbprint_b64(),
+            keys: keys
+                .iter()
+                .map(|key| StatedKey {
+                    id: KeyId::random(),
+                    jwk: key.clone(),
+                    key_storage: house.wsca.level,
+                    user_authentication: house.wsca.level,
+                    certification: None,
+                    exportable: false,
+                })
+                .collect(),
+        }
+    }
+
+    pub async fn ka(
+        &self,
+        house: &House,
+        running: &Running,
+        request: &KaRequest,
+    ) -> Result<Attestations, Error> {
+        let jti = jti();
+        let caller = self
+            .call_as(house, running, "/unit/ka", request, &jti)
+            .await?;
+        let answer = running.provider.issue_ka(&caller, request).await?;
+        Ok(house.read(&answer, &jti))
+    }
+
+    /// KAs over fresh keys.
+    pub async fn fresh_ka(
+        &self,
+        house: &House,
+        running: &Running,
+        keys: usize,
+        count: u32,
+    ) -> Result<Vec<wua::Ka>, Error> {
+        let nonce = self.nonce(house, running).await?;
+        let statement = self.statement(house, &nonce, &fresh_keys(keys)).await;
+        let request = KaRequest {
+            statement,
+            count: Some(count),
+            ..KaRequest::default()
+        };
+        let answer = self.ka(house, running, &request).await?;
+        Ok(answer
+            .attestations
+            .iter()
+            .map(|text| read_ka(house, text, None))
+            .collect())
+    }
+
+    pub async fn wia_with(
+        &self,
+        house: &House,
+        running: &Running,
+        keys: &[&TestKey],
+        change: impl FnOnce(&mut WiaRequest),
+    ) -> Result<Attestations, Error> {
+        let jti = jti();
+        let mut request = WiaRequest::default();
+        for key in keys {
+            let iat = house.clock.now_seconds();
+            let proof = KeyProof {
+                iss: self.unit,
+                aud: BASE.into(),
+                request: jti.clone(),
+                iat,
+            };
+            request.proofs.push(proof.sign(*key).await.unwrap());
+        }
+        change(&mut request);
+        let caller = self
+            .call_as(house, running, "/unit/wia", &request, &jti)
+            .await?;
+        let answer = running.provider.issue_wia(&caller, &request).await?;
+        Ok(house.read(&answer, &jti))
+    }
+
+    /// WIAs over fresh keys.
+    pub async fn fresh_wia(
+        &self,
+        house: &House,
+        running: &Running,
+        count: usize,
+    ) -> Result<Vec<wua::Wia>, Error> {
+        let keys: Vec<_> = (0..count).map(|_| TestKey::generate(Curve::P256)).collect();
+        let keys: Vec<_> = keys.iter().collect();
+        let answer = self.wia_with(house, running, &keys, |_| {}).await?;
+        Ok(answer
+            .attestations
+            .iter()
+            .map(|text| read_wia(house, text))
+            .collect())
+    }
+}
+
+pub fn read_wia(house: &House, text: &str) -> wua::Wia {
+    let key = Signer::public_key(house.seal.as_ref());
+    let wia = wua::UnverifiedWia::parse(text, &wua::Limits::default()).unwrap();
+    wia.verify(&wua::WiaCheck::new(key, house.clock.now()))
+        .unwrap()
+        .claims()
+        .clone()
+}
+
+pub fn read_ka(house: &House, text: &str, nonce: Option<&str>) -> wua::Ka {
+    let key = Signer::public_key(house.seal.as_ref());
+    let ka = wua::UnverifiedKa::parse(text, &wua::Limits::default()).unwrap();
+    let mut check = wua::KaCheck::new(key, house.clock.now());
+    check.nonce = nonce;
+    ka.verify(&check).unwrap().claims().clone()
+}
+
+pub fn fresh_keys(count: usize) -> Vec<PublicKey> {
+    (0..count)
+        .map(|_| Signer::public_key(&TestKey::generate(Curve::P256)).clone())
+        .collect()
+}
+
+/// A fresh request identifier.
+pub fn jti() -> String {
+    UnitId::random().to_string()
+}
+
+pub fn files(folder: &Path) -> Vec<String> {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+/// A WSCA that knows its units, signs statements with a real key, and fails when
+/// told to.
+#[derive(Debug)]
+pub struct TestWsca {
+    pub statements: TestKey,
+    pub level: Option<AttackPotential>,
+    pub state: Mutex<WscaState>,
+    identity: ServiceIdentity,
+    information: ActivationInfo,
+}
+
+#[derive(Debug, Default)]
+pub struct WscaState {
+    pub units: Vec<(UnitId, DeviceKeys)>,
+    pub factors: HashSet<UnitId>,
+    pub frozen: HashSet<UnitId>,
+    pub away: bool,
+}
+
+impl TestWsca {
+    fn new() -> Self {
+        let statements = TestKey::generate(Curve::P256);
+        let public = || Signer::public_key(&TestKey::generate(Curve::P256)).clone();
+        Self {
+            identity: ServiceIdentity {
+                context: "wsca".into(),
+                agreement: public(),
+                signing: public(),
+            },
+            information: ActivationInfo {
+                descriptor: Descriptor {
+                    model: "test".into(),
+                    architecture: Architecture::Remote,
+                    wsca_provided_by: WscaProvider::WalletProvider,
+                    assurance: Assurance::None,
+                    key_storage: None,
+                    user_authentication: None,
+                    exportable: false,
+                    algorithms: vec![jose::Algorithm::Es256],
+                    agreement: true,
+                },
+                pin: PinRules {
+                    min_digits: 6,
+                    max_digits: 12,
+                    tries: 4,
+                    pauses: vec![],
+                    tries_per_round: 4,
+                },
+                max_batch: 64,
+                max_keys: 1000,
+                statement_key: Signer::public_key(&statements).clone(),
+            },
+            statements,
+            level: None,
+            state: Mutex::default(),
+        }
+    }
+
+    pub fn register(&self, unit: UnitId) {
+        self.state.lock().unwrap().factors.insert(unit);
+    }
+
+    pub async fn state(&self, claims: StatementClaims) -> String {
+        claims.sign(&self.statements).await.unwrap()
+    }
+
+    fn reach(&self) -> Result<std::sync::MutexGuard<'_, WscaState>, AdminError> {
+        let state = self.state.lock().unwrap();
+        if state.away {
+            return Err(AdminError::Unavailable("on purpose".into()));
+        }
+        Ok(state)
+    }
+}
+
+#[async_trait]
+impl WscaAdmin for TestWsca {
+    async fn enroll(&self, unit: UnitId, keys: DeviceKeys) -> Result<(), AdminError> {
+        let mut state = self.reach()?;
+        match state.units.iter().find(|(known, _)| *known == unit) {
+            Some((_, known)) if *known == keys => Ok(()),
+            Some(_) => Err(AdminError::AlreadyEnrolled),
+            None => {
+                state.units.push((unit, keys));
+                Ok(())
+            }
+        }
+    }
+
+    async fn unit_state(&self, unit: UnitId) -> Result<wsca::UnitState, AdminError> {
+        let state = self.reach()?;
+        if !state.units.iter().any(|(known, _)| *known == unit) {
+            return Err(AdminError::UnknownUnit);
+        }
+        Ok(wsca::UnitState {
+            has_factor: state.factors.contains(&unit),
+            pin_blocked: false,
+            active_keys: 0,
+            frozen: state.frozen.contains(&unit),
+            destroyed: false,
+        })
+    }
+
+    async fn end_sessions(&self, _: UnitId) -> Result<(), AdminError> {
+        Ok(())
+    }
+
+    async fn freeze(&self, unit: UnitId, _: &str) -> Result<(), AdminError> {
+        self.reach()?.frozen.insert(unit);
+        Ok(())
+    }
+
+    async fn destroy_unit(&self, _: UnitId) -> Result<(), AdminError> {
+        Ok(())
+    }
+
+    fn statement_key(&self) -> &PublicKey {
+        Signer::public_key(&self.statements)
+    }
+
+    fn service(&self) -> &ServiceIdentity {
+        &self.identity
+    }
+
+    fn information(&self) -> &ActivationInfo {
+        &self.information
+    }
+}
+
+/// A folder that cannot be written.
+#[derive(Debug)]
+pub struct DiskFull;
+
+#[async_trait]
+impl Publisher for DiskFull {
+    async fn put(&self, name: &str, _: Vec<u8>) -> Result<(), PublishError> {
+        let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        Err(PublishError {
+            path: name.into(),
+            what: "cannot be written",
+            source,
+        })
+    }
+
+    async fn remove(&self, _: &str) -> Result<(), PublishError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,406 @@
+//! The end of a unit: final, complete, and published whatever happens.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod house;
+
+use std::sync::Arc;
+
+use house::{Device, DiskFull, House, files, fresh_keys};
+use provider_api::*;
+use status_list::Reference;
+use wallet_provider::{Error, FolderPublisher};
+
+const DAY: i64 = 86_400;
+
+fn problem<T: std::fmt::Debug>(result: Result<T, Error>) -> Problem {
+    let error = result.unwrap_err();
+    error.problem().unwrap_or_else(|| panic!("{error:?}"))
+}
+
+fn by_code(device: &Device, alias: &str) -> RevocationRequest {
+    RevocationRequest {
+        alias: alias.into(),
+        code: device.code.clone().unwrap(),
+        unit: None,
+        reason: RevocationReason::LostOrStolen,
+    }
+}
+
+/// Two WIAs and two KAs.
+async fn entries(device: &Device, house: &House, running: &house::Running) -> Vec<Reference> {
+    let wias = device.fresh_wia(house, running, 2).await.unwrap();
+    let kas = device.fresh_ka(house, running, 2, 2).await.unwrap();
+    let wias = wias.into_iter().map(|wia| wia.status.reference);
+    wias.chain(kas.into_iter().map(|ka| ka.status.reference))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_user_revokes_by_the_accounts_code_and_every_entry_is_set() {
+    let house = House::new();
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    let other = Device::operational(&house, &running, "other").await;
+    let mine = entries(&device, &house, &running).await;
+    let theirs = entries(&other, &house, &running).await;
+    assert!(mine.iter().all(|entry| !house.revoked(entry)));
+
+    let view = running
+        .provider
+        .revoke_by_user(&by_code(&device, "mine"))
+        .await
+        .unwrap();
+    assert_eq!(view.state, UnitState::Revoked);
+    let last = view.history.last().unwrap();
+    assert_eq!(
+        (last.by, last.reason),
+        (Some(Revoker::User), Some(RevocationReason::LostOrStolen))
+    );
+    assert!(mine.iter().all(|entry| house.revoked(entry)));
+    assert!(
+        theirs.iter().all(|entry| !house.revoked(entry)),
+        "and nobody else's"
+    );
+    assert!(
+        house
+            .wsca
+            .state
+            .lock()
+            .unwrap()
+            .frozen
+            .contains(&device.unit)
+    );
+}
+
+#[tokio::test]
+async fn revocation_is_final_and_a_revoked_unit_gets_nothing() {
+    let house = House::new();
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    let nonce = device.nonce(&house, &running).await.unwrap();
+    let reason = RevocationReason::Security;
+    running
+        .provider
+        .revoke_by_operator(device.unit, reason)
+        .await
+        .unwrap();
+
+    // It may learn that it is revoked, and no more.
+    assert_eq!(
+        device.view(&house, &running).await.state,
+        UnitState::Revoked
+    );
+    assert_eq!(
+        problem(device.fresh_wia(&house, &running, 1).await),
+        Problem::UnitRevoked
+    );
+    assert_eq!(
+        problem(device.nonce(&house, &running).await),
+        Problem::UnitRevoked
+    );
+    let statement = device.statement(&house, &nonce, &fresh_keys(1)).await;
+    let request = KaRequest {
+        statement,
+        ..KaRequest::default()
+    };
+    assert_eq!(
+        problem(device.ka(&house, &running, &request).await),
+        Problem::UnitRevoked
+    );
+    let caller = device
+        .call(&house, &running, "/unit/activation", &Empty {})
+        .await
+        .unwrap();
+    let again = running.provider.complete_activation(&caller).await;
+    assert_eq!(problem(again), Problem::UnitRevoked);
+    let claims = device.phone.claims(&house, &running, "mine").await;
+    let again = device.phone.begin(&house, &running, &claims).await;
+    assert!(matches!(
+        problem(again),
+        Problem::AccountCode | Problem::DeviceKnown
+    ));
+
+    // A second revocation changes neither reason nor time.
+    let before = running.provider.unit_view(device.unit).await.unwrap();
+    house.pass(60);
+    let after = running
+        .provider
+        .revoke_by_operator(device.unit, RevocationReason::Death)
+        .await
+        .unwrap();
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn a_race_between_issuance_and_revocation_leaves_nothing_valid() {
+    for _ in 0..5 {
+        let house = House::new();
+        let running = house.start().await;
+        let device = Device::operational(&house, &running, "mine").await;
+        let reason = RevocationReason::Security;
+        let (issued, revoked) = tokio::join!(
+            device.fresh_wia(&house, &running, 3),
+            running.provider.revoke_by_operator(device.unit, reason)
+        );
+        revoked.unwrap();
+        match issued {
+            Ok(wias) => assert!(wias.iter().all(|wia| house.revoked(&wia.status.reference))),
+            refused => assert_eq!(problem(refused), Problem::UnitRevoked),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_code_alias_unit_or_reason_revokes_nothing() {
+    let house = House::new();
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    let other = Device::operational(&house, &running, "other").await;
+    let good = by_code(&device, "mine");
+    let cases = [
+        (
+            RevocationRequest {
+                code: other.code.clone().unwrap(),
+                ..good.clone()
+            },
+            Problem::AccountCode,
+        ),
+        (
+            RevocationRequest {
+                code: String::new(),
+                ..good.clone()
+            },
+            Problem::AccountCode,
+        ),
+        (
+            RevocationRequest {
+                alias: "nobody".into(),
+                ..good.clone()
+            },
+            Problem::AccountCode,
+        ),
+        (
+            RevocationRequest {
+                alias: "x".repeat(100_000),
+                ..good.clone()
+            },
+            Problem::AccountCode,
+        ),
+        (
+            RevocationRequest {
+                unit: Some(other.unit),
+                ..good.clone()
+            },
+            Problem::UnknownUnit,
+        ),
+        (
+            RevocationRequest {
+                reason: RevocationReason::Death,
+                ..good.clone()
+            },
+            Problem::NotOffered,
+        ),
+    ];
+    for (request, expected) in cases {
+        assert_eq!(
+            problem(running.provider.revoke_by_user(&request).await),
+            expected
+        );
+    }
+    let unknown = sci::UnitId::random();
+    let refused = running
+        .provider
+        .revoke_by_operator(unknown, RevocationReason::Security)
+        .await;
+    assert_eq!(problem(refused), Problem::UnknownUnit);
+    for device in [&device, &other] {
+        assert_eq!(
+            device.view(&house, &running).await.state,
+            UnitState::Operational
+        );
+    }
+    assert!(house.wsca.state.lock().unwrap().frozen.is_empty());
+    running.provider.revoke_by_user(&good).await.unwrap();
+    // Then there is none left to choose.
+    assert_eq!(
+        problem(running.provider.revoke_by_user(&good).await),
+        Problem::UnknownUnit
+    );
+}
+
+#[tokio::test]
+async fn a_crash_between_revocation_and_publication_loses_nothing() {
+    let house = House::new();
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    let mine = entries(&device, &house, &running).await;
+    drop(running);
+
+    // A process whose disk takes no list and whose WSCA is away, and that then dies.
+    let running = house.start_with(Arc::new(DiskFull)).await;
+    house.wsca.state.lock().unwrap().away = true;
+    let view = running
+        .provider
+        .revoke_by_user(&by_code(&device, "mine"))
+        .await
+        .unwrap();
+    assert_eq!(view.state, UnitState::Revoked, "acknowledged");
+    assert!(
+        mine.iter().all(|entry| !house.revoked(entry)),
+        "and not yet published"
+    );
+    drop(running);
+    house.wsca.state.lock().unwrap().away = false;
+
+    let running = house.start().await;
+    running.provider.recover().await.unwrap();
+    assert!(mine.iter().all(|entry| house.revoked(entry)));
+    assert!(
+        house
+            .wsca
+            .state
+            .lock()
+            .unwrap()
+            .frozen
+            .contains(&device.unit)
+    );
+    // Once only: nothing is due any more.
+    assert_eq!(running.provider.publish_changed().await.unwrap(), 0);
+    assert_eq!(running.provider.freeze_revoked().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_list_stays_due_until_it_is_on_disk() {
+    let house = House::new();
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    let mine = entries(&device, &house, &running).await;
+    drop(running);
+    let running = house.start_with(Arc::new(DiskFull)).await;
+    running
+        .provider
+        .revoke_by_user(&by_code(&device, "mine"))
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        assert!(matches!(
+            running.provider.publish_changed().await,
+            Err(Error::Publish(_))
+        ));
+    }
+    drop(running);
+    let running = house.start().await;
+    assert_eq!(running.provider.publish_changed().await.unwrap(), 2);
+    assert!(mine.iter().all(|entry| house.revoked(entry)));
+}
+
+#[tokio::test]
+async fn a_lists_token_is_renewed_before_it_ends() {
+    let house = House::new();
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    let wia = device
+        .fresh_wia(&house, &running, 1)
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(running.provider.publish_changed().await.unwrap(), 0);
+    house.pass(DAY * 2 / 3);
+    assert_eq!(running.provider.publish_changed().await.unwrap(), 1);
+    house.pass(DAY / 2);
+    assert!(
+        !house.revoked(&wia.status.reference),
+        "still a token that can be used"
+    );
+}
+
+#[tokio::test]
+async fn references_go_at_the_end_of_their_maintenance_and_lists_after_them() {
+    let house = House::tuned(|config| {
+        config.list_size = 10_000;
+        config.block_size = 10_000;
+    });
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    let wia = device
+        .fresh_wia(&house, &running, 1)
+        .await
+        .unwrap()
+        .remove(0);
+    running
+        .provider
+        .revoke_by_user(&by_code(&device, "mine"))
+        .await
+        .unwrap();
+    let until = wia.status.maintained_until.as_second() - clock::Clock::now_seconds(&*house.clock);
+
+    house.pass(until - 1);
+    let purged = running.provider.purge().await.unwrap();
+    assert_eq!((purged.entries, purged.lists.len()), (0, 0));
+    running.provider.publish_changed().await.unwrap();
+    assert!(
+        house.revoked(&wia.status.reference),
+        "to the end of the maintenance"
+    );
+
+    house.pass(1);
+    let purged = running.provider.purge().await.unwrap();
+    assert_eq!((purged.entries, purged.lists.len()), (1, 0));
+    // The bit outlives the reference as long as the list does.
+    house.pass(DAY);
+    running.provider.publish_changed().await.unwrap();
+    assert!(house.revoked(&wia.status.reference));
+
+    house.pass(10 * DAY);
+    let purged = running.provider.purge().await.unwrap();
+    assert_eq!(purged.lists.len(), 1);
+    assert_eq!(files(&house.folder.join("lists")), [] as [String; 0]);
+    assert_eq!(
+        running.provider.status_lists().await.unwrap(),
+        [] as [String; 0]
+    );
+}
+
+#[tokio::test]
+async fn revocations_at_once_are_all_published() {
+    let house = Arc::new(House::new());
+    let running = Arc::new(house.start().await);
+    let mut tasks = Vec::new();
+    for n in 0..8 {
+        let alias = format!("user {n}");
+        let device = Device::operational(&house, &running, &alias).await;
+        let wias = device.fresh_wia(&house, &running, 2).await.unwrap();
+        let running = running.clone();
+        tasks.push(tokio::spawn(async move {
+            running
+                .provider
+                .revoke_by_user(&by_code(&device, &alias))
+                .await
+                .unwrap();
+            wias
+        }));
+    }
+    for task in tasks {
+        for wia in task.await.unwrap() {
+            assert!(house.revoked(&wia.status.reference));
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_the_alias_or_code_is_in_the_published_folder() {
+    let house = House::new();
+    let lists = FolderPublisher::new(house.folder.join("lists")).unwrap();
+    let running = house.start_with(Arc::new(lists)).await;
+    let device = Device::operational(&house, &running, "a personal alias").await;
+    device.fresh_wia(&house, &running, 1).await.unwrap();
+    for name in files(&house.folder.join("lists")) {
+        let text = std::fs::read_to_string(house.folder.join("lists").join(&name)).unwrap();
+        assert!(!text.contains("personal") && !name.contains(&device.unit.to_string()));
+    }
+}

@@ -1,0 +1,469 @@
+use std::sync::Arc;
+
+use clock::Clock;
+use jiff::Timestamp;
+use jose::{Algorithm, Curve, PublicKey, Signer};
+use sci::{ActivationInfo, Code, Pin, PinRules, UnitId};
+use wscd::{DeviceAgreement, DeviceSigner, KeyName, Wscd};
+
+use crate::admin::{AdminError, DeviceKeys, UnitState, WscaAdmin};
+use crate::audit::Entry;
+use crate::record::{self, Status, Unit, Vouched};
+use crate::secrets::Secrets;
+use crate::shard::{Change, Shards};
+use crate::{
+    Batch, CommitError, Config, Decision, Guard, KeyRow, OpenError, ServiceIdentity, UnitRow,
+    Write, WscaError, WscaStore,
+};
+
+/// The remote WSCA.
+#[derive(Debug)]
+pub struct Wsca {
+    pub(crate) device: Arc<dyn Wscd>,
+    pub(crate) store: Arc<dyn WscaStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) config: Config,
+    pub(crate) secrets: Secrets,
+    pub(crate) shards: Arc<Shards>,
+    pub(crate) agreement: DeviceAgreement,
+    pub(crate) answers: DeviceSigner,
+    pub(crate) statements: DeviceSigner,
+    pub(crate) identity: ServiceIdentity,
+    pub(crate) information: ActivationInfo,
+    vouched: Vouched,
+    turns: Vec<tokio::sync::Mutex<()>>,
+}
+
+/// A shard that works no more, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockedShard {
+    /// Which.
+    pub shard: u16,
+    /// Why.
+    pub reason: String,
+}
+
+/// What someone has to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Alarm {
+    /// The database is older than the device remembers, or was altered.
+    StateRolledBack(LockedShard),
+}
+
+/// How many units take turns at most: how many PINs are counted at once.
+const TURNS: usize = 256;
+
+/// How often a request is done again because its unit changed meanwhile.
+pub(crate) const ATTEMPTS: usize = 32;
+
+impl Wsca {
+    /// Starts the WSCA: opens its keys and secrets in the device, making them the
+    /// first time, and checks every shard against its anchor. A shard that is behind
+    /// is locked and reported by [`Wsca::alarms`]; the others work.
+    pub async fn open(
+        device: Arc<dyn Wscd>,
+        store: Arc<dyn WscaStore>,
+        clock: Arc<dyn Clock>,
+        config: Config,
+    ) -> Result<Self, OpenError> {
+        if config.context.is_empty() || config.context.len() > 128 {
+            return Err(OpenError::Config(
+                "the WSCA's context is 1 to 128 bytes long".into(),
+            ));
+        }
+        let agreement =
+            DeviceAgreement::open(device.clone(), name("wsca-agreement")?, Curve::P256).await?;
+        let answers =
+            DeviceSigner::open(device.clone(), name("wsca-answers")?, Curve::P256).await?;
+        let statements =
+            DeviceSigner::open(device.clone(), name("wsca-statements")?, Curve::P256).await?;
+        let secrets = Secrets::open(&*device, &*store, &config.context).await?;
+        let shards = Shards::open(device.clone(), store.clone(), config.shards).await?;
+        let identity = ServiceIdentity {
+            context: config.context.clone(),
+            agreement: jose::KeyAgreement::public_key(&agreement).clone(),
+            signing: answers.public_key().clone(),
+        };
+        let information = information(&*device, &config, statements.public_key());
+        Ok(Self {
+            shards: Arc::new(shards),
+            vouched: Vouched::default(),
+            turns: std::iter::repeat_with(tokio::sync::Mutex::default)
+                .take(TURNS)
+                .collect(),
+            device,
+            store,
+            clock,
+            config,
+            secrets,
+            agreement,
+            answers,
+            statements,
+            identity,
+            information,
+        })
+    }
+
+    /// What someone has to look at now.
+    pub fn alarms(&self) -> Vec<Alarm> {
+        self.shards
+            .locked()
+            .into_iter()
+            .map(|(shard, reason)| Alarm::StateRolledBack(LockedShard { shard, reason }))
+            .collect()
+    }
+
+    /// Checks every shard whole against its anchor, as at the start. Worth doing now
+    /// and then: it finds what no request has touched.
+    pub async fn check_state(&self) -> Result<Vec<Alarm>, OpenError> {
+        self.shards.check_all().await?;
+        Ok(self.alarms())
+    }
+
+    /// The clock's time, in whole milliseconds, as the database keeps them.
+    pub(crate) fn now(&self) -> Timestamp {
+        crate::session::millis(self.clock.now())
+    }
+
+    /// Reads a unit and checks it. `None` where there is none.
+    pub(crate) async fn load(&self, id: UnitId) -> Result<Option<Unit>, WscaError> {
+        let seen = self.shards.seen(self.shards.of(id));
+        let version = self.vouched.version(id);
+        let Some(holdings) = self.store.holdings(id).await? else {
+            if version > 0 {
+                return Err(self.shards.lock_for(self.shards.of(id), id));
+            }
+            return Ok(None);
+        };
+        if holdings.unit.shard != self.shards.of(id) || holdings.shard.shard != holdings.unit.shard
+        {
+            return Err(Code::RecordAltered.into());
+        }
+        self.shards.observe(seen, &holdings.shard).await?;
+        let unit = Unit::check(holdings, id, &*self.device, &self.vouched).await?;
+        if unit.row().version < version {
+            return Err(self.shards.lock_for(unit.row().shard, id));
+        }
+        Ok(Some(unit))
+    }
+
+    /// One request of a unit at a time, where it would only run into the others.
+    pub(crate) async fn turn(&self, unit: UnitId) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let [.., last] = unit.as_bytes();
+        match self.turns.get(usize::from(*last) % TURNS) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        }
+    }
+
+    /// Commits a change of a unit's record, through its shard.
+    pub(crate) async fn commit_change(
+        &self,
+        unit: &Unit,
+        new: UnitRow,
+        batch: Batch,
+    ) -> Result<(), WscaError> {
+        let (old, version) = (Some(unit.member()), new.version);
+        self.shards.commit(Change { old, new, batch }).await?;
+        self.vouched.wrote(unit.id(), version);
+        Ok(())
+    }
+
+    /// Commits what changes no unit's record.
+    pub(crate) async fn commit(&self, batch: Batch) -> Result<(), WscaError> {
+        let guards = batch.guards.clone();
+        self.store
+            .commit(batch)
+            .await
+            .map_err(|error: CommitError| WscaError::of_commit(error, &guards))
+    }
+
+    /// Changes a unit for the administrator, again where it changed meanwhile.
+    async fn administer(
+        &self,
+        id: UnitId,
+        operation: &str,
+        change: impl Fn(&Unit) -> Administered + Send + Sync,
+    ) -> Result<(), AdminError> {
+        for _ in 0..ATTEMPTS {
+            let unit = self.load(id).await?.ok_or(AdminError::UnknownUnit)?;
+            let Administered::Change {
+                keys,
+                items,
+                status,
+                mut writes,
+            } = change(&unit)
+            else {
+                return Ok(());
+            };
+            if status == Some(Status::Destroyed) {
+                self.device
+                    .destroy_unit(&unit.binding(), &unit.wrapping_key())
+                    .await
+                    .map_err(WscaError::from)?;
+            }
+            let new = unit
+                .next(&*self.device, &keys, &items, |row| {
+                    row.session_epoch = row.session_epoch.saturating_add(1);
+                    if let Some(status) = status {
+                        row.state = status.name().into();
+                    }
+                    if status == Some(Status::Destroyed) {
+                        forget_secrets(row);
+                    }
+                })
+                .await?;
+            writes.push(Write::EndSessions(id));
+            writes.push(Write::Audit(Entry::done(self.now(), id, operation)));
+            let batch = Batch {
+                guards: vec![],
+                writes,
+            };
+            match self.commit_change(&unit, new, batch).await {
+                Err(WscaError::Conflict) => {}
+                other => return Ok(other?),
+            }
+        }
+        Err(AdminError::Unavailable("the unit keeps changing".into()))
+    }
+}
+
+/// What an administrator's request does.
+enum Administered {
+    Nothing,
+    Change {
+        keys: Vec<KeyRow>,
+        items: Vec<crate::ItemRow>,
+        status: Option<Status>,
+        writes: Vec<Write>,
+    },
+}
+
+#[async_trait::async_trait]
+impl WscaAdmin for Wsca {
+    async fn enroll(&self, id: UnitId, keys: DeviceKeys) -> Result<(), AdminError> {
+        if !keys.fit() {
+            return Err(AdminError::DeviceKeys);
+        }
+        if let Some(unit) = self.load(id).await? {
+            return match unit.status() {
+                Status::Destroyed => Err(AdminError::Destroyed),
+                _ if unit.signing == keys.sign && unit.agreement == keys.agree => Ok(()),
+                _ => Err(AdminError::AlreadyEnrolled),
+            };
+        }
+        let binding = wscd::UnitBinding(*id.as_bytes());
+        let wrapping = self
+            .device
+            .create_unit_key(&binding)
+            .await
+            .map_err(WscaError::from)?;
+        let policy = serde_json::to_vec(&self.config.retry)
+            .map_err(|error| AdminError::Internal(error.to_string()))?;
+        let mut row = UnitRow {
+            unit: id,
+            shard: self.shards.of(id),
+            version: 1,
+            state: Status::Active.name().into(),
+            signing_key: keys.sign.to_spki_der(),
+            agreement_key: keys.agree.to_spki_der(),
+            pin_record: None,
+            pin_credential: None,
+            tries: 0,
+            last_try: None,
+            session_epoch: 0,
+            wrapping_generation: wrapping.generation.0,
+            wrapping_key: wrapping.bytes,
+            policy,
+            holdings: record::holdings_hash(&[], &[]).to_vec(),
+            mac: vec![],
+        };
+        record::seal(&mut row, &*self.device).await?;
+        let entry = Entry::done(self.now(), id, "enroll");
+        let change = Change {
+            old: None,
+            new: row,
+            batch: Batch {
+                guards: vec![],
+                writes: vec![Write::Audit(entry)],
+            },
+        };
+        match self.shards.commit(change).await {
+            // Someone enrolled it meanwhile: with the same keys it is this one.
+            Err(WscaError::Conflict) => match self.load(id).await? {
+                Some(unit) if unit.signing == keys.sign && unit.agreement == keys.agree => Ok(()),
+                _ => Err(AdminError::AlreadyEnrolled),
+            },
+            other => Ok(other?),
+        }
+    }
+
+    async fn unit_state(&self, id: UnitId) -> Result<UnitState, AdminError> {
+        let unit = self.load(id).await?.ok_or(AdminError::UnknownUnit)?;
+        let row = unit.row();
+        Ok(UnitState {
+            has_factor: row.pin_record.is_some(),
+            pin_blocked: unit.policy.decide(row.tries, row.last_try, self.now())
+                == Decision::Blocked,
+            active_keys: unit.active_keys(),
+            frozen: unit.status() == Status::Frozen,
+            destroyed: unit.status() == Status::Destroyed,
+        })
+    }
+
+    async fn end_sessions(&self, id: UnitId) -> Result<(), AdminError> {
+        self.administer(id, "end_sessions", |unit| Administered::Change {
+            keys: unit.keys.clone(),
+            items: unit.items.clone(),
+            status: None,
+            writes: vec![],
+        })
+        .await
+    }
+
+    async fn freeze(&self, id: UnitId, reason: &str) -> Result<(), AdminError> {
+        let reason: String = reason
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+            .take(32)
+            .collect();
+        let operation = format!("freeze {reason}");
+        self.administer(id, operation.trim_end(), |unit| match unit.status() {
+            Status::Active => Administered::Change {
+                keys: unit.keys.clone(),
+                items: unit.items.clone(),
+                status: Some(Status::Frozen),
+                writes: vec![],
+            },
+            Status::Frozen | Status::Destroyed => Administered::Nothing,
+        })
+        .await
+    }
+
+    async fn destroy_unit(&self, id: UnitId) -> Result<(), AdminError> {
+        self.administer(id, "destroy_unit", |unit| {
+            if unit.status() == Status::Destroyed {
+                return Administered::Nothing;
+            }
+            let (keys, writes) = destroyed(unit);
+            Administered::Change {
+                keys,
+                items: vec![],
+                status: Some(Status::Destroyed),
+                writes,
+            }
+        })
+        .await
+    }
+
+    fn statement_key(&self) -> &PublicKey {
+        self.statements.public_key()
+    }
+
+    fn service(&self) -> &ServiceIdentity {
+        &self.identity
+    }
+
+    fn information(&self) -> &ActivationInfo {
+        &self.information
+    }
+}
+
+/// All keys of a unit, destroyed, and the writes that make it so. Copies become
+/// useless with the root that the unit's wrapping key is under.
+pub(crate) fn destroyed(unit: &Unit) -> (Vec<KeyRow>, Vec<Write>) {
+    let generation = unit.row().wrapping_generation;
+    let keys: Vec<KeyRow> = unit
+        .keys
+        .iter()
+        .map(|key| KeyRow {
+            wrapped: None,
+            erased_with: key.erased_with.or(Some(generation)),
+            ..key.clone()
+        })
+        .collect();
+    let mut writes: Vec<Write> = keys.iter().cloned().map(Write::Key).collect();
+    writes.push(Write::RemoveItems(unit.id()));
+    (keys, writes)
+}
+
+/// Takes out of a record what a destroyed unit must not have.
+pub(crate) fn forget_secrets(row: &mut UnitRow) {
+    row.wrapping_key.clear();
+    row.pin_record = None;
+    row.pin_credential = None;
+}
+
+/// The guard that a unit has not changed since it was read.
+pub(crate) fn unchanged(unit: &Unit) -> Guard {
+    Guard::UnitVersion(unit.id(), unit.row().version)
+}
+
+fn name(text: &str) -> Result<KeyName, OpenError> {
+    Ok(KeyName::new(text)?)
+}
+
+fn information(device: &dyn Wscd, config: &Config, statement_key: &PublicKey) -> ActivationInfo {
+    let found = device.descriptor();
+    let potential = |potential: wscd::AttackPotential| match potential {
+        wscd::AttackPotential::Basic => sci::AttackPotential::Basic,
+        wscd::AttackPotential::EnhancedBasic => sci::AttackPotential::EnhancedBasic,
+        wscd::AttackPotential::Moderate => sci::AttackPotential::Moderate,
+        wscd::AttackPotential::High => sci::AttackPotential::High,
+    };
+    let assurance = match &found.assurance {
+        wscd::Assurance::None => sci::Assurance::None,
+        wscd::Assurance::Certified {
+            scheme,
+            certificate,
+        } => sci::Assurance::Certified {
+            scheme: scheme.clone(),
+            certificate: certificate.clone(),
+        },
+        wscd::Assurance::Assumed { scheme, assumption } => sci::Assurance::Assumed {
+            scheme: scheme.clone(),
+            assumption: assumption.clone(),
+        },
+    };
+    // No level without something that it rests on, whatever the device says.
+    let level = |claimed: Option<wscd::AttackPotential>| {
+        claimed
+            .filter(|_| assurance != sci::Assurance::None)
+            .map(potential)
+    };
+    let curves = &found.curves;
+    ActivationInfo {
+        descriptor: sci::Descriptor {
+            model: found.model.clone(),
+            architecture: match found.architecture {
+                wscd::Architecture::Remote => sci::Architecture::Remote,
+                wscd::Architecture::LocalExternal => sci::Architecture::LocalExternal,
+                wscd::Architecture::LocalInternal => sci::Architecture::LocalInternal,
+                wscd::Architecture::LocalNative => sci::Architecture::LocalNative,
+            },
+            wsca_provided_by: match found.wsca_provided_by {
+                wscd::WscaProvider::WalletProvider => sci::WscaProvider::WalletProvider,
+                wscd::WscaProvider::DeviceMaker => sci::WscaProvider::DeviceMaker,
+            },
+            key_storage: level(found.key_storage),
+            user_authentication: level(found.user_authentication),
+            assurance,
+            exportable: found.exportable,
+            algorithms: [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512]
+                .into_iter()
+                .filter(|algorithm| curves.contains(&algorithm.curve()))
+                .collect(),
+            agreement: found.agreement,
+        },
+        pin: PinRules {
+            min_digits: Pin::MIN,
+            max_digits: Pin::MAX,
+            tries: config.retry.tries(),
+            pauses: config.retry.pauses.iter().map(|p| u64::from(*p)).collect(),
+            tries_per_round: config.retry.tries_per_round,
+        },
+        max_batch: sci::MAX_BATCH,
+        max_keys: config.max_keys,
+        statement_key: statement_key.clone(),
+    }
+}

@@ -1,0 +1,321 @@
+//! A database from yesterday gives no try, no key and no unit back.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{RIGHT, WRONG, World, code, pin};
+use jose::Curve;
+use sci::{Code, Digest, Sci, Task};
+use wsca::{Alarm, Batch, Config, Holdings, ShardRow, Write, WscaAdmin, WscaStore};
+use wscd::software::{SoftwareDevice, StoreKey};
+
+fn one_shard() -> Config {
+    Config {
+        shards: 1,
+        ..Config::default()
+    }
+}
+
+fn digest() -> Digest {
+    Digest::of(b"m", Curve::P256)
+}
+
+fn is_locked(world: &World) -> bool {
+    matches!(
+        world.wsca.alarms().as_slice(),
+        [Alarm::StateRolledBack(locked)] if locked.shard == 0
+    )
+}
+
+#[tokio::test]
+async fn an_older_database_gives_no_try_back() {
+    let world = World::with(one_shard()).await;
+    let phone = world.registered().await;
+    let (unit, keystore) = (phone.unit, phone.keystore.clone());
+    let copy = world.copy_database().await;
+    for _ in 0..4 {
+        let _ = phone
+            .open_session(&pin(WRONG), Task::Issuance)
+            .await
+            .unwrap_err();
+    }
+    drop(phone);
+    let world = world.restore_and_restart(&copy).await;
+    assert!(is_locked(&world), "{:?}", world.wsca.alarms());
+    let phone = world.phone(unit, keystore);
+    for digits in [WRONG, RIGHT] {
+        assert_eq!(
+            code(phone.open_session(&pin(digits), Task::Issuance).await),
+            Code::StateRolledBack
+        );
+    }
+    // Nothing new begins on a locked shard either.
+    let keys = common::keys(&*phone.keystore);
+    let enrolled = world.wsca.enroll(sci::UnitId::random(), keys).await;
+    assert!(matches!(enrolled, Err(wsca::AdminError::StateRolledBack)));
+}
+
+#[tokio::test]
+async fn an_older_database_brings_no_destroyed_key_and_no_destroyed_unit_back() {
+    let world = World::with(one_shard()).await;
+    let phone = world.opened(Task::Issuance).await;
+    let key = phone.generate_keys(1, Curve::P256).await.unwrap().remove(0);
+    let (unit, keystore) = (phone.unit, phone.keystore.clone());
+    let before = world.copy_database().await;
+    phone.destroy_keys(&[key.id]).await.unwrap();
+    let destroyed_key = world.copy_database().await;
+    world.wsca.destroy_unit(unit).await.unwrap();
+    drop(phone);
+    let mut world = world;
+    for copy in [before, destroyed_key] {
+        world = world.restore_and_restart(&copy).await;
+        assert!(is_locked(&world));
+        let phone = world.phone(unit, keystore.clone());
+        assert_eq!(
+            code(phone.open_session(&pin(RIGHT), Task::Issuance).await),
+            Code::StateRolledBack
+        );
+        assert!(matches!(
+            world.wsca.unit_state(unit).await,
+            Err(wsca::AdminError::StateRolledBack)
+        ));
+    }
+}
+
+#[tokio::test]
+async fn the_true_database_works_again_after_a_false_one() {
+    let world = World::with(one_shard()).await;
+    let phone = world.registered().await;
+    let (unit, keystore) = (phone.unit, phone.keystore.clone());
+    let older = world.copy_database().await;
+    phone
+        .open_session(&pin(RIGHT), Task::Issuance)
+        .await
+        .unwrap();
+    drop(phone);
+    let newest = world.copy_database().await;
+    let world = world.restore_and_restart(&older).await;
+    assert!(is_locked(&world));
+    let world = world.restore_and_restart(&newest).await;
+    assert_eq!(world.wsca.alarms(), []);
+    let phone = world.phone(unit, keystore);
+    phone
+        .open_session(&pin(RIGHT), Task::Issuance)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn an_empty_database_is_an_older_one() {
+    let world = World::with(one_shard()).await;
+    world.registered().await;
+    let device = world.device.clone();
+    let world = World::on(device, one_shard()).await;
+    assert!(is_locked(&world));
+}
+
+#[tokio::test]
+async fn only_the_shards_that_are_behind_are_locked() {
+    let world = World::with(Config::default()).await;
+    let mut phones = vec![];
+    for _ in 0..12 {
+        phones.push(world.registered().await);
+    }
+    let copy = world.copy_database().await;
+    let victim = phones.remove(0);
+    let _ = victim
+        .open_session(&pin(WRONG), Task::Issuance)
+        .await
+        .unwrap_err();
+    let shard = world.row(victim.unit).await.shard;
+    let mut others = vec![];
+    for phone in phones {
+        if world.row(phone.unit).await.shard != shard {
+            others.push((phone.unit, phone.keystore.clone()));
+        }
+    }
+    drop(victim);
+    let world = world.restore_and_restart(&copy).await;
+    let alarms = world.wsca.alarms();
+    assert!(
+        matches!(alarms.as_slice(), [Alarm::StateRolledBack(locked)] if locked.shard == shard),
+        "{alarms:?}"
+    );
+    assert!(!others.is_empty());
+    for (unit, keystore) in others {
+        let phone = world.phone(unit, keystore);
+        phone
+            .open_session(&pin(RIGHT), Task::Issuance)
+            .await
+            .unwrap();
+    }
+}
+
+/// While the process runs: every row of an earlier day put back by a database writer.
+#[tokio::test]
+async fn rows_put_back_under_a_running_process_lock_the_shard() {
+    let world = World::with(one_shard()).await;
+    let phone = world.opened(Task::Issuance).await;
+    let key = phone.generate_keys(1, Curve::P256).await.unwrap().remove(0);
+    let earlier = holdings(&world, &phone).await;
+    phone.destroy_keys(&[key.id]).await.unwrap();
+    put_back(&world, &earlier, true).await;
+    assert_eq!(
+        code(phone.sign(&[(key.id, digest())]).await),
+        Code::StateRolledBack
+    );
+    assert!(is_locked(&world));
+}
+
+/// The cleverer writer leaves the shard's row as it is.
+#[tokio::test]
+async fn one_units_rows_put_back_are_noticed_at_once_and_at_the_next_start() {
+    let world = World::with(one_shard()).await;
+    let phone = world.opened(Task::Issuance).await;
+    let key = phone.generate_keys(1, Curve::P256).await.unwrap().remove(0);
+    let earlier = holdings(&world, &phone).await;
+    phone.destroy_keys(&[key.id]).await.unwrap();
+    put_back(&world, &earlier, false).await;
+    assert_eq!(
+        code(phone.sign(&[(key.id, digest())]).await),
+        Code::StateRolledBack
+    );
+    drop(phone);
+    let world = world.restart().await;
+    assert!(is_locked(&world), "the shard's hash shows it");
+}
+
+#[tokio::test]
+async fn a_check_while_running_finds_what_no_request_has_touched() {
+    let world = World::with(one_shard()).await;
+    let phone = world.registered().await;
+    let earlier = holdings(&world, &phone).await;
+    let _ = phone
+        .open_session(&pin(WRONG), Task::Issuance)
+        .await
+        .unwrap_err();
+    assert_eq!(world.wsca.check_state().await.unwrap(), []);
+    // Another node, which has never seen the unit, checks.
+    let node = world.second_node().await;
+    put_back(&world, &earlier, false).await;
+    assert_eq!(node.check_state().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_put_back_alone_is_an_altered_record() {
+    let world = World::with(one_shard()).await;
+    let phone = world.opened(Task::Issuance).await;
+    let key = phone.generate_keys(1, Curve::P256).await.unwrap().remove(0);
+    let row = world.store_key(phone.unit, key.id).await;
+    phone.destroy_keys(&[key.id]).await.unwrap();
+    commit(&world, vec![Write::Key(row)]).await;
+    assert_eq!(
+        code(phone.sign(&[(key.id, digest())]).await),
+        Code::RecordAltered
+    );
+}
+
+#[tokio::test]
+async fn an_epoch_that_the_device_has_not_vouched_for_is_refused() {
+    let world = World::with(one_shard()).await;
+    let phone = world.registered().await;
+    let earlier = holdings(&world, &phone).await;
+    let _ = phone
+        .open_session(&pin(WRONG), Task::Issuance)
+        .await
+        .unwrap_err();
+    // The old state under a number that is higher than any.
+    let forged = ShardRow {
+        epoch: 1_000_000,
+        ..earlier.shard.clone()
+    };
+    commit(
+        &world,
+        vec![
+            Write::Shard(forged),
+            Write::Unit(Box::new(earlier.unit.clone())),
+        ],
+    )
+    .await;
+    assert_eq!(
+        code(phone.open_session(&pin(RIGHT), Task::Issuance).await),
+        Code::StateRolledBack
+    );
+    drop(phone);
+    let world = world.restart().await;
+    assert!(is_locked(&world));
+}
+
+/// A crash between commit and anchor: the database is one step ahead of the device.
+#[tokio::test]
+async fn a_database_that_is_ahead_of_its_anchor_is_taken_and_anchored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("device");
+    let open = || {
+        let key = StoreKey::from_bytes(&[7; 32]);
+        Arc::new(SoftwareDevice::open(&path, key).unwrap())
+    };
+    let world = World::on(open(), one_shard()).await;
+    let phone = world.registered().await;
+    let (unit, keystore) = (phone.unit, phone.keystore.clone());
+    let device_before = std::fs::read(&path).unwrap();
+    let _ = phone
+        .open_session(&pin(WRONG), Task::Issuance)
+        .await
+        .unwrap_err();
+    let ahead = world.copy_database().await;
+    drop(phone);
+    world.database.close().await;
+    let World {
+        folder: database,
+        clock,
+        config,
+        wsca,
+        device,
+        store,
+        ..
+    } = world;
+    drop((wsca, device, store));
+    std::fs::write(&path, device_before).unwrap();
+
+    let world = World::reopened(database, open(), clock, config).await;
+    assert_eq!(world.wsca.alarms(), []);
+    assert_eq!(world.row(unit).await.tries, 1, "the count stands");
+    let phone = world.phone(unit, keystore);
+    phone
+        .open_session(&pin(RIGHT), Task::Issuance)
+        .await
+        .unwrap();
+    drop(phone);
+    // And from then on the step that was ahead is behind.
+    let world = world.restore_and_restart(&ahead).await;
+    assert!(is_locked(&world));
+}
+
+async fn holdings(world: &World, phone: &common::Phone) -> Holdings {
+    world.store.holdings(phone.unit).await.unwrap().unwrap()
+}
+
+async fn put_back(world: &World, earlier: &Holdings, with_shard: bool) {
+    let mut writes = vec![Write::Unit(Box::new(earlier.unit.clone()))];
+    writes.extend(earlier.keys.iter().cloned().map(Write::Key));
+    if with_shard {
+        writes.push(Write::Shard(earlier.shard.clone()));
+    }
+    commit(world, writes).await;
+}
+
+async fn commit(world: &World, writes: Vec<Write>) {
+    let batch = Batch {
+        guards: vec![],
+        writes,
+    };
+    world.store.commit(batch).await.unwrap();
+}

@@ -1,0 +1,362 @@
+//! `cargo xtask test`: every test of the project, and one line at the end.
+//!
+//! Three kinds of test run: Rust's own, the demo (the whole circle over
+//! loopback), and a verifier in another language that checks what the demo
+//! left behind with its own libraries.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use cargo_metadata::{Message, TargetKind};
+
+use crate::workspace::Workspace;
+use crate::{Doing, Failure};
+
+/// Names the file to which a test that cannot run appends a line,
+/// `SKIPPED <test>: <why>` (`claviger_fixtures::skip`).
+pub const SKIP_LOG: &str = "CLAVIGER_SKIP_LOG";
+
+/// Where the verifier stands, from the project root.
+const VERIFIER: &str = "tests/verify";
+
+/// Runs everything. `Ok(false)` when a test failed.
+pub fn run(workspace: &Workspace) -> Result<bool, Failure> {
+    let work = workspace.target.join("xtask");
+    std::fs::create_dir_all(&work).doing(work.display())?;
+    let mut tally = Tally::default();
+
+    let python = step("prerequisites", || prerequisites(workspace))?;
+    let claviger = step("build", || build(workspace))?;
+    step("cargo test", || rust_tests(workspace, &work, &mut tally))?;
+    let kept = work.join("demo");
+    let circle_ran = step("demo", || demo(&claviger, &kept, &mut tally))?;
+    step("verifier", || match (&python, circle_ran) {
+        (Ok(python), true) => verify(workspace, python, &kept, &mut tally),
+        (Err(missing), _) => {
+            tally.skip("tests/verify", missing);
+            Ok(())
+        }
+        (_, false) => {
+            tally.skip("tests/verify", "the demo failed and left nothing to verify");
+            Ok(())
+        }
+    })?;
+
+    println!();
+    for failed in &tally.failures {
+        println!("failed: {failed}");
+    }
+    for (test, why) in &tally.skips {
+        println!("skipped: {test}: {why}");
+    }
+    println!("{}", tally.line());
+    Ok(tally.failed == 0)
+}
+
+/// What the tests came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    failures: Vec<String>,
+    skips: BTreeSet<(String, String)>,
+}
+
+impl Tally {
+    fn skip(&mut self, test: &str, why: &str) {
+        self.skips.insert((test.to_owned(), why.to_owned()));
+    }
+
+    fn one(&mut self, test: &str, passed: bool) {
+        if passed {
+            self.passed += 1;
+        } else {
+            self.failed += 1;
+            self.failures.push(test.to_owned());
+        }
+    }
+
+    /// One line of what a Rust test binary prints.
+    fn read(&mut self, line: &str) {
+        if let Some(counts) = line.strip_prefix("test result: ") {
+            self.passed += count(counts, "passed");
+            self.failed += count(counts, "failed");
+        } else if let Some((test, result)) = line
+            .strip_prefix("test ")
+            .and_then(|line| line.split_once(" ... "))
+        {
+            if result == "FAILED" {
+                self.failures.push(test.to_owned());
+            } else if let Some(why) = result.strip_prefix("ignored") {
+                let why = why.trim_start_matches(", ");
+                self.skip(test, if why.is_empty() { "ignored" } else { why });
+            }
+        }
+    }
+
+    /// What the tests wrote into the skip log. Such a test counts as passed
+    /// with its harness, and as skipped here.
+    fn read_skips(&mut self, log: &str) {
+        for line in log.lines() {
+            let line = line.strip_prefix("SKIPPED ").unwrap_or(line);
+            let (test, why) = line.split_once(": ").unwrap_or((line, "no reason given"));
+            if self.skips.insert((test.to_owned(), why.to_owned())) {
+                self.passed = self.passed.saturating_sub(1);
+            }
+        }
+    }
+
+    fn line(&self) -> String {
+        format!(
+            "tests: {} passed, {} failed, {} skipped",
+            self.passed,
+            self.failed,
+            self.skips.len()
+        )
+    }
+}
+
+/// The number that stands before `what` in `ok. 3 passed; 0 failed; …`.
+fn count(counts: &str, what: &str) -> usize {
+    counts
+        .split([';', '.'])
+        .filter_map(|part| part.trim().strip_suffix(what)?.trim().parse::<usize>().ok())
+        .sum()
+}
+
+fn step<T>(name: &str, run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    println!("== {name}");
+    let started = Instant::now();
+    let outcome = run();
+    println!("== {name}: {:.1} s", started.elapsed().as_secs_f64());
+    outcome
+}
+
+/// Builds all tests; answers where the claviger binary is.
+fn build(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    let built = artifacts(workspace, &["test", "--workspace", "--no-run"])?;
+    match built {
+        Some(claviger) => Ok(claviger),
+        None => artifacts(workspace, &["build", "--package", "claviger"])?
+            .ok_or_else(|| Failure::new("cargo built no binary named claviger")),
+    }
+}
+
+fn artifacts(workspace: &Workspace, arguments: &[&str]) -> Result<Option<PathBuf>, Failure> {
+    let doing = format!("cargo {}", arguments.join(" "));
+    let mut child = workspace
+        .cargo(arguments)
+        .arg("--message-format=json-render-diagnostics")
+        .stdout(Stdio::piped())
+        .spawn()
+        .doing(&doing)?;
+    let mut claviger = None;
+    if let Some(output) = child.stdout.take() {
+        for message in Message::parse_stream(BufReader::new(output)) {
+            if let Message::CompilerArtifact(artifact) = message.doing(&doing)?
+                && artifact.target.name == "claviger"
+                && artifact.target.kind.contains(&TargetKind::Bin)
+                && !artifact.profile.test
+                && let Some(executable) = artifact.executable
+            {
+                claviger = Some(executable.into_std_path_buf());
+            }
+        }
+    }
+    if child.wait().doing(&doing)?.success() {
+        Ok(claviger)
+    } else {
+        Err(Failure::new(format!("{doing} failed")))
+    }
+}
+
+fn rust_tests(workspace: &Workspace, work: &Path, tally: &mut Tally) -> Result<(), Failure> {
+    let log = work.join("skipped.log");
+    std::fs::write(&log, "").doing(log.display())?;
+    let before = tally.failed;
+    let mut child = workspace
+        .cargo(["test", "--workspace", "--no-fail-fast"])
+        .env(SKIP_LOG, &log)
+        .stdout(Stdio::piped())
+        .spawn()
+        .doing("cargo test")?;
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).lines() {
+            let line = line.doing("cargo test")?;
+            println!("{line}");
+            tally.read(&line);
+        }
+    }
+    let success = child.wait().doing("cargo test")?.success();
+    // A test binary that aborts prints no result.
+    if !success && tally.failed == before {
+        tally.one("cargo test ended without a result", false);
+    }
+    tally.read_skips(&std::fs::read_to_string(&log).doing(log.display())?);
+    Ok(())
+}
+
+/// Runs the circle and keeps what it made. Answers whether it ran to its end.
+fn demo(claviger: &Path, kept: &Path, tally: &mut Tally) -> Result<bool, Failure> {
+    if kept.exists() {
+        std::fs::remove_dir_all(kept).doing(kept.display())?;
+    }
+    let output = Command::new(claviger)
+        .args(["demo", "--json", "--out"])
+        .arg(kept)
+        .stderr(Stdio::inherit())
+        .output()
+        .doing(claviger.display())?;
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let steps = said
+        .get("steps")
+        .and_then(serde_json::Value::as_array)
+        .map_or(0, Vec::len);
+    let ok = said.get("ok").and_then(serde_json::Value::as_bool) == Some(true);
+    println!("claviger demo: {}, ok {ok}, {steps} steps", output.status);
+    let passed = output.status.success() && ok && steps >= 9;
+    tally.one("claviger demo --json --out", passed);
+    Ok(passed)
+}
+
+fn verify(
+    workspace: &Workspace,
+    python: &Path,
+    kept: &Path,
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    let script = workspace.root.join(VERIFIER).join("verify.py");
+    for (name, sabotage) in [
+        ("tests/verify: what the demo kept", false),
+        ("tests/verify: sabotage is noticed", true),
+    ] {
+        let mut command = Command::new(python);
+        command.arg(&script);
+        if sabotage {
+            command.arg("--sabotage-check");
+        }
+        let status = command.arg(kept).status().doing(python.display())?;
+        tally.one(name, status.success());
+    }
+    Ok(())
+}
+
+/// The Python that runs the verifier, or what is missing for it. Nothing else
+/// is needed beyond a Rust toolchain and a C compiler.
+fn prerequisites(workspace: &Workspace) -> Result<Result<PathBuf, String>, Failure> {
+    if !works(Command::new("cc").arg("--version")) {
+        println!("no C compiler answers to `cc`; the build will need one");
+    }
+    let python = verifier_python(workspace);
+    match &python {
+        Ok(python) => println!("python: {}", python.display()),
+        Err(missing) => println!("{missing}"),
+    }
+    Ok(python)
+}
+
+fn verifier_python(workspace: &Workspace) -> Result<PathBuf, String> {
+    let folder = workspace.target.join("xtask").join("python");
+    let python = folder.join("bin").join("python");
+    let wanted = workspace.root.join(VERIFIER).join("requirements.txt");
+    let has_modules =
+        |python: &Path| works(Command::new(python).args(["-c", "import cryptography"]));
+    if has_modules(&python) {
+        return Ok(python);
+    }
+    let system = Path::new("python3");
+    if !works(Command::new(system).arg("--version")) {
+        return Err("python3 is missing: the independent verifier does not run".to_owned());
+    }
+    let made = works(
+        Command::new(system)
+            .args(["-m", "venv", "--clear"])
+            .arg(&folder),
+    );
+    let filled = made
+        && works(
+            Command::new(&python)
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "-r",
+                ])
+                .arg(&wanted),
+        );
+    if filled && has_modules(&python) {
+        return Ok(python);
+    }
+    if has_modules(system) {
+        return Ok(system.to_owned());
+    }
+    Err(if made {
+        format!(
+            "the Python module cryptography is missing, and pip could not install {}",
+            wanted.display()
+        )
+    } else {
+        "Python's venv module is missing (Debian: python3-venv), and so is cryptography".to_owned()
+    })
+}
+
+fn works(command: &mut Command) -> bool {
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    fn read(lines: &[&str]) -> Tally {
+        let mut tally = Tally::default();
+        for line in lines {
+            tally.read(line);
+        }
+        tally
+    }
+
+    #[test]
+    fn results_of_all_binaries_add_up() {
+        let tally = read(&[
+            "running 3 tests",
+            "test a::b ... ok",
+            "test a::c ... FAILED",
+            "test a::d ... ignored, needs a token",
+            "test a::e ... ignored",
+            "test result: FAILED. 1 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out",
+            "test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 1 filtered out; finished in 0.00s",
+        ]);
+        assert_eq!(tally.line(), "tests: 6 passed, 1 failed, 2 skipped");
+        assert_eq!(tally.failures, ["a::c"]);
+        let skips: Vec<String> = tally
+            .skips
+            .iter()
+            .map(|(test, why)| format!("{test}: {why}"))
+            .collect();
+        assert_eq!(skips, ["a::d: needs a token", "a::e: ignored"]);
+    }
+
+    #[test]
+    fn a_test_that_skips_itself_is_not_counted_as_passed() {
+        let mut tally = read(&["test result: ok. 3 passed; 0 failed; 0 ignored"]);
+        // Two cases of one test may say the same.
+        tally.read_skips("SKIPPED x::y: no vectors\nSKIPPED x::y: no vectors\nz\n");
+        assert_eq!(tally.line(), "tests: 1 passed, 0 failed, 2 skipped");
+    }
+
+    #[test]
+    fn what_a_test_prints_is_not_a_result() {
+        let tally = read(&["the test result: 5 passed", "test", "testing ... FAILED"]);
+        assert_eq!(tally, Tally::default());
+    }
+}
