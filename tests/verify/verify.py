@@ -149,7 +149,11 @@ class Run:
         demand(not any("d" in key for key in keys), f"{name}: shows a private key")
         demand(claims["iat"] < claims["exp"], f"{name}: ends before it begins")
         for levels in ("key_storage", "user_authentication"):
-            demand(claims.get(levels), f"{name}: does not say its {levels}")
+            claimed = claims.get(levels)
+            if self.manifest.get("device_certified"):
+                demand(claimed, f"{name}: does not say its {levels}")
+            else:
+                demand(claimed is None, f"{name}: claims a {levels} that no certification earned")
         self.key_storage_status = maintained(name, claims, "key_storage_status", claims["exp"])
         self.proven.append(f"{name}: signed by the listed wallet provider, {len(keys)} keys")
 

@@ -3,7 +3,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{cert, config, list, rules, status, up};
+use crate::commands::{cert, config, list, rules, serve, status, trust, unit, up, wscd, wua};
 use crate::demo;
 use crate::exit::Done;
 use crate::output::Output;
@@ -28,20 +28,34 @@ enum Command {
     Demo(demo::Args),
     /// Run every role for development, on SQLite and the software device
     Up(up::Args),
-    /// Check certificates
+    /// Run the roles that a configuration names
+    Serve(serve::Args),
+    /// Say whether a certificate chain is trusted for a purpose, and why
     #[command(subcommand)]
-    Cert(cert::Command),
+    Trust(trust::Command),
     /// Author and check lists of trusted entities
     #[command(subcommand)]
     List(list::Command),
-    /// Check a configuration
+    /// Check certificates
     #[command(subcommand)]
-    Config(config::Command),
+    Cert(cert::Command),
+    /// Verify wallet unit attestations
+    #[command(subcommand)]
+    Wua(wua::Command),
     /// Read status lists
     #[command(subcommand)]
     Status(status::Command),
+    /// Check devices
+    #[command(subcommand)]
+    Wscd(wscd::Command),
+    /// See and revoke wallet units, on a running node
+    #[command(subcommand)]
+    Unit(unit::Command),
     /// List every rule that a check can name
     Rules(rules::Args),
+    /// Check a configuration
+    #[command(subcommand)]
+    Config(config::Command),
 }
 
 pub(crate) fn run(cli: Cli) -> Done {
@@ -49,10 +63,15 @@ pub(crate) fn run(cli: Cli) -> Done {
     match cli.command {
         Command::Demo(args) => demo::run(&args, output),
         Command::Up(args) => up::run(&args, output),
-        Command::Cert(command) => cert::run(&command, output),
+        Command::Serve(args) => serve::run(&args, output),
+        Command::Trust(command) => trust::run(&command, output),
         Command::List(command) => list::run(&command, output),
-        Command::Config(command) => config::run(&command, output),
+        Command::Cert(command) => cert::run(&command, output),
+        Command::Wua(command) => wua::run(&command, output),
         Command::Status(command) => status::run(&command, output),
+        Command::Wscd(command) => wscd::run(&command, output),
+        Command::Unit(command) => unit::run(&command, output),
         Command::Rules(args) => rules::run(&args, output),
+        Command::Config(command) => config::run(&command, output),
     }
 }

@@ -71,6 +71,8 @@ pub(crate) struct WalletProviderSettings {
     pub(crate) client_id: String,
     /// Where more is told of the solution.
     pub(crate) link: Option<String>,
+    /// The solution's certification, as the user is shown it (ARF WIAM_10a).
+    pub(crate) certification: String,
     /// The certificate of the key that signs WIA and KA, with its chain (PEM). In
     /// development a sample is made where it is absent.
     pub(crate) certificate: Option<PathBuf>,

@@ -155,17 +155,17 @@ finding::rules! {
         "the seal verifies under the signer's key";
     SEAL_ALGORITHM = "LOTE-SEAL-ALGORITHM", "ETSI TS 119 182-1, 5.1.2; house rule: ES256, ES384 and ES512", Error,
         "the seal is made with ES256, ES384 or ES512, the algorithms that are verified here";
-    SEAL_CERTIFICATE = "LOTE-SEAL-CERTIFICATE", "ETSI TS 119 182-1, 5.1.8 and 6.3", Error,
+    SEAL_CERTIFICATE = "LOTE-SEAL-CERTIFICATE", "ETSI TS 119 182-1, 5.1.8", Error,
         "the seal carries its signer's certificate in x5c";
-    SEAL_CERT_DIGEST = "LOTE-SEAL-CERT-DIGEST", "ETSI TS 119 182-1, 5.1.7, 5.2.2 and 6.3", Error,
+    SEAL_CERT_DIGEST = "LOTE-SEAL-CERT-DIGEST", "ETSI TS 119 182-1, baseline B (x5t#S256, x5t#o, sigX5ts)", Error,
         "the seal has exactly one of x5t#S256, x5t#o and sigX5ts, and it is of the signer's certificate";
-    SEAL_TIME = "LOTE-SEAL-TIME", "ETSI TS 119 182-1, 5.1.11, 5.2.1 and 6.3", Error,
+    SEAL_TIME = "LOTE-SEAL-TIME", "ETSI TS 119 182-1, baseline B (iat, sigT)", Error,
         "the seal has exactly one claimed signing time, iat since 2025-07-15";
-    SEAL_CRIT = "LOTE-SEAL-CRIT", "RFC 7515, 4.1.11; ETSI TS 119 182-1, 5.1.9", Error,
+    SEAL_CRIT = "LOTE-SEAL-CRIT", "RFC 7515, 4.1.11; ETSI TS 119 182-1 (crit)", Error,
         "crit is well-formed and understood, and sigD and b64 stand nowhere but within it";
-    SEAL_TYP = "LOTE-SEAL-TYP", "ETSI TS 119 182-1, 5.1.2", Warning,
+    SEAL_TYP = "LOTE-SEAL-TYP", "RFC 7515, 4.1.9", Warning,
         "typ of a seal, where it is used, is JOSE";
-    SEAL_VALIDITY = "LOTE-SEAL-VALIDITY", "ETSI TS 119 182-1, 6.3; RFC 5280, 4.1.2.5", Error,
+    SEAL_VALIDITY = "LOTE-SEAL-VALIDITY", "RFC 5280, 4.1.2.5", Error,
         "the signer's certificate was valid when the list was sealed";
     SEAL_SIGNER = "LOTE-SEAL-SIGNER", "ETSI TS 119 602 v1.1.1, 6.3.13", Error,
         "the signer's certificate is one of those announced for the list, byte for byte";

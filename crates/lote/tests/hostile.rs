@@ -93,7 +93,8 @@ async fn every_member_may_be_of_any_type() {
             }
         }
     }
-    assert_eq!(passed, [""; 0], "{passed:#?}");
+    // That one closes the list (6.3.15), which is a warning.
+    assert_eq!(passed, ["/LoTE/ListAndSchemeInformation/NextUpdate = null"]);
 }
 
 fn walk(value: &serde_json::Value, at: String, pointers: &mut Vec<String>) {

@@ -6,7 +6,7 @@
 
 finding::rules! {
     // Lists of a context.
-    NO_LIST = "TRUST-NO-LIST", "ARF 6.6.3.2; house rule: nothing is trusted without a list", Warning,
+    NO_LIST = "TRUST-NO-LIST", "house rule: nothing is trusted without a list", Warning,
         "there is at least one list for the context";
     LIST_UNAVAILABLE = "TRUST-LIST-UNAVAILABLE", "house rule: a source that never answered decides nothing", Warning,
         "each source of the context has given a list";
@@ -42,7 +42,7 @@ finding::rules! {
         "the list holds at least one certification authority for the service";
     PKIX_IDENTITY = "TRUST-PKIX-IDENTITY", "ETSI TS 119 602 v1.1.1, Tables D.3 and E.3", Error,
         "under PKIX the leaf names the listed entity and its registration number, so that a CA does not carry trust from one context into another";
-    ANCHOR_IN_CHAIN = "TRUST-ANCHOR-IN-CHAIN", "OpenID4VC HAIP 1.0, 6.1.1", Warning,
+    ANCHOR_IN_CHAIN = "TRUST-ANCHOR-IN-CHAIN", "OpenID4VC HAIP 1.0 (x5c)", Warning,
         "the trust anchor is not part of the chain";
     REVOCATION_FETCH = "TRUST-REVOCATION-FETCH", "RFC 5280, 6.3.3 (a)", Warning,
         "the CRL that the certificate names can be fetched and read";

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use clock::Clock;
 use jiff::Timestamp;
 use jose::{Algorithm, Curve, PublicKey, Signer};
-use sci::{ActivationInfo, Code, Pin, PinRules, UnitId};
+use sci::{ActivationInfo, Pin, PinRules, UnitId};
 use wscd::{DeviceAgreement, DeviceSigner, KeyName, Wscd};
 
 use crate::admin::{AdminError, DeviceKeys, UnitState, WscaAdmin};
@@ -135,12 +135,16 @@ impl Wsca {
             }
             return Ok(None);
         };
-        if holdings.unit.shard != self.shards.of(id) || holdings.shard.shard != holdings.unit.shard
-        {
-            return Err(Code::RecordAltered.into());
-        }
-        self.shards.observe(seen, &holdings.shard).await?;
+        let shard = holdings.shard.clone();
         let unit = Unit::check(holdings, id, &*self.device, &self.vouched).await?;
+        // The device vouches for the row: so the configuration has changed.
+        if shard.shard != self.shards.of(id) {
+            return Err(WscaError::Internal(format!(
+                "unit {id} is in shard {}: the number of shards is not what it was",
+                shard.shard
+            )));
+        }
+        self.shards.observe(seen, &shard).await?;
         if unit.row().version < version {
             return Err(self.shards.lock_for(unit.row().shard, id));
         }

@@ -402,6 +402,54 @@ async fn a_change_that_stops_half_way_leaves_the_old_pin() {
 }
 
 #[tokio::test]
+async fn one_session_changes_the_pin_once() {
+    let world = World::new().await;
+    let phone = world.registered().await;
+    let (id, key) = phone.open_by_hand(&world, Task::PinChange).await;
+    let first = phone.registration_message("582047").await;
+    let other = phone.registration_message("582048").await;
+    let mut answers = vec![];
+    for message in [&first, &first, &other] {
+        let data = evaluate(message, None);
+        answers.push(
+            phone
+                .send_in(&world, &id, &key, ServiceType::Update, data)
+                .await,
+        );
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert!(answers[0].is_ok());
+    assert_eq!(answers[2], Err(Code::TaskForbids));
+    assert_eq!(world.row(phone.unit).await.tries, 1);
+}
+
+#[tokio::test]
+async fn a_session_of_one_node_is_a_session_of_the_other() {
+    let world = World::new().await;
+    let phone = world.registered().await;
+    let (id, key) = phone.open_by_hand(&world, Task::Issuance).await;
+    let second = world.phone_at(
+        world.second_node().await,
+        phone.unit,
+        phone.keystore.clone(),
+    );
+    let kind = ServiceType::KeyGenerate;
+    let data = json!({"count": 1, "crv": "P-256"});
+    second
+        .send_in(&world, &id, &key, kind, data.clone())
+        .await
+        .unwrap();
+    phone.send_in(&world, &id, &key, kind, data).await.unwrap();
+    world.wsca.end_sessions(phone.unit).await.unwrap();
+    assert_eq!(
+        second
+            .send_in(&world, &id, &key, ServiceType::KeyList, json!({}))
+            .await,
+        Err(Code::NoSession)
+    );
+}
+
+#[tokio::test]
 async fn a_revocation_overtakes_an_exchange_under_way() {
     let world = World::new().await;
     let phone = world.registered().await;

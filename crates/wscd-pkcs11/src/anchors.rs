@@ -10,7 +10,7 @@ use cryptoki::object::ObjectHandle;
 use wscd::{Anchor, DeviceError};
 
 use crate::device::LIMITS;
-use crate::error::Fault;
+use crate::error::{Broken, Fault};
 use crate::objects::{anchor_label, create_data, find_data, label_of, set_label};
 use crate::pool::Live;
 
@@ -64,11 +64,13 @@ fn object(live: &Live<'_>, shard: u16) -> Result<Option<ObjectHandle>, Fault> {
     if held.is_some() {
         return Ok(held);
     }
-    let found = find_data(live.session, &anchor_label(shard))?;
-    if let Some(object) = found {
-        hold(live, shard, object);
+    match find_data(live.session, &anchor_label(shard))? {
+        Some(object) => {
+            hold(live, shard, object);
+            Ok(Some(object))
+        }
+        None => live.is_absent(),
     }
-    Ok(found)
 }
 
 fn hold(live: &Live<'_>, shard: u16, object: ObjectHandle) {
@@ -83,11 +85,10 @@ fn read_object(live: &Live<'_>, shard: u16, object: ObjectHandle) -> Result<Anch
     label_of(live.session, object)?
         .and_then(|label| parse(&label))
         .ok_or_else(|| {
-            DeviceError::Failed {
-                what: "read an anchor",
-                cause: format!("shard {shard}'s object holds none"),
-            }
-            .into()
+            Fault::Broken(Broken::torn(
+                "read an anchor",
+                format!("shard {shard}'s object holds none"),
+            ))
         })
 }
 

@@ -201,6 +201,15 @@ impl Broken {
         }
     }
 
+    /// What was there is not found: the token may be on its way out or in.
+    pub(crate) fn torn(what: &'static str, cause: String) -> Self {
+        Self {
+            what,
+            cause,
+            gone: false,
+        }
+    }
+
     /// What the caller hears when a new connection did not help either.
     pub(crate) fn give_up(self) -> DeviceError {
         if self.gone {

@@ -8,9 +8,10 @@ use jose::{Curve, PublicKey};
 use wscd::{DeviceError, KeyName, KeyUse};
 
 use crate::ec;
-use crate::error::{Fault, during};
-use crate::objects::{find_one, named_label};
+use crate::error::{Broken, Fault, during};
+use crate::objects::{find_all, find_one, named_label};
 use crate::pool::Live;
+use crate::wrap::random;
 
 /// A named key, found.
 #[derive(Debug, Clone)]
@@ -58,6 +59,8 @@ pub(crate) fn open_or_make(
         return Ok(key.public);
     }
     let label = named_label(name).into_bytes();
+    let mut id = [0; 16];
+    random(live, &mut id)?;
     let (public, private) = live
         .session
         .generate_key_pair(
@@ -68,6 +71,7 @@ pub(crate) fn open_or_make(
                 Attribute::Verify(usage == KeyUse::Sign),
                 Attribute::EcParams(ec::params(curve).to_vec()),
                 Attribute::Label(label.clone()),
+                Attribute::Id(id.to_vec()),
             ],
             &[
                 Attribute::Token(true),
@@ -79,6 +83,7 @@ pub(crate) fn open_or_make(
                 Attribute::Decrypt(false),
                 Attribute::Unwrap(false),
                 Attribute::Label(label),
+                Attribute::Id(id.to_vec()),
             ],
         )
         .map_err(during("make a named key"))?;
@@ -118,13 +123,13 @@ pub(crate) fn destroy(live: &Live<'_>, name: &KeyName) -> Result<(), Fault> {
     held(live).remove(name);
     // The private key first: what is left of a crash is no key.
     for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
-        if let Some(object) = find_one(live.session, class, &label)? {
+        for object in find_all(live.session, class, &label, None)? {
             live.session
                 .destroy_object(object)
                 .map_err(during("destroy a named key"))?;
         }
     }
-    Ok(())
+    live.is_absent::<()>().map(|_| ())
 }
 
 /// Asks the token, whatever is held: another process may have changed it.
@@ -134,26 +139,16 @@ fn find(live: &Live<'_>, name: &KeyName) -> Result<Option<Named>, Fault> {
         what: "open a named key",
         cause: cause.to_owned(),
     };
-    let private = find_one(live.session, ObjectClass::PRIVATE_KEY, &label)?;
-    let public = find_one(live.session, ObjectClass::PUBLIC_KEY, &label)?;
-    let (private, public) = match (private, public) {
-        (Some(private), Some(public)) => (private, public),
-        (Some(_), None) => return Err(failed("its public key is gone").into()),
-        (None, public) => {
-            held(live).remove(name);
-            if let Some(public) = public {
-                live.session
-                    .destroy_object(public)
-                    .map_err(during("clear a destroyed key away"))?;
-            }
-            return Ok(None);
-        }
+    let Some(private) = find_one(live.session, ObjectClass::PRIVATE_KEY, &label)? else {
+        held(live).remove(name);
+        return live.is_absent();
     };
     let found = live
         .session
         .get_attributes(
             private,
             &[
+                AttributeType::Id,
                 AttributeType::Sign,
                 AttributeType::Derive,
                 AttributeType::Sensitive,
@@ -174,6 +169,19 @@ fn find(live: &Live<'_>, name: &KeyName) -> Result<Option<Named>, Fault> {
         (false, true) => KeyUse::Agree,
         _ => return Err(failed("it is for more than one use, or for none").into()),
     };
+    // By the pair's own number: what a crash left of an earlier pair of that name
+    // is not taken for its public key.
+    let id = found
+        .iter()
+        .find(|attribute| matches!(attribute, Attribute::Id(_)))
+        .ok_or_else(|| failed("it has no number"))?;
+    let public = find_all(live.session, ObjectClass::PUBLIC_KEY, &label, Some(id))?
+        .first()
+        .copied()
+        .ok_or_else(|| {
+            let cause = "its public key is gone".to_owned();
+            Fault::Broken(Broken::torn("open a named key", cause))
+        })?;
     let curve = ec::curve_of(live.session, public)?.ok_or_else(|| failed("its curve is unknown"))?;
     let key = Named {
         public: ec::public_key(live.session, public, curve)?,

@@ -199,12 +199,23 @@ pub(crate) fn find_one(
     class: ObjectClass,
     label: &str,
 ) -> Result<Option<ObjectHandle>, Fault> {
-    let template = [
+    only(label, &find_all(session, class, label, None)?)
+}
+
+/// Every token object of that class and label, and number where one is given.
+pub(crate) fn find_all(
+    session: &Session,
+    class: ObjectClass,
+    label: &str,
+    id: Option<&Attribute>,
+) -> Result<Vec<ObjectHandle>, Fault> {
+    let mut template = vec![
         Attribute::Class(class),
         Attribute::Token(true),
         Attribute::Label(label.as_bytes().to_vec()),
     ];
-    only(label, &find(session, &template)?)
+    template.extend(id.cloned());
+    find(session, &template)
 }
 
 /// The data object that stands for `application`.

@@ -27,6 +27,16 @@ pub(crate) struct Live<'a> {
     pub(crate) link: &'a Link,
 }
 
+impl Live<'_> {
+    /// That what a search did not find is not there: a token that is being taken
+    /// away answers searches with nothing, and a held handle with an error.
+    pub(crate) fn is_absent<T>(&self) -> Result<Option<T>, Fault> {
+        let roots = self.login.roots();
+        roots.is_fresh(self.session, self.login.roots_object)?;
+        Ok(None)
+    }
+}
+
 /// Threads with a connection each.
 pub(crate) struct Pool {
     queue: Arc<Queue>,

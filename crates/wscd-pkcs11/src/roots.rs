@@ -10,7 +10,7 @@ use cryptoki::session::Session;
 use wscd::{DeviceError, Generation, RootState};
 
 use crate::OpenError;
-use crate::error::Fault;
+use crate::error::{Broken, Fault};
 use crate::objects::{self, Kind, ROOTS, root_label};
 
 /// What was last read.
@@ -33,7 +33,7 @@ impl Roots {
             .collect();
         let count = |wanted| keys.iter().filter(|(g, _)| *g == wanted).count();
         if count(current) != 1 || retiring.is_some_and(|retiring| count(retiring) > 1) {
-            return Err(damaged(format!(
+            return Err(torn(format!(
                 "{} roots of generation {current}, which is in force",
                 count(current)
             )));
@@ -96,7 +96,7 @@ fn text(current: Generation, retiring: Option<Generation>) -> String {
 
 fn read(session: &Session, object: ObjectHandle) -> Result<String, Fault> {
     objects::label_of(session, object)?
-        .ok_or_else(|| damaged("nothing says which roots are in force".to_owned()))
+        .ok_or_else(|| torn("nothing says which roots are in force".to_owned()))
 }
 
 fn parse(label: &str) -> Result<(Generation, Option<Generation>), Fault> {
@@ -107,15 +107,17 @@ fn parse(label: &str) -> Result<(Generation, Option<Generation>), Fault> {
             Some((current, retiring)) => (number(current)?, Some(number(retiring)?)),
         })
     });
-    parsed.ok_or_else(|| damaged(format!("{label:?} does not say which roots are in force")))
+    parsed.ok_or_else(|| {
+        DeviceError::Failed {
+            what: "find its roots",
+            cause: format!("{label:?} does not say which roots are in force"),
+        }
+        .into()
+    })
 }
 
-fn damaged(cause: String) -> Fault {
-    DeviceError::Failed {
-        what: "find its roots",
-        cause,
-    }
-    .into()
+fn torn(cause: String) -> Fault {
+    Fault::Broken(Broken::torn("find its roots", cause))
 }
 
 #[cfg(test)]

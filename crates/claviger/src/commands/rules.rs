@@ -40,6 +40,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         provider_api::RULES,
         sci::RULES,
         trust::RULES,
+        super::trust::RULES,
     ]
     .into_iter()
     .flatten()

@@ -75,6 +75,7 @@ pub(super) fn keep(
         "wallet_provider_certificate": "wallet-provider.pem",
         "pid_provider_certificate": "pid-provider.pem",
         "wallet_status_certificate": "wallet-status.pem",
+        "device_certified": circle.device_certified,
         "wia": "wia.jwt",
         "wia_pop": "wia-pop.jwt",
         "ka": "ka.jwt",

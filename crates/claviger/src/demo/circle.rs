@@ -24,6 +24,8 @@ pub(super) struct Circle {
     pub(super) clock: Arc<ShiftedClock>,
     pub(super) trust: Arc<TrustService>,
     pub(super) http: reqwest::Client,
+    /// Whether the device's keys earn a level.
+    pub(super) device_certified: bool,
     stop: oneshot::Sender<()>,
     server: JoinHandle<std::io::Result<()>>,
     _folder: TempDir,
@@ -34,7 +36,11 @@ impl Circle {
     pub(super) async fn open(recorder: &mut Recorder, device: &str) -> Result<Self, Failure> {
         let mut step = recorder.step(
             "Keys and certificates",
-            &["PID-4.5-01", "WAL-5.2-01", "ETSI-TS119411-8-GEN-6.6.1"],
+            &[
+                "ETSI-TS119412-6-PID-4.5-01",
+                "ETSI-TS119412-6-WAL-5.2-01",
+                "ETSI-TS119411-8-GEN-6.6.1-03",
+            ],
         );
         let folder = tempfile::tempdir().doing("a temporary folder")?;
         let clock = Arc::new(ShiftedClock::new());
@@ -60,7 +66,7 @@ impl Circle {
 
         let mut step = recorder.step(
             "Three sealed lists, fetched over HTTP",
-            &["LoTE-contains-end-entity-cert", "TLPub_05"],
+            &["ETSI-TS119602-D.3-END-ENTITY", "ETSI-TS119602-E.3-END-ENTITY"],
         );
         let app = development.node.app()?.into_router();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -106,6 +112,7 @@ impl Circle {
             clock,
             trust: Arc::new(trust),
             http: reqwest::Client::new(),
+            device_certified: descriptor.key_storage.is_some(),
             stop,
             server,
             _folder: folder,

@@ -62,6 +62,8 @@ pub(crate) struct Node {
 /// How often lists that changed, or whose token ends soon, are published, beyond
 /// what each change does by itself.
 const UPKEEP: Duration = Duration::from_secs(30);
+/// About once an hour, what is past its time is forgotten.
+const ROUNDS_A_PURGE: u64 = 120;
 
 impl Node {
     /// Opens the roles. What the last run acknowledged and did not finish (a
@@ -214,10 +216,15 @@ impl Node {
 async fn keep_up(provider: Arc<WalletProvider>) {
     let mut pause = tokio::time::interval(UPKEEP);
     pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
+    for round in 0u64.. {
         pause.tick().await;
         if let Err(error) = provider.recover().await {
             tracing::error!(%error, "status lists were not published; trying again");
+        }
+        if round % ROUNDS_A_PURGE == 0
+            && let Err(error) = provider.purge().await
+        {
+            tracing::error!(%error, "what is past its time was not forgotten; trying again");
         }
     }
 }

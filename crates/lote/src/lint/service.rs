@@ -78,6 +78,13 @@ impl Linter {
             let evidence = "no X.509 certificate";
             self.by_annex(&rules::SVC_IDENTITY, 3, "6.6.3", path.clone(), evidence);
         }
+        let pki = !identity.certificates.is_empty() || !identity.skis.is_empty();
+        let other = !identity.public_keys.is_empty() || !identity.other_ids.is_empty();
+        if !needed && !pki && !other && identity.subject_names.is_empty() {
+            let evidence = "nothing by which the service is known";
+            self.report
+                .add(rules::SVC_IDENTITY.finding(&path, evidence));
+        }
         let certificates = self.certificates(&path, identity);
         self.keys_beside(&path, identity, &certificates);
         match self.profile {

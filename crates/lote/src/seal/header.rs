@@ -180,7 +180,7 @@ fn certificate_digest(
     }
 }
 
-/// `{digAlg, digVal}` of `x5t#o` (JAdES 5.2.2.2), the algorithm by its short name.
+/// `{digAlg, digVal}` of `x5t#o` (JAdES), the algorithm by its short name.
 fn digest_of(value: &Value) -> Option<(&str, Option<&str>)> {
     let algorithm = match value.get("digAlg")?.as_str()? {
         "S256" | "http://www.w3.org/2001/04/xmlenc#sha256" => "S256",

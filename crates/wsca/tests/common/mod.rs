@@ -320,10 +320,41 @@ impl Phone {
             .open_with(answer.as_bytes(), self.keystore.agreement())
             .await
             .unwrap();
-        match data["success"].as_bool().unwrap() {
-            true => Ok(data),
-            false => Err(serde_json::from_value(data["error"]["code"].clone()).unwrap()),
-        }
+        said(data)
+    }
+
+    /// Sends a request made by hand in a session, and reads the data of its answer.
+    pub async fn send_in(
+        &self,
+        world: &World,
+        session_id: &str,
+        key: &SessionKey,
+        kind: ServiceType,
+        data: serde_json::Value,
+    ) -> Result<jose::Map, Code> {
+        let now = clock::Clock::now(&*world.clock);
+        let nonce = Nonce::random().unwrap();
+        let data = data.as_object().unwrap().clone();
+        let signer = self.keystore.signing();
+        let protection = Protection::TwoFactor { session_id, key };
+        let request = envelope::seal_request(protection, kind, data, &nonce, now, signer)
+            .await
+            .unwrap();
+        let answer = match self.wire.wsca.handle(request.as_bytes()).await {
+            Reply::Answer(text) => text,
+            Reply::Refused(problem) => return Err(problem.code),
+        };
+        let expected = Expected {
+            service: self.wire.wsca.service(),
+            client_id: &self.unit.to_string(),
+            nonce: &nonce,
+            now,
+        };
+        said(
+            expected
+                .open_in_session(answer.as_bytes(), session_id, key)
+                .unwrap(),
+        )
     }
 
     /// The first half of a login with this PIN, and no second.
@@ -376,6 +407,14 @@ impl Phone {
         let message = self.registration_message(WRONG).await;
         self.send(world, ServiceType::Registration, evaluate(&message, None))
             .await
+    }
+}
+
+/// An answer's data, or the code it refuses with.
+fn said(data: jose::Map) -> Result<jose::Map, Code> {
+    match data["success"].as_bool().unwrap() {
+        true => Ok(data),
+        false => Err(serde_json::from_value(data["error"]["code"].clone()).unwrap()),
     }
 }
 
