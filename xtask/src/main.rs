@@ -3,11 +3,12 @@
 
 use std::process::ExitCode;
 
-use xtask::{Failure, prove, requirements, suite, workspace::Workspace};
+use xtask::{Failure, pkits, prove, requirements, suite, workspace::Workspace};
 
 const USAGE: &str = "\
 usage:
   cargo xtask test                          every test: Rust, the demo, the independent verifier
+  cargo xtask pkits                         fetch NIST's path validation tests, which `test` does too
   cargo xtask requirements                  check docs/requirements.toml
   cargo xtask requirements --prove ID       break the code of ID and see its tests fail
   cargo xtask requirements --prove-sample N the same for N recorded proofs, drawn at random
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = Workspace::open().and_then(|workspace| match arguments.as_slice() {
         ["test"] => suite::run(&workspace),
+        ["pkits"] => pkits::report(&workspace),
         ["requirements"] => requirements::report(&workspace),
         ["requirements", "--prove", id] => prove::one(&workspace, id),
         ["requirements", "--prove-sample", count] => match count.parse() {

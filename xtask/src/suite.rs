@@ -13,7 +13,7 @@ use std::time::Instant;
 use cargo_metadata::{Message, TargetKind};
 
 use crate::workspace::Workspace;
-use crate::{Doing, Failure};
+use crate::{Doing, Failure, pkits};
 
 /// Names the file to which a test that cannot run appends a line,
 /// `SKIPPED <test>: <why>` (`claviger_fixtures::skip`).
@@ -30,7 +30,10 @@ pub fn run(workspace: &Workspace) -> Result<bool, Failure> {
 
     let python = step("prerequisites", || prerequisites(workspace))?;
     let claviger = step("build", || build(workspace))?;
-    step("cargo test", || rust_tests(workspace, &work, &mut tally))?;
+    let suite = step("PKITS", || Ok(pkits_folder(workspace, &python)))?;
+    let path_tests = step("cargo test", || {
+        rust_tests(workspace, &work, suite.as_deref(), &mut tally)
+    })?;
     let kept = work.join("demo");
     let circle_ran = step("demo", || demo(&claviger, &kept, &mut tally))?;
     step("verifier", || match (&python, circle_ran) {
@@ -46,6 +49,7 @@ pub fn run(workspace: &Workspace) -> Result<bool, Failure> {
     })?;
 
     println!();
+    print!("{path_tests}");
     for failed in &tally.failures {
         println!("failed: {failed}");
     }
@@ -173,13 +177,38 @@ fn artifacts(workspace: &Workspace, arguments: &[&str]) -> Result<Option<PathBuf
     }
 }
 
-fn rust_tests(workspace: &Workspace, work: &Path, tally: &mut Tally) -> Result<(), Failure> {
+/// The folder of NIST's path validation tests; without it they skip themselves.
+fn pkits_folder(workspace: &Workspace, python: &Result<PathBuf, String>) -> Option<PathBuf> {
+    match pkits::folder(workspace, python.as_deref().ok()) {
+        Ok(folder) => {
+            println!("{}", folder.display());
+            Some(folder)
+        }
+        Err(why) => {
+            println!("{why}");
+            None
+        }
+    }
+}
+
+/// Runs Rust's own tests; answers what NIST's path validation tests came to.
+fn rust_tests(
+    workspace: &Workspace,
+    work: &Path,
+    suite: Option<&Path>,
+    tally: &mut Tally,
+) -> Result<String, Failure> {
     let log = work.join("skipped.log");
     std::fs::write(&log, "").doing(log.display())?;
+    let report = work.join("pkits.txt");
+    std::fs::write(&report, "").doing(report.display())?;
     let before = tally.failed;
-    let mut child = workspace
-        .cargo(["test", "--workspace", "--no-fail-fast"])
-        .env(SKIP_LOG, &log)
+    let mut command = workspace.cargo(["test", "--workspace", "--no-fail-fast"]);
+    command.env(SKIP_LOG, &log).env(pkits::REPORT, &report);
+    if let Some(suite) = suite {
+        command.env(pkits::FOLDER, suite);
+    }
+    let mut child = command
         .stdout(Stdio::piped())
         .spawn()
         .doing("cargo test")?;
@@ -196,7 +225,11 @@ fn rust_tests(workspace: &Workspace, work: &Path, tally: &mut Tally) -> Result<(
         tally.one("cargo test ended without a result", false);
     }
     tally.read_skips(&std::fs::read_to_string(&log).doing(log.display())?);
-    Ok(())
+    let report = std::fs::read_to_string(&report).doing(report.display())?;
+    if suite.is_some() && report.is_empty() {
+        tally.one("PKITS is at hand and was not run", false);
+    }
+    Ok(report)
 }
 
 /// Runs the circle and keeps what it made. Answers whether it ran to its end.

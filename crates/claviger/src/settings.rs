@@ -100,10 +100,13 @@ impl Default for LimitSettings {
 }
 
 /// Variables of that prefix that configure something else: tests and tools.
-const NOT_SETTINGS: [&str; 6] = [
+const NOT_SETTINGS: [&str; 9] = [
+    "CLAVIGER_BLESS",
+    "CLAVIGER_DENY",
     "CLAVIGER_LOG",
     "CLAVIGER_PKITS",
     "CLAVIGER_SKIP_LOG",
+    "CLAVIGER_SOFTHSM",
     "CLAVIGER_TOOLS",
     "CLAVIGER_VECTORS",
     "CLAVIGER_DEVICE_KEY",

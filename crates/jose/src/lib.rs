@@ -1,11 +1,13 @@
-//! JWS, JWE and JWK for the three curves the field uses, the strict JSON reader,
-//! and the [`Signer`] and [`KeyAgreement`] traits behind which private keys stay
-//! in their devices.
+//! JWS, JWE, JWK and COSE_Sign1 for the three curves the field uses, the strict
+//! JSON and CBOR readers, and the [`Signer`] and [`KeyAgreement`] traits behind
+//! which private keys stay in their devices.
 //!
 //! Only ES256, ES384 and ES512 exist here: TS3 2.6 allows no others, so an
 //! algorithm that is not one of them cannot be confused with one that is.
 
 pub mod b64;
+pub mod cbor;
+pub mod cose;
 pub mod json;
 pub mod jwe;
 pub mod jws;

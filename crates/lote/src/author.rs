@@ -127,6 +127,18 @@ pub enum DraftError {
         /// That of the version before.
         before: Timestamp,
     },
+    /// The list has no pointer to itself, so it cannot say who seals it.
+    #[error("a list of the profile {0} has no pointer to itself, which announces its signers")]
+    NoPointer(Profile),
+    /// The certificate is announced already.
+    #[error("{0} is announced as a signer already")]
+    SignerThere(String),
+    /// The certificate is not announced.
+    #[error("{0} is not announced as a signer")]
+    NoSigner(String),
+    /// Nobody would be left to seal the list.
+    #[error("{0} is the only signer that is announced")]
+    LastSigner(String),
     /// A list to go on from has a type that is of no profile.
     #[error("the list is of no known profile")]
     NoProfile,
@@ -363,6 +375,50 @@ impl Draft {
         Ok(())
     }
 
+    /// Announces a further certificate: once a version with it is published, the
+    /// versions after that one may be sealed with it (6.3.13).
+    ///
+    /// # Errors
+    /// [`DraftError::NoPointer`] and [`DraftError::SignerThere`].
+    pub fn announce_signer(&mut self, signer: &Certificate) -> Result<(), DraftError> {
+        let pointer = self.own_pointer()?;
+        if pointer.certificates().any(|c| c.der() == signer.der()) {
+            return Err(DraftError::SignerThere(signer.subject()));
+        }
+        pointer
+            .identities
+            .push(identity(std::slice::from_ref(signer)));
+        Ok(())
+    }
+
+    /// Announces a certificate no longer. What it sealed stays as it is.
+    ///
+    /// # Errors
+    /// [`DraftError::NoPointer`], [`DraftError::NoSigner`] and
+    /// [`DraftError::LastSigner`].
+    pub fn retire_signer(&mut self, signer: &Certificate) -> Result<(), DraftError> {
+        let pointer = self.own_pointer()?;
+        let announced: Vec<Certificate> = pointer.certificates().collect();
+        if !announced.iter().any(|c| c.der() == signer.der()) {
+            return Err(DraftError::NoSigner(signer.subject()));
+        }
+        if announced.iter().all(|c| c.der() == signer.der()) {
+            return Err(DraftError::LastSigner(signer.subject()));
+        }
+        for identity in &mut pointer.identities {
+            identity
+                .certificates
+                .retain(|object| match cert::read(object) {
+                    cert::Read::Good(c) | cert::Read::Sloppy(c, _) => c.der() != signer.der(),
+                    cert::Read::Bad(_) => true,
+                });
+        }
+        pointer
+            .identities
+            .retain(|identity| *identity != ServiceIdentity::default());
+        Ok(())
+    }
+
     /// Issues the next version: the sequence number grows by one.
     ///
     /// # Errors
@@ -411,6 +467,12 @@ impl Draft {
         entities
             .and_then(|all| all.iter_mut().find(|e| e.name() == name))
             .ok_or_else(|| DraftError::NoEntity(name.to_owned()))
+    }
+
+    fn own_pointer(&mut self) -> Result<&mut Pointer, DraftError> {
+        let profile = self.profile;
+        let mut own = self.list.lote.scheme.own_pointers_mut();
+        own.next().ok_or(DraftError::NoPointer(profile))
     }
 
     fn remove(&mut self, name: &str) {

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cert::{self, Read};
-use crate::model::{Entity, Service};
+use crate::model::{Entity, Pointer, SchemeInformation, Service};
 use crate::report::{Report, show};
-use crate::{List, UncheckedList, rules};
+use crate::{List, UncheckedList, VerifiedList, rules};
 
 /// One thing that changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -98,6 +98,29 @@ pub fn succession(old: &List, new: &List) -> Vec<Finding> {
     report.into_findings()
 }
 
+/// Whether a sealed `new` may follow a sealed `old`: as [`succession`], and with
+/// the signer of `old` or one whom its pointer to itself announces (6.3.13). A
+/// list without such a pointer announces nobody, and its signer is not judged here.
+pub fn succession_of_sealed(old: &VerifiedList, new: &VerifiedList) -> Vec<Finding> {
+    let mut findings = succession(&old.list, &new.list);
+    let announced = old.list.announced_signers();
+    if let Some(signer) = &new.signer
+        && !announced.is_empty()
+        && !announced
+            .iter()
+            .chain(&old.signer)
+            .any(|known| known.der() == signer.der())
+    {
+        let evidence = format!(
+            "SHA-256 {}: it did not seal no. {}, which did not announce it either",
+            signer.sha256_hex(),
+            old.list.sequence()
+        );
+        findings.push(rules::SEAL_SUCCESSOR.finding(signer.subject(), evidence));
+    }
+    findings
+}
+
 fn retroactive(
     entity: &Entity,
     service: &Service,
@@ -121,13 +144,49 @@ fn retroactive(
 }
 
 fn scheme(old: &UncheckedList, new: &UncheckedList, changes: &mut Vec<Change>) {
-    let (Ok(Value::Object(before)), Ok(Value::Object(after))) = (
-        serde_json::to_value(old.scheme()),
-        serde_json::to_value(new.scheme()),
-    ) else {
-        return;
+    signers(old.scheme(), new.scheme(), changes);
+    // The signers are told of; what else there is of the pointers is compared.
+    let without_signers = |scheme: &SchemeInformation| {
+        let mut scheme = scheme.clone();
+        for pointer in scheme.own_pointers_mut() {
+            pointer.identities.clear();
+        }
+        serde_json::to_value(scheme)
     };
-    members("the scheme", &before, &after, changes);
+    if let (Ok(Value::Object(before)), Ok(Value::Object(after))) =
+        (without_signers(old.scheme()), without_signers(new.scheme()))
+    {
+        members("the scheme", &before, &after, changes);
+    }
+}
+
+/// A change of signer is announced one version ahead (6.3.13).
+fn signers(old: &SchemeInformation, new: &SchemeInformation, changes: &mut Vec<Change>) {
+    let announced = |scheme: &SchemeInformation| -> BTreeMap<String, String> {
+        let certificates = scheme.own_pointers().flat_map(Pointer::certificates);
+        certificates
+            .map(|c| (c.sha256_hex(), c.subject()))
+            .collect()
+    };
+    let (before, after) = (announced(old), announced(new));
+    for (digest, name) in &after {
+        if !before.contains_key(digest) {
+            let words =
+                format!("{name} is announced: it may seal later versions (SHA-256 {digest})");
+            push(changes, ChangeKind::Added, "the signers".to_owned(), words);
+        }
+    }
+    for (digest, name) in &before {
+        if !after.contains_key(digest) {
+            let words = format!("{name} is announced no longer (SHA-256 {digest})");
+            push(
+                changes,
+                ChangeKind::Removed,
+                "the signers".to_owned(),
+                words,
+            );
+        }
+    }
 }
 
 fn entity(name: &str, old: &Entity, new: &Entity, changes: &mut Vec<Change>) {

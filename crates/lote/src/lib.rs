@@ -16,6 +16,7 @@ mod lint;
 mod list;
 pub mod model;
 mod profile;
+pub mod publish;
 mod report;
 pub mod rules;
 mod seal;
@@ -25,7 +26,7 @@ mod values;
 pub use author::{
     Draft, DraftError, NewEntity, NewService, Operator, Postal, Publication, next_update_after,
 };
-pub use diff::{Change, ChangeKind, diff, succession};
+pub use diff::{Change, ChangeKind, diff, succession, succession_of_sealed};
 pub use index::{Anchor, Index, Status};
 pub use lint::{LintReport, lint, lint_bytes, lint_draft};
 pub use list::List;

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 
 use pki::Certificate;
 
-use crate::cert::{self, Read};
 use crate::lint::{KNOWN_ENTITY_EXTENSIONS, KNOWN_SERVICE_EXTENSIONS, SKEW, is_unknown_critical};
+use crate::model::Pointer;
 use crate::report::{Report, show};
 use crate::{Profile, UncheckedList, rules, values};
 
@@ -99,18 +99,8 @@ impl List {
     /// The certificates that its pointers to itself announce as its sealers
     /// (6.3.13): the way a signer changes.
     pub fn announced_signers(&self) -> Vec<Certificate> {
-        let own = self.content.scheme().pointers().filter(|p| {
-            p.qualifiers
-                .iter()
-                .any(|q| q.lote_type.as_deref() == Some(&self.lote_type))
-        });
-        own.flat_map(|pointer| &pointer.identities)
-            .flat_map(|identity| &identity.certificates)
-            .filter_map(|object| match cert::read(object) {
-                Read::Good(certificate) | Read::Sloppy(certificate, _) => Some(certificate),
-                Read::Bad(_) => None,
-            })
-            .collect()
+        let own = self.content.scheme().own_pointers();
+        own.flat_map(Pointer::certificates).collect()
     }
 
     /// What stands in it.

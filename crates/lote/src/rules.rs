@@ -73,6 +73,8 @@ finding::rules! {
         "a pointer has a location, the identities of the list's issuer, and its qualifiers";
     POINTER_SPELLING = "LOTE-POINTER-SPELLING", "ETSI TS 119 602 v1.1.1, 6.3.13 beside Table 1", Warning,
         "pointers stand in PointersToOtherLoTE, as 6.3.13 and the JSON schema spell it";
+    POINTER_SIGNER = "LOTE-POINTER-SIGNER", "ETSI TS 119 602 v1.1.1, 6.3.13", Error,
+        "the pointer of a list to itself names the certificate that sealed it";
     ISSUE_TIME = "LOTE-ISSUE-TIME", "ETSI TS 119 602 v1.1.1, 6.3.14", Error,
         "ListIssueDateTime is there and is not in the future";
     NEXT_UPDATE = "LOTE-NEXT-UPDATE", "ETSI TS 119 602 v1.1.1, 6.3.15", Error,
@@ -169,6 +171,8 @@ finding::rules! {
         "the signer's certificate was valid when the list was sealed";
     SEAL_SIGNER = "LOTE-SEAL-SIGNER", "ETSI TS 119 602 v1.1.1, 6.3.13", Error,
         "the signer's certificate is one of those announced for the list, byte for byte";
+    SEAL_SUCCESSOR = "LOTE-SEAL-SUCCESSOR", "ETSI TS 119 602 v1.1.1, 6.3.13", Error,
+        "a version is sealed with the certificate of the version before, or with one that it announced";
     SEAL_COUNTRY = "LOTE-SEAL-COUNTRY", "ETSI TS 119 602 v1.1.1, 6.8.0", Error,
         "the country in the signer's subject is the SchemeTerritory";
     SEAL_ORGANIZATION = "LOTE-SEAL-ORGANIZATION", "ETSI TS 119 602 v1.1.1, 6.8.0", Error,

@@ -11,8 +11,8 @@ mod common;
 use common::*;
 use jiff::ToSpan;
 use lote::{
-    ChangeKind, Draft, DraftError, Index, List, Profile, STATUS_NOTIFIED, STATUS_WITHDRAWN,
-    ServiceKind, diff, rules, succession,
+    ChangeKind, Draft, DraftError, Index, List, Mode, Profile, STATUS_NOTIFIED, STATUS_WITHDRAWN,
+    ServiceKind, Signers, Verifier, diff, rules, succession, succession_of_sealed,
 };
 use rstest::rstest;
 
@@ -297,4 +297,105 @@ async fn ten_thousand_entities_are_indexed() {
     let index = Index::of(&List::check(list).unwrap().0);
     assert_eq!(index.of_kind(ServiceKind::Issuance).len(), 10_000);
     assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_change_of_signer_is_announced_one_version_ahead() {
+    let (old, new) = (operator().await, operator().await);
+    let verified = |text: String| {
+        let pinned = [old.certificate.clone(), new.certificate.clone()];
+        let verifier = Verifier {
+            signers: Signers::Pinned(&pinned),
+            mode: Mode::Strict,
+        };
+        verifier.verify(text.as_bytes(), now()).unwrap()
+    };
+    let seal = async |draft: &Draft, party: &Party| {
+        let chain = [party.certificate.clone()];
+        verified(
+            lote::seal(draft.list(), &chain, &party.key, issued())
+                .await
+                .unwrap(),
+        )
+    };
+    let mut draft = draft(Profile::Pid, &old.certificate).await;
+    let first = seal(&draft, &old).await;
+
+    // Unannounced.
+    draft.issue(issued(), next()).unwrap();
+    let unannounced = seal(&draft, &new).await;
+    let found = succession_of_sealed(&first, &unannounced);
+    assert_eq!(all(&found), [rules::SEAL_SUCCESSOR.id]);
+
+    // Announced in the version that it seals itself is not ahead.
+    draft.announce_signer(&new.certificate).unwrap();
+    assert_eq!(
+        draft.announce_signer(&new.certificate),
+        Err(DraftError::SignerThere(new.certificate.subject()))
+    );
+    let hasty = seal(&draft, &new).await;
+    let found = succession_of_sealed(&first, &hasty);
+    assert_eq!(all(&found), [rules::SEAL_SUCCESSOR.id]);
+
+    // Announced by the old signer.
+    let second = seal(&draft, &old).await;
+    assert_eq!(succession_of_sealed(&first, &second), []);
+    let words: Vec<String> = diff(first.list.content(), second.list.content())
+        .iter()
+        .filter(|c| c.subject == "the signers")
+        .map(|c| c.words.clone())
+        .collect();
+    let digest = new.certificate.sha256_hex();
+    assert_eq!(words.len(), 1, "{words:?}");
+    assert!(words[0].ends_with(&format!(
+        "is announced: it may seal later versions (SHA-256 {digest})"
+    )));
+
+    // The new one takes over, and the old one goes.
+    draft.retire_signer(&old.certificate).unwrap();
+    assert_eq!(
+        draft.retire_signer(&old.certificate),
+        Err(DraftError::NoSigner(old.certificate.subject()))
+    );
+    assert_eq!(
+        draft.retire_signer(&new.certificate),
+        Err(DraftError::LastSigner(new.certificate.subject()))
+    );
+    draft.issue(now(), next()).unwrap();
+    let third = seal(&draft, &new).await;
+    assert_eq!(succession_of_sealed(&second, &third), []);
+    assert_eq!(third.list.announced_signers(), [new.certificate.clone()]);
+    let told = diff(second.list.content(), third.list.content());
+    assert!(
+        told.iter()
+            .any(|c| c.kind == ChangeKind::Removed && c.words.contains("is announced no longer"))
+    );
+
+    // And does not come back.
+    draft.issue(now(), next()).unwrap();
+    let back = seal(&draft, &old).await;
+    let found = succession_of_sealed(&third, &back);
+    assert_eq!(all(&found), [rules::SEAL_SUCCESSOR.id]);
+}
+
+#[tokio::test]
+async fn a_list_that_points_to_itself_names_its_signer() {
+    let (one, other) = (operator().await, operator().await);
+    let draft = draft(Profile::Pid, &one.certificate).await;
+    let chain = [other.certificate.clone()];
+    let sealed = lote::seal(draft.list(), &chain, &other.key, issued())
+        .await
+        .unwrap();
+    let report = lote::lint_bytes(sealed.as_bytes(), None, now());
+    assert_eq!(all(&report.findings), [rules::POINTER_SIGNER.id]);
+    assert_eq!(report.signer, Some(other.certificate));
+}
+
+#[tokio::test]
+async fn a_list_without_a_pointer_to_itself_announces_nobody() {
+    let operator = operator().await;
+    let mut draft = new_draft(Profile::PubEaa, &operator.certificate);
+    let none = Err(DraftError::NoPointer(Profile::PubEaa));
+    assert_eq!(draft.announce_signer(&operator.certificate), none);
+    assert_eq!(draft.retire_signer(&operator.certificate), none);
 }

@@ -11,6 +11,7 @@ pub mod extension;
 pub mod issue;
 pub mod leaf;
 pub mod name;
+pub mod ocsp;
 pub mod oid;
 pub mod path;
 pub mod profile;
@@ -18,6 +19,7 @@ pub mod qc;
 pub mod revocation;
 pub mod rules;
 pub mod signature;
+pub mod status;
 
 mod certificate;
 mod tlv;
@@ -30,6 +32,7 @@ pub use extension::{AltName, BasicConstraints, Extension, KeyUsage, KeyUsages, P
 pub use issue::{Draft, IssueError, Issuer, Request, Subject, issue};
 pub use leaf::check_leaf;
 pub use name::Name;
+pub use ocsp::{OcspAnswer, OcspError, OcspFault, OcspPolicy, OcspRequest, OcspResponse};
 pub use oid::Oid;
 pub use path::{Certval, Path, PathFault, PathSettings, PathValidator, find_path};
 pub use profile::{Person, Profile, UnknownProfile, lint};
@@ -39,3 +42,4 @@ pub use revocation::{
 };
 pub use rules::RULES;
 pub use signature::{AlgorithmPolicy, SignatureAlgorithm, SignatureError};
+pub use status::{Known, StatusSources, path_status_with, status};

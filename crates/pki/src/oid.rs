@@ -106,6 +106,14 @@ oids! {
     AD_OCSP = "1.3.6.1.5.5.7.48.1";
     /// id-ad-caIssuers (RFC 5280, 4.2.2.1).
     AD_CA_ISSUERS = "1.3.6.1.5.5.7.48.2";
+    /// id-kp-OCSPSigning (RFC 6960, 4.2.2.2).
+    OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
+    /// id-pkix-ocsp-basic (RFC 6960, 4.2.1).
+    OCSP_BASIC = "1.3.6.1.5.5.7.48.1.1";
+    /// id-pkix-ocsp-nonce (RFC 9654, 2.1).
+    OCSP_NONCE = "1.3.6.1.5.5.7.48.1.2";
+    /// id-pkix-ocsp-nocheck (RFC 6960, 4.2.2.2.1).
+    OCSP_NO_CHECK = "1.3.6.1.5.5.7.48.1.5";
     /// id-tsl-kp-tslSigning (TS 119 612, 5.7.1).
     TSL_SIGNING = "0.4.0.2231.3.0";
 
@@ -149,6 +157,10 @@ oids! {
     RSA_SHA512 = "1.2.840.113549.1.1.13";
     /// rsaEncryption (RFC 3279).
     RSA_ENCRYPTION = "1.2.840.113549.1.1.1";
+    /// id-sha1 (RFC 3279); only to name what an OCSP response is about.
+    SHA1 = "1.3.14.3.2.26";
+    /// id-sha256 (RFC 5754).
+    SHA256 = "2.16.840.1.101.3.4.2.1";
     /// id-ecPublicKey (RFC 5480).
     EC_PUBLIC_KEY = "1.2.840.10045.2.1";
 }

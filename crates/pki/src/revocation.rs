@@ -8,6 +8,7 @@ use x509_cert::ext::pkix::crl::dp::{ReasonFlags, Reasons};
 use crate::certificate::Certificate;
 use crate::crl::Crl;
 use crate::direct::AnchorIndex;
+use crate::ocsp::OcspFault;
 use crate::path::{Path, PathSettings, PathValidator, find_path};
 use crate::rules;
 use crate::signature::AlgorithmPolicy;
@@ -65,6 +66,13 @@ pub enum Unknown {
     /// may be relied on.
     #[error("the CRL has no nextUpdate")]
     NoNextUpdate,
+    /// The OCSP response is not relied on.
+    #[error("{0}")]
+    Ocsp(OcspFault),
+    /// It says that nothing is said about its revocation, which its profile does
+    /// not allow.
+    #[error("it is exempt from revocation by its own word, and its profile does not allow that")]
+    NotExempt,
 }
 
 /// The status of a certificate at a time, by CRLs that someone fetched. `issuer`
@@ -129,13 +137,21 @@ pub(crate) fn status_by_signers(
     if told.contains(every_reason()) {
         return RevocationStatus::Good;
     }
-    if certificate.no_rev_avail() || certificate.is_validity_assured() {
+    if is_exempt(certificate) {
         return RevocationStatus::None;
     }
     if !told.is_empty() {
         unknown = Unknown::SomeReasons;
     }
     RevocationStatus::Unknown(unknown)
+}
+
+/// Whether the issuer says that nothing will be said about it: never of a CA, and
+/// not where the certificate says at once where to look (RFC 9608, 3 and 4).
+fn is_exempt(certificate: &Certificate) -> bool {
+    let contradicts = !certificate.crl_urls().is_empty() || !certificate.ocsp_urls().is_empty();
+    !certificate.is_ca()
+        && (certificate.is_validity_assured() || certificate.no_rev_avail() && !contradicts)
 }
 
 /// Everything the status of a path's certificates is looked up in.

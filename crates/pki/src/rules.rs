@@ -206,6 +206,8 @@ finding::rules! {
         "a revoked certificate is not used";
     REVOCATION_UNKNOWN = "PKI-REVOCATION-UNKNOWN", "RFC 5280, 6.3", Warning,
         "whether the certificate is revoked is known";
+    OCSP_NONCE = "PKI-OCSP-NONCE", "RFC 9654, 2.1", Note,
+        "an OCSP response echoes the nonce that was sent; one without may be a stored one, good until its nextUpdate";
     REVOCATION_SKIPPED = "PKI-REVOCATION-SKIPPED", "RFC 5280, 6.3", Note,
         "revocation was not looked at, because the policy says so";
     REVOCATION_NONE = "PKI-REVOCATION-NONE", "RFC 9608, 4; ETSI EN 319 412-1 v1.5.1, 5.2", Note,

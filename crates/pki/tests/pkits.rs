@@ -2,9 +2,8 @@
 //!
 //! `CLAVIGER_PKITS` names a folder with `certs/`, `crls/` (both as in the suite)
 //! and `pkits.json`: an array of `{id, cert, other_certs, crls, error?, params?}`,
-//! `error` present where the path must be refused. The test suite of the Python
-//! package `pyhanko-certvalidator` (`tests/fixtures/nist_pkits` in its source
-//! distribution) is such a folder.
+//! `error` present where the path must be refused. `cargo xtask test` fetches
+//! such a folder into `pkits` of the target folder, where it is looked for too.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -91,8 +90,11 @@ const AT: &str = "2026-11-22T12:00:00Z";
 
 #[test]
 fn pkits() {
-    let Some(folder) = std::env::var_os("CLAVIGER_PKITS").map(PathBuf::from) else {
-        claviger_fixtures::skip("pki::pkits", "CLAVIGER_PKITS is not set");
+    let Some(folder) = suite() else {
+        claviger_fixtures::skip(
+            "pki::pkits",
+            "NIST's suite is not at hand; `cargo xtask test` fetches it",
+        );
         return;
     };
     let text = std::fs::read_to_string(folder.join("pkits.json")).expect("pkits.json");
@@ -118,21 +120,25 @@ fn pkits() {
             }
         }
     }
-    println!(
-        "PKITS: {} passed, {} not, {} false accepts",
+    let mut report = format!(
+        "PKITS: {} passed, {} not, {} false accepts\n",
         passed.len(),
         failed.len(),
         false_accepts.len()
     );
     for (number, why) in &failed {
-        println!("  {number}: {why}");
+        report += &format!("  {number}: {why}\n");
     }
+    print!("{report}");
     println!(
         "refused, but at another stage than expected: {}",
         elsewhere.len()
     );
     for line in &elsewhere {
         println!("{line}");
+    }
+    if let Some(path) = std::env::var_os("CLAVIGER_PKITS_REPORT") {
+        std::fs::write(path, report).unwrap();
     }
     if let Some(path) = std::env::var_os("CLAVIGER_PKITS_PASSED") {
         std::fs::write(path, passed.join("\n") + "\n").unwrap();
@@ -141,6 +147,15 @@ fn pkits() {
     // Pinned, so that refusing everything fails too.
     let pinned: Vec<&str> = include_str!("pkits-passed.txt").lines().collect();
     assert_eq!(passed, pinned);
+}
+
+/// The suite's folder: the one named, or the one `cargo xtask test` fetched.
+fn suite() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("CLAVIGER_PKITS") {
+        return Some(PathBuf::from(named));
+    }
+    let fetched = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?.join("pkits");
+    fetched.join("source.txt").is_file().then_some(fetched)
 }
 
 /// `Ok` where the path is accepted and nothing on it is revoked or unknown.

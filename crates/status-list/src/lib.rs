@@ -12,12 +12,13 @@
 //! | point from a token to its entry | [`Reference`] |
 //! | draw indices that tell nothing | [`Permutation`], [`Allocator`] |
 //!
-//! Only the JWT form of the token is read and written. [`TokenFormat`] is where
-//! the CWT form will stand: it differs in framing alone and ends in the same
-//! [`VerifiedStatusList`].
+//! The token is read and written in both its forms ([`TokenFormat`]), JWT and CWT.
+//! They differ in framing alone: both are held to the same rules and end in the
+//! same [`VerifiedStatusList`].
 
 mod allocator;
 mod caching;
+mod claims;
 mod compression;
 mod list;
 mod numeric_date;
@@ -26,6 +27,7 @@ mod reference;
 pub mod rules;
 mod status;
 mod token;
+mod unverified;
 mod verify;
 
 pub use allocator::Allocator;
@@ -38,14 +40,15 @@ pub use reference::Reference;
 pub use rules::RULES;
 pub use status::Status;
 pub use token::{BuildError, StatusListToken};
-pub use verify::{StatusListCheck, UnverifiedStatusList, VerifiedStatusList};
+pub use unverified::UnverifiedStatusList;
+pub use verify::{StatusListCheck, VerifiedStatusList};
 
 /// The forms a status list token comes in, by media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenFormat {
-    /// `application/statuslist+jwt`: read and written here.
+    /// `application/statuslist+jwt`: a JWS in compact form.
     Jwt,
-    /// `application/statuslist+cwt`: known by name only, so far.
+    /// `application/statuslist+cwt`: a tagged COSE_Sign1 in binary.
     Cwt,
 }
 
@@ -55,6 +58,14 @@ impl TokenFormat {
         match self {
             TokenFormat::Jwt => "application/statuslist+jwt",
             TokenFormat::Cwt => "application/statuslist+cwt",
+        }
+    }
+
+    /// The form that `bytes` have: CBOR tags begin with a byte that no JWS has.
+    pub fn of(bytes: &[u8]) -> Self {
+        match bytes.first() {
+            Some(0xc0..=0xdb) => TokenFormat::Cwt,
+            _ => TokenFormat::Jwt,
         }
     }
 

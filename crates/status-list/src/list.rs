@@ -1,4 +1,5 @@
 use jose::b64;
+use jose::cbor::{self, Value as Cbor};
 use serde_json::{Value, json};
 
 use crate::compression::{self, CompressionEffort, InflateError};
@@ -103,7 +104,33 @@ impl StatusList {
             .and_then(Value::as_str)
             .ok_or(DecodeError::LstMissing)?;
         let packed = b64::decode(lst).map_err(|_| DecodeError::Base64)?;
-        let bytes = compression::inflate(&packed, limits.list_bytes)?;
+        Self::unpack(bits, &packed, limits)
+    }
+
+    /// The CBOR form (draft-20, section 4.3): a map of `bits` and `lst`.
+    pub fn to_cbor(&self, effort: CompressionEffort) -> Cbor {
+        let lst = compression::deflate(&self.bytes, effort);
+        Cbor::Map(vec![
+            ("bits".into(), self.bits.count().into()),
+            ("lst".into(), Cbor::Bytes(lst)),
+        ])
+    }
+
+    /// Reads the CBOR form, decompressing no further than `limits` allow.
+    pub fn from_cbor(value: &Cbor, limits: &Limits) -> Result<Self, DecodeError> {
+        let bits = cbor::get(value, "bits")
+            .and_then(Cbor::as_integer)
+            .and_then(|bits| u64::try_from(bits).ok())
+            .and_then(Bits::from_count)
+            .ok_or(DecodeError::Bits)?;
+        let lst = cbor::get(value, "lst")
+            .and_then(Cbor::as_bytes)
+            .ok_or(DecodeError::LstMissing)?;
+        Self::unpack(bits, lst, limits)
+    }
+
+    fn unpack(bits: Bits, packed: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
+        let bytes = compression::inflate(packed, limits.list_bytes)?;
         Self::from_bytes(bits, bytes).map_err(|_| DecodeError::Empty)
     }
 
@@ -206,14 +233,14 @@ pub enum ListError {
     },
 }
 
-/// Why the JSON form of a list could not be read.
+/// Why the JSON or the CBOR form of a list could not be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// `bits` is not 1, 2, 4 or 8.
     #[error("bits is not 1, 2, 4 or 8")]
     Bits,
-    /// `lst` is absent or not a string.
-    #[error("lst is absent or not a string")]
+    /// `lst` is absent, or not a string (JSON) or byte string (CBOR).
+    #[error("lst is absent or not a string of its form")]
     LstMissing,
     /// `lst` is not base64url without padding.
     #[error("lst is not base64url")]
@@ -296,6 +323,36 @@ mod tests {
         }
         assert_eq!(StatusList::new(Bits::One, 9).unwrap().len(), 16);
         assert!(StatusList::from_bytes(Bits::Eight, vec![]).is_err());
+    }
+
+    #[test]
+    fn cbor_that_is_not_a_list_is_refused_by_cause() {
+        let limits = Limits::default();
+        let list = StatusList::new(Bits::Two, 8).unwrap();
+        let good = list.to_cbor(CompressionEffort::Best);
+        assert_eq!(StatusList::from_cbor(&good, &limits), Ok(list));
+        let lst = cbor::get(&good, "lst").unwrap();
+        let map =
+            |bits: Cbor, lst: Cbor| Cbor::Map(vec![("bits".into(), bits), ("lst".into(), lst)]);
+        let empty = compression::deflate(&[], CompressionEffort::Best);
+        let cases = [
+            (Cbor::Null, DecodeError::Bits),
+            (map(3.into(), lst.clone()), DecodeError::Bits),
+            (map((-1).into(), lst.clone()), DecodeError::Bits),
+            (map(1.0.into(), lst.clone()), DecodeError::Bits),
+            (map("1".into(), lst.clone()), DecodeError::Bits),
+            (map(1.into(), "eNpj".into()), DecodeError::LstMissing),
+            (map(1.into(), Cbor::Null), DecodeError::LstMissing),
+            (
+                map(1.into(), Cbor::Bytes(vec![0; 3])),
+                DecodeError::Inflate(InflateError::Corrupt),
+            ),
+            (map(1.into(), Cbor::Bytes(empty)), DecodeError::Empty),
+        ];
+        for (value, cause) in cases {
+            let refused = StatusList::from_cbor(&value, &limits);
+            assert_eq!(refused, Err(cause), "{value:?}");
+        }
     }
 
     #[test]

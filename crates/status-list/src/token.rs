@@ -1,11 +1,13 @@
 use jiff::{SignedDuration, Timestamp};
-use jose::{SignError, Signer, b64, jws};
+use jose::cbor::{self, Value as Cbor};
+use jose::{SignError, Signer, b64, cose, jws};
 use serde_json::{Value, json};
 
+use crate::claims::{self, CWT_TYP, JWT_TYP};
 use crate::{CompressionEffort, StatusList};
 
-/// A status list with what its token says about it (draft-20, section 5.1),
-/// ready to be signed.
+/// A status list with what its token says about it (draft-20, section 5),
+/// ready to be signed in either form.
 ///
 /// Times are written in whole seconds; a fraction is cut off.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,12 +42,13 @@ impl StatusListToken {
         }
     }
 
-    /// The token in JWS compact form, signed by `signer`, whose certificate leads
-    /// `x5c` (DER, leaf first). An empty `x5c` leaves the header out.
+    /// The token as a JWT, in JWS compact form, signed by `signer`, whose
+    /// certificate leads `x5c` (DER, leaf first). An empty `x5c` leaves the header
+    /// out.
     pub async fn sign(&self, x5c: &[Vec<u8>], signer: &dyn Signer) -> Result<String, BuildError> {
-        let claims = self.claims()?;
+        let claims = self.json_claims()?;
         let mut header = jose::Map::new();
-        header.insert("typ".into(), TYP.into());
+        header.insert("typ".into(), JWT_TYP.into());
         if !x5c.is_empty() {
             let chain: Vec<Value> = x5c.iter().map(|c| b64::encode_std(c).into()).collect();
             header.insert("x5c".into(), chain.into());
@@ -54,22 +57,30 @@ impl StatusListToken {
         Ok(jws::sign(header, payload.as_bytes(), signer).await?)
     }
 
-    fn claims(&self) -> Result<Value, BuildError> {
-        let mut claims = json!({
-            "sub": self.uri,
-            "iat": self.issued.as_second(),
-        });
-        if let Some(expires) = self.expires {
-            if expires <= self.issued {
-                return Err(BuildError::ExpiresBeforeIssued);
-            }
-            set(&mut claims, "exp", expires.as_second().into());
+    /// The token as a CWT: a tagged COSE_Sign1 in binary, with `x5chain` (DER,
+    /// leaf first) in the protected header unless it is empty.
+    pub async fn sign_cwt(
+        &self,
+        x5chain: &[Vec<u8>],
+        signer: &dyn Signer,
+    ) -> Result<Vec<u8>, BuildError> {
+        let payload = cbor::encode(&self.cbor_claims()?);
+        let header = cose::Header {
+            typ: Some(CWT_TYP),
+            x5chain,
+            kid: None,
+        };
+        Ok(cose::sign(header, &payload, signer).await?)
+    }
+
+    fn json_claims(&self) -> Result<Value, BuildError> {
+        let times = self.times()?;
+        let mut claims = json!({ "sub": self.uri, "iat": times.issued });
+        if let Some(expires) = times.expires {
+            set(&mut claims, "exp", expires.into());
         }
-        if let Some(ttl) = self.ttl {
-            if ttl.as_secs() < 1 {
-                return Err(BuildError::TtlNotPositive);
-            }
-            set(&mut claims, "ttl", ttl.as_secs().into());
+        if let Some(ttl) = times.ttl {
+            set(&mut claims, "ttl", ttl.into());
         }
         let mut list = self.list.to_json(self.effort);
         if let Some(uri) = &self.aggregation_uri {
@@ -78,6 +89,46 @@ impl StatusListToken {
         set(&mut claims, "status_list", list);
         Ok(claims)
     }
+
+    fn cbor_claims(&self) -> Result<Cbor, BuildError> {
+        let times = self.times()?;
+        let mut list = self.list.to_cbor(self.effort);
+        if let (Cbor::Map(entries), Some(uri)) = (&mut list, &self.aggregation_uri) {
+            entries.push(("aggregation_uri".into(), uri.as_str().into()));
+        }
+        let entries = [
+            (claims::SUB, Some(self.uri.as_str().into())),
+            (claims::IAT, Some(times.issued.into())),
+            (claims::EXP, times.expires.map(Cbor::from)),
+            (claims::TTL, times.ttl.map(Cbor::from)),
+            (claims::STATUS_LIST, Some(list)),
+        ];
+        let entries = entries
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.into(), value?)));
+        Ok(Cbor::Map(entries.collect()))
+    }
+
+    fn times(&self) -> Result<Times, BuildError> {
+        if self.expires.is_some_and(|expires| expires <= self.issued) {
+            return Err(BuildError::ExpiresBeforeIssued);
+        }
+        if self.ttl.is_some_and(|ttl| ttl.as_secs() < 1) {
+            return Err(BuildError::TtlNotPositive);
+        }
+        Ok(Times {
+            issued: self.issued.as_second(),
+            expires: self.expires.map(Timestamp::as_second),
+            ttl: self.ttl.map(|ttl| ttl.as_secs()),
+        })
+    }
+}
+
+/// In seconds, and not contradicting each other.
+struct Times {
+    issued: i64,
+    expires: Option<i64>,
+    ttl: Option<i64>,
 }
 
 /// Why a token was not made.
@@ -93,8 +144,6 @@ pub enum BuildError {
     #[error("the status list was not signed: {0}")]
     Sign(#[from] SignError),
 }
-
-pub(crate) const TYP: &str = "statuslist+jwt";
 
 fn set(object: &mut Value, name: &str, value: Value) {
     if let Value::Object(map) = object {

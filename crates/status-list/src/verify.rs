@@ -1,23 +1,11 @@
 use finding::{Finding, Refusal, Rule};
 use jiff::{SignedDuration, Timestamp};
-use jose::jws::{self, JwsError};
 use jose::{Map, PublicKey};
 use serde_json::Value;
 
+use crate::claims::Claims;
 use crate::reference::is_absolute_uri;
-use crate::token::TYP;
-use crate::{
-    DecodeError, InflateError, Limits, Reference, Status, StatusList, numeric_date, rules,
-};
-
-/// A token as it came in: bounded, well-formed, of the right type, and nothing
-/// in it believed yet. Its [`x5c`](Self::x5c) is what a trust check is asked about.
-#[derive(Debug)]
-pub struct UnverifiedStatusList {
-    jws: jws::Unverified,
-    x5c: Vec<Vec<u8>>,
-    limits: Limits,
-}
+use crate::{DecodeError, InflateError, Reference, Status, StatusList, numeric_date, rules};
 
 /// What a token is checked against.
 #[derive(Debug, Clone)]
@@ -44,82 +32,39 @@ pub struct VerifiedStatusList {
     findings: Vec<Finding>,
 }
 
-impl UnverifiedStatusList {
-    /// Reads a token of the JWT form as it was served.
-    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Refusal> {
-        if bytes.len() > limits.token_bytes {
-            let evidence = format!("{} bytes, {} accepted", bytes.len(), limits.token_bytes);
-            return Err(Refusal::because(&rules::SIZE, TOKEN, evidence));
-        }
-        let text = std::str::from_utf8(bytes)
-            .map_err(|e| Refusal::because(&rules::FORMAT, TOKEN, e.to_string()))?;
-        let jws = jws::parse(text.trim_ascii(), limits.token_bytes).map_err(refuse_jws)?;
-        if jws.typ() != Some(TYP) {
-            let evidence = format!("typ is {:?}, {TYP:?} was expected", jws.typ());
-            return Err(Refusal::because(&rules::TYP, "header/typ", evidence));
-        }
-        let x5c = jws.x5c().map_err(refuse_jws)?.unwrap_or_default();
-        Ok(Self {
-            jws,
-            x5c,
-            limits: *limits,
-        })
+/// Checks claims whose signature verified.
+pub(crate) fn check_claims(
+    claims: Claims,
+    check: &StatusListCheck<'_>,
+) -> Result<VerifiedStatusList, Refusal> {
+    let mut reader = Reader {
+        claims: &claims.plain,
+        check,
+        findings: Vec::new(),
+    };
+    reader.subject();
+    let issued = reader.issued();
+    let expires = reader.expires(issued);
+    let ttl = reader.ttl();
+    reader.not_before();
+    let aggregation_uri = reader.aggregation_uri();
+    let list = claims.list.map_err(|error| reader.list(&error)).ok();
+    if expires.is_none() && ttl.is_none() && !finding::has_errors(&reader.findings) {
+        reader.find(&rules::UNBOUNDED, "exp", "neither exp nor ttl is there");
     }
-
-    /// The signer's chain, leaf first, each certificate as DER; empty when the
-    /// token carries none.
-    pub fn x5c(&self) -> &[Vec<u8>] {
-        &self.x5c
-    }
-
-    /// The URI that the token says it is of, which nobody has vouched for: for a
-    /// tool that shows a token without a reference to it.
-    pub fn claimed_uri(&self) -> Option<String> {
-        let claims = self.jws.claims().ok()?;
-        Some(claims.get("sub")?.as_str()?.to_owned())
-    }
-
-    /// Checks everything the token says. The first thing checked is the
-    /// signature: what was not signed is not looked into.
-    pub fn verify(self, check: &StatusListCheck<'_>) -> Result<VerifiedStatusList, Refusal> {
-        let verified = self.jws.verify(check.key).map_err(refuse_jws)?;
-        let claims = jose::json::parse_object(
-            verified.payload(),
-            jose::json::Limits {
-                max_bytes: self.limits.token_bytes,
-                ..jose::json::Limits::TOKEN
-            },
-        )
-        .map_err(|e| Refusal::because(&rules::FORMAT, "claims", e.to_string()))?;
-        let mut reader = Reader {
-            claims: &claims,
-            check,
-            findings: Vec::new(),
-        };
-        reader.subject();
-        let issued = reader.issued();
-        let expires = reader.expires(issued);
-        let ttl = reader.ttl();
-        reader.not_before();
-        let aggregation_uri = reader.aggregation_uri();
-        let list = reader.list(&self.limits);
-        if expires.is_none() && ttl.is_none() && !finding::has_errors(&reader.findings) {
-            reader.find(&rules::UNBOUNDED, "exp", "neither exp nor ttl is there");
-        }
-        let findings = Refusal::unless_clean(reader.findings)?;
-        match (issued, list) {
-            (Some(issued), Some(list)) => Ok(VerifiedStatusList {
-                uri: check.uri.to_owned(),
-                issued,
-                expires,
-                ttl,
-                aggregation_uri,
-                list,
-                findings,
-            }),
-            // Both leave an error behind when absent; this arm only spares a panic.
-            _ => Err(Refusal::because(&rules::LIST, "status_list", "absent")),
-        }
+    let findings = Refusal::unless_clean(reader.findings)?;
+    match (issued, list) {
+        (Some(issued), Some(list)) => Ok(VerifiedStatusList {
+            uri: check.uri.to_owned(),
+            issued,
+            expires,
+            ttl,
+            aggregation_uri,
+            list,
+            findings,
+        }),
+        // Both leave an error behind when absent; this arm only spares a panic.
+        _ => Err(Refusal::because(&rules::LIST, "status_list", "absent")),
     }
 }
 
@@ -273,19 +218,12 @@ impl Reader<'_> {
         uri.map(str::to_owned)
     }
 
-    fn list(&mut self, limits: &Limits) -> Option<StatusList> {
-        let value = self.claims.get("status_list").unwrap_or(&Value::Null);
-        match StatusList::from_json(value, limits) {
-            Ok(list) => Some(list),
-            Err(error) => {
-                let rule = match error {
-                    DecodeError::Inflate(InflateError::TooLarge { .. }) => &rules::LIST_SIZE,
-                    _ => &rules::LIST,
-                };
-                self.find(rule, "status_list", error.to_string());
-                None
-            }
-        }
+    fn list(&mut self, error: &DecodeError) {
+        let rule = match error {
+            DecodeError::Inflate(InflateError::TooLarge { .. }) => &rules::LIST_SIZE,
+            _ => &rules::LIST,
+        };
+        self.find(rule, "status_list", error.to_string());
     }
 
     fn latest(&self) -> Timestamp {
@@ -299,17 +237,3 @@ impl Reader<'_> {
         self.findings.push(rule.finding(subject, evidence));
     }
 }
-
-fn refuse_jws(error: JwsError) -> Refusal {
-    let (rule, subject) = match &error {
-        JwsError::TooLarge { .. } => (&rules::SIZE, TOKEN),
-        JwsError::Algorithm(_) | JwsError::AlgorithmMismatch { .. } => (&rules::ALG, "header/alg"),
-        JwsError::MalformedCrit(_) | JwsError::UnknownCrit(_) => (&rules::CRIT, "header/crit"),
-        JwsError::X5c => (&rules::X5C, "header/x5c"),
-        JwsError::BadSignature => (&rules::SIGNATURE, "signature"),
-        _ => (&rules::FORMAT, TOKEN),
-    };
-    Refusal::because(rule, subject, error.to_string())
-}
-
-const TOKEN: &str = "status list token";

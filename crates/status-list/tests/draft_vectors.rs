@@ -10,11 +10,11 @@ use std::collections::HashSet;
 
 use claviger_fixtures::{skip, vectors};
 use jiff::Timestamp;
-use jose::PublicKey;
+use jose::{PublicKey, cbor};
 use serde_json::{Value, json};
 use status_list::{
     Bits, CompressionEffort, Limits, RULES, Reference, Status, StatusList, StatusListCheck,
-    UnverifiedStatusList, rules,
+    TokenFormat, UnverifiedStatusList, rules,
 };
 
 fn read(test: &str, file: &str) -> Option<String> {
@@ -195,6 +195,88 @@ fn the_signed_example_verifies_under_the_drafts_key() {
     assert!(verify(URI, late).unwrap_err().names(&rules::EXPIRED));
     let other = "https://example.com/statuslists/2";
     assert!(verify(other, at).unwrap_err().names(&rules::SUB));
+}
+
+/// The bytes of an example in hex, which is wrapped for print.
+fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(16)).collect();
+    digits.chunks(2).map(|d| (d[0] * 16 + d[1]) as u8).collect()
+}
+
+#[test]
+fn the_cbor_examples_hold_what_the_json_ones_do() {
+    for (cbor, json) in [
+        (
+            "status_list_encoding1_long_cbor.md",
+            "status_list_encoding1_long_json.md",
+        ),
+        (
+            "status_list_encoding4_cbor.md",
+            "status_list_encoding4_json.md",
+        ),
+        (
+            "status_list_encoding8_cbor.md",
+            "status_list_encoding8_json.md",
+        ),
+        (
+            "status_list_encoding_cbor.md",
+            "status_list_encoding_json.md",
+        ),
+        (
+            "status_list_encoding2_cbor.md",
+            "status_list_encoding2_json.md",
+        ),
+    ] {
+        let test = "the_cbor_examples_hold_what_the_json_ones_do";
+        let (Some(cbor), Some(json)) = (read(test, cbor), read(test, json)) else {
+            return;
+        };
+        // The short ones say first what is encoded.
+        let encoded = cbor.rsplit("encoded:").next().unwrap();
+        let value = cbor::parse(&hex(encoded), cbor::Limits::TOKEN).unwrap();
+        let list = StatusList::from_cbor(&value, &Limits::default()).unwrap();
+        assert_eq!(list, self::list(&example(&json)));
+        let again = list.to_cbor(CompressionEffort::Best);
+        assert_eq!(StatusList::from_cbor(&again, &Limits::default()), Ok(list));
+    }
+}
+
+#[test]
+fn the_signed_cwt_example_verifies_under_the_drafts_key() {
+    let test = "the_signed_cwt_example_verifies_under_the_drafts_key";
+    let Some(text) = read(test, "status_list_cwt.md") else {
+        return;
+    };
+    let token = hex(&text);
+    let at: Timestamp = "2024-01-01T00:00:00Z".parse().unwrap();
+    let key = example_key();
+    let parse = |bytes: &[u8]| UnverifiedStatusList::parse(bytes, &Limits::default());
+    let verify = |bytes: &[u8], uri: &str, at: Timestamp| {
+        parse(bytes)?.verify(&StatusListCheck::new(uri, &key, at))
+    };
+    let unverified = parse(&token).unwrap();
+    assert_eq!(unverified.format(), TokenFormat::Cwt);
+    assert_eq!(unverified.claimed_uri().as_deref(), Some(URI));
+    let verified = verify(&token, URI, at).unwrap();
+    assert_eq!(verified.issued().as_second(), 1_686_920_170);
+    assert_eq!(verified.expires().unwrap().as_second(), 2_291_720_170);
+    assert_eq!(verified.ttl().unwrap().as_secs(), 43_200);
+    assert_eq!(verified.list().as_bytes(), [0xb9, 0xa3]);
+    let status = verified.status(&Reference::new(URI, 0));
+    assert_eq!(status, Ok(Status::INVALID));
+
+    let late: Timestamp = "2042-08-16T00:00:00Z".parse().unwrap();
+    let refusal = verify(&token, URI, late).unwrap_err();
+    assert!(refusal.names(&rules::EXPIRED));
+    let refusal = verify(&token, "https://example.com/statuslists/2", at).unwrap_err();
+    assert!(refusal.names(&rules::SUB));
+    for place in 0..token.len() {
+        let mut altered = token.clone();
+        altered[place] ^= 1;
+        // The label and the text of the key identifier, which is not protected.
+        let kid = [37, 39, 40].contains(&place);
+        assert_eq!(verify(&altered, URI, at).is_ok(), kid, "byte {place}");
+    }
 }
 
 #[test]

@@ -1,26 +1,32 @@
-//! Anchors: one data object per shard, whose label is its anchor.
+//! Anchors: one register per shard.
 //!
-//! A data object's value cannot be changed in place, its label can. PKCS#11 has
-//! no compare-and-swap: this process compares and writes under one lock, and
-//! several processes that write one shard are serialised by their caller.
+//! PKCS#11 has no compare-and-swap: this process compares and writes under one
+//! lock, and several processes that write one shard are serialised by their
+//! caller.
 
 use std::sync::PoisonError;
 
-use cryptoki::object::ObjectHandle;
 use wscd::{Anchor, DeviceError};
 
 use crate::device::LIMITS;
 use crate::error::{Broken, Fault};
-use crate::objects::{anchor_label, create_data, find_data, label_of, set_label};
+use crate::objects::anchor_name;
 use crate::pool::Live;
+use crate::register::Register;
 
 pub(crate) fn read(live: &Live<'_>, shard: u16) -> Result<Option<Anchor>, Fault> {
     if shard >= LIMITS.max_shards {
         return Ok(None);
     }
-    match object(live, shard)? {
-        Some(object) => read_object(live, shard, object).map(Some),
-        None => Ok(None),
+    let register = register(live, shard)?;
+    match read_register(live, register)? {
+        Some(anchor) => Ok(Some(anchor)),
+        // An anchor that was there is never taken for one that was not.
+        None if !register.is_empty() => Err(Fault::Broken(Broken::torn(
+            "read an anchor",
+            format!("the objects of shard {shard} hold none"),
+        ))),
+        None => live.is_absent(),
     }
 }
 
@@ -33,27 +39,32 @@ pub(crate) fn write(live: &Live<'_>, shard: u16, anchor: &Anchor) -> Result<(), 
         .changes
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
-    let Some(object) = object(live, shard)? else {
-        let object = create_data(live.session, &anchor_label(shard), &text(anchor))?;
-        hold(live, shard, object);
-        return Ok(());
-    };
-    let held = read_object(live, shard, object)?;
-    if held == *anchor {
-        return Ok(());
-    }
-    if held.epoch >= anchor.epoch {
-        return Err(DeviceError::AnchorBehind {
-            shard,
-            held,
-            offered: *anchor,
+    match read(live, shard)? {
+        Some(held) if held == *anchor => return Ok(()),
+        Some(held) if held.epoch >= anchor.epoch => {
+            return Err(DeviceError::AnchorBehind {
+                shard,
+                held,
+                offered: *anchor,
+            }
+            .into());
         }
-        .into());
+        _ => {}
     }
-    set_label(live.session, object, &text(anchor))
+    let name = anchor_name(shard);
+    let register =
+        register(live, shard)?.write(live.session, &name, &text(anchor), parse, |anchor| {
+            anchor.epoch
+        })?;
+    hold(live, shard, register);
+    Ok(())
 }
 
-fn object(live: &Live<'_>, shard: u16) -> Result<Option<ObjectHandle>, Fault> {
+fn read_register(live: &Live<'_>, register: Register) -> Result<Option<Anchor>, Fault> {
+    register.read(live.session, parse, |anchor| anchor.epoch)
+}
+
+fn register(live: &Live<'_>, shard: u16) -> Result<Register, Fault> {
     let held = live
         .login
         .anchors
@@ -61,35 +72,25 @@ fn object(live: &Live<'_>, shard: u16) -> Result<Option<ObjectHandle>, Fault> {
         .unwrap_or_else(PoisonError::into_inner)
         .get(&shard)
         .copied();
-    if held.is_some() {
-        return Ok(held);
+    if let Some(register) = held {
+        return Ok(register);
     }
-    match find_data(live.session, &anchor_label(shard))? {
-        Some(object) => {
-            hold(live, shard, object);
-            Ok(Some(object))
-        }
-        None => live.is_absent(),
+    let register = Register::find(live.session, &anchor_name(shard))?;
+    // One with a single object may get its second from another process.
+    if register.is_complete() {
+        hold(live, shard, register);
     }
+    Ok(register)
 }
 
-fn hold(live: &Live<'_>, shard: u16, object: ObjectHandle) {
-    live.login
-        .anchors
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .insert(shard, object);
-}
-
-fn read_object(live: &Live<'_>, shard: u16, object: ObjectHandle) -> Result<Anchor, Fault> {
-    label_of(live.session, object)?
-        .and_then(|label| parse(&label))
-        .ok_or_else(|| {
-            Fault::Broken(Broken::torn(
-                "read an anchor",
-                format!("shard {shard}'s object holds none"),
-            ))
-        })
+fn hold(live: &Live<'_>, shard: u16, register: Register) {
+    if register.is_complete() {
+        live.login
+            .anchors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(shard, register);
+    }
 }
 
 /// base64url of `epoch(8) hash(32)`: short enough for any token's labels.
@@ -121,7 +122,7 @@ mod tests {
         let label = text(&anchor);
         assert!(label.len() <= 64);
         assert_eq!(parse(&label), Some(anchor));
-        for bad in ["", "AAAA", &label[1..], &format!("{label}A")] {
+        for bad in ["", "AAAA", label.get(1..).unwrap(), &format!("{label}A")] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

@@ -35,7 +35,10 @@ pub(crate) fn attempt(
             Purpose::Sign => "a signing key",
             _ => "an agreement key",
         };
-        let wrappers = [("an attacker's key", attacker.handle), ("its unit's key", wrapper.handle)];
+        let wrappers = [
+            ("an attacker's key", attacker.handle),
+            ("its unit's key", wrapper.handle),
+        ];
         attack(live, &mut tried, who, open.handle, &wrappers);
     }
     let wrappers = [("an attacker's key", attacker.handle)];
@@ -50,7 +53,11 @@ pub(crate) fn attempt(
         let answer = live
             .session
             .decrypt(&Mechanism::AesCbc([0; 16]), handle, &[0; 32]);
-        note(&mut tried, format!("C_Decrypt with {what}"), answer.map(|_| true));
+        note(
+            &mut tried,
+            format!("C_Decrypt with {what}"),
+            answer.map(|_| true),
+        );
     }
     Ok(tried)
 }
@@ -73,7 +80,11 @@ fn attack(
         let answer = live
             .session
             .update_attributes(key, std::slice::from_ref(&attribute));
-        note(tried, format!("C_SetAttributeValue of {what} on {who}"), answer.map(|()| true));
+        note(
+            tried,
+            format!("C_SetAttributeValue of {what} on {who}"),
+            answer.map(|()| true),
+        );
         let copy = live
             .session
             .copy_object(key, &[Attribute::Token(false), attribute]);
@@ -84,7 +95,13 @@ fn attack(
             let before = tried.len();
             read(live, tried, &who, copy.handle);
             for (name, wrapper) in wrappers {
-                wrap(live, tried, &format!("{who} by {name}"), *wrapper, copy.handle);
+                wrap(
+                    live,
+                    tried,
+                    &format!("{who} by {name}"),
+                    *wrapper,
+                    copy.handle,
+                );
             }
             tried
                 .get(before..)
@@ -103,7 +120,11 @@ fn read(live: &Live<'_>, tried: &mut Vec<ExportAttempt>, who: &str, key: ObjectH
             .iter()
             .any(|attribute| matches!(attribute, Attribute::Value(value) if !value.is_empty()))
     });
-    note(tried, format!("C_GetAttributeValue of {who}'s CKA_VALUE"), found);
+    note(
+        tried,
+        format!("C_GetAttributeValue of {who}'s CKA_VALUE"),
+        found,
+    );
 }
 
 fn wrap(
@@ -115,9 +136,13 @@ fn wrap(
 ) {
     let mut iv = [0; 12];
     let wrapped = match live.login.profile.wrapping {
-        Wrapping::KeyWrapPad => live.session.wrap_key(&Mechanism::AesKeyWrapPad, wrapper, key),
+        Wrapping::KeyWrapPad => live
+            .session
+            .wrap_key(&Mechanism::AesKeyWrapPad, wrapper, key),
         Wrapping::Gcm => match gcm(&mut iv, &[]) {
-            Ok(params) => live.session.wrap_key(&Mechanism::AesGcm(params), wrapper, key),
+            Ok(params) => live
+                .session
+                .wrap_key(&Mechanism::AesGcm(params), wrapper, key),
             Err(_) => return,
         },
     };

@@ -7,7 +7,7 @@
 //!
 //! Some ten keys that are made in it, sensitive and never extractable: the root
 //! (two during a rotation), a key that authenticates wrapped forms, one MAC or
-//! sealing key per purpose, the service's named keys; and one data object per
+//! sealing key per purpose, the service's named keys; and two data objects per
 //! shard that has an anchor. Nothing of a unit, so a token serves any number of
 //! them: their keys are wrapped, in the caller's database.
 //!
@@ -55,12 +55,17 @@ mod objects;
 mod pin;
 mod pool;
 mod profile;
+mod register;
 mod roots;
 mod rotation;
 mod seal;
 mod setup;
 mod uri;
 mod wrap;
+
+#[cfg(all(test, unix))]
+#[path = "../tests/common/mod.rs"]
+mod common;
 
 use std::sync::Arc;
 
@@ -91,7 +96,7 @@ pub async fn open_as(uri: &str, assured: Assured) -> Result<Arc<dyn Wscd>, OpenE
         let pin = uri.pin.read()?;
         let module = Module::at(&uri.module)?;
         let mut pin = Some(pin);
-        let (link, _) = module.link(&uri.token, || match pin.take() {
+        let (link, new) = module.link(&uri.token, || match pin.take() {
             Some(pin) => Link::open(&module, &uri.token, pin),
             None => Err(OpenError::NoPin),
         })?;
@@ -101,14 +106,17 @@ pub async fn open_as(uri: &str, assured: Assured) -> Result<Arc<dyn Wscd>, OpenE
         {
             return Err(OpenError::PinRefused { who: "user" });
         }
-        let login = link.login().map_err(not_started)?;
-        let device =
-            Pkcs11Device::new(link, &login, uri.lines, assured).map_err(|error| {
-                not_started(DeviceError::Failed {
-                    what: "start its threads",
-                    cause: error.to_string(),
-                })
-            })?;
+        let mut login = link.login().map_err(not_started)?;
+        if !new {
+            // What is in the token may be another by now than when it was opened.
+            login = link.revive(Some(login.epoch)).map_err(not_started)?;
+        }
+        let device = Pkcs11Device::new(link, &login, uri.lines, assured).map_err(|error| {
+            not_started(DeviceError::Failed {
+                what: "start its threads",
+                cause: error.to_string(),
+            })
+        })?;
         Ok(Arc::new(device) as Arc<dyn Wscd>)
     })
     .await

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use cryptoki::mechanism::Mechanism;
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
+use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::{Slot, TokenInfo};
@@ -18,7 +18,8 @@ use crate::named::Named;
 use crate::objects::{self, BIND, Kind, mac_label, seal_label};
 use crate::pin::Pin;
 use crate::profile::Profile;
-use crate::roots::{self, Roots};
+use crate::register::Register;
+use crate::roots::Roots;
 use crate::uri::TokenName;
 
 /// What one login to a token found. Handles hold in every PKCS#11 session of the
@@ -34,10 +35,9 @@ pub(crate) struct Login {
     pub(crate) bind: ObjectHandle,
     macs: HashMap<MacPurpose, ObjectHandle>,
     seals: HashMap<SealPurpose, ObjectHandle>,
-    pub(crate) roots_object: ObjectHandle,
     pub(crate) roots: RwLock<Roots>,
     pub(crate) named: Mutex<HashMap<KeyName, Named>>,
-    pub(crate) anchors: Mutex<HashMap<u16, ObjectHandle>>,
+    pub(crate) anchors: Mutex<HashMap<u16, Register>>,
     /// While it is open, the login lasts.
     keeper: Line,
 }
@@ -151,7 +151,6 @@ impl Login {
             bind: found.bind,
             macs: found.macs,
             seals: found.seals,
-            roots_object: found.roots_object,
             roots: RwLock::new(found.roots),
             named: Mutex::default(),
             anchors: Mutex::default(),
@@ -187,11 +186,7 @@ impl Login {
 
     /// The roots as the token says now.
     pub(crate) fn fresh_roots(&self, session: &Session) -> Result<Roots, Fault> {
-        let held = self.roots();
-        if held.is_fresh(session, self.roots_object)? {
-            return Ok(held);
-        }
-        let roots = Roots::load(session, self.roots_object)?;
+        let roots = self.roots().refresh(session)?;
         self.set_roots(roots.clone());
         Ok(roots)
     }
@@ -240,9 +235,7 @@ pub(crate) fn log_in(session: &Session, about: &TokenInfo, pin: &Pin) -> Result<
         return Ok(());
     }
     if about.user_pin_locked() {
-        return Err(OpenError::PinAtRisk {
-            cause: "is locked",
-        });
+        return Err(OpenError::PinAtRisk { cause: "is locked" });
     }
     if about.user_pin_final_try() {
         return Err(OpenError::PinAtRisk {
@@ -260,11 +253,14 @@ pub(crate) fn log_in_as(
 ) -> Result<(), OpenError> {
     match session.login(user, Some(pin.expose())) {
         Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
-        Err(Error::Pkcs11(RvError::PinLocked, _)) => Err(OpenError::PinAtRisk {
-            cause: "is locked",
-        }),
+        Err(Error::Pkcs11(RvError::PinLocked, _)) => {
+            Err(OpenError::PinAtRisk { cause: "is locked" })
+        }
         Err(Error::Pkcs11(
-            RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange | RvError::PinExpired,
+            RvError::PinIncorrect
+            | RvError::PinInvalid
+            | RvError::PinLenRange
+            | RvError::PinExpired,
             _,
         )) => Err(OpenError::PinRefused { who }),
         Err(error) => Err(during("log in")(error).into()),
@@ -276,7 +272,6 @@ struct Found {
     bind: ObjectHandle,
     macs: HashMap<MacPurpose, ObjectHandle>,
     seals: HashMap<SealPurpose, ObjectHandle>,
-    roots_object: ObjectHandle,
     roots: Roots,
 }
 
@@ -299,17 +294,15 @@ impl Found {
         for purpose in SealPurpose::ALL {
             seals.insert(purpose, key(Kind::Sealing, &seal_label(purpose))?);
         }
-        let roots_object = roots::find(session)?.ok_or_else(|| OpenError::NotSetUp {
+        let roots = Roots::find(session)?.ok_or_else(|| OpenError::NotSetUp {
             object: objects::ROOTS.to_owned(),
         })?;
-        let roots = Roots::load(session, roots_object)?;
         roots.check(session)?;
         Ok(Self {
             device: device_id(session, bind)?,
             bind,
             macs,
             seals,
-            roots_object,
             roots,
         })
     }

@@ -182,7 +182,8 @@ fn find(live: &Live<'_>, name: &KeyName) -> Result<Option<Named>, Fault> {
             let cause = "its public key is gone".to_owned();
             Fault::Broken(Broken::torn("open a named key", cause))
         })?;
-    let curve = ec::curve_of(live.session, public)?.ok_or_else(|| failed("its curve is unknown"))?;
+    let curve =
+        ec::curve_of(live.session, public)?.ok_or_else(|| failed("its curve is unknown"))?;
     let key = Named {
         public: ec::public_key(live.session, public, curve)?,
         private,

@@ -7,8 +7,8 @@
 //! claviger/mac/…      HMAC keys, one per purpose
 //! claviger/seal/…     AES-256, one per purpose: encrypts and decrypts
 //! claviger/named/…    the service's own key pairs
-//! claviger/roots      data object; its label says which roots are in force
-//! claviger/anchor/N   data object; its label holds shard N's anchor
+//! claviger/roots      a register: which roots are in force
+//! claviger/anchor/N   a register: shard N's anchor
 //! ```
 
 use cryptoki::mechanism::Mechanism;
@@ -42,7 +42,7 @@ pub(crate) fn named_label(name: &KeyName) -> String {
     format!("claviger/named/{name}")
 }
 
-pub(crate) fn anchor_label(shard: u16) -> String {
+pub(crate) fn anchor_name(shard: u16) -> String {
     format!("claviger/anchor/{shard}")
 }
 
@@ -143,8 +143,8 @@ impl Kind {
             return Err(untrusted("it was not made in the token"));
         }
         for (attribute, wanted) in self.may() {
-            let right = permission((attribute, wanted))
-                .is_some_and(|attribute| found.contains(&attribute));
+            let right =
+                permission((attribute, wanted)).is_some_and(|attribute| found.contains(&attribute));
             if !right {
                 return Err(untrusted("it may do more, or other things, than it is for"));
             }
@@ -199,7 +199,15 @@ pub(crate) fn find_one(
     class: ObjectClass,
     label: &str,
 ) -> Result<Option<ObjectHandle>, Fault> {
-    only(label, &find_all(session, class, label, None)?)
+    match find_all(session, class, label, None)?.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(*one)),
+        found => Err(DeviceError::Failed {
+            what: "find its objects",
+            cause: format!("{} objects are called {label}", found.len()),
+        }
+        .into()),
+    }
 }
 
 /// Every token object of that class and label, and number where one is given.
@@ -218,29 +226,14 @@ pub(crate) fn find_all(
     find(session, &template)
 }
 
-/// The data object that stands for `application`.
-pub(crate) fn find_data(
-    session: &Session,
-    application: &str,
-) -> Result<Option<ObjectHandle>, Fault> {
+/// The data objects that stand for `application`.
+pub(crate) fn find_data(session: &Session, application: &str) -> Result<Vec<ObjectHandle>, Fault> {
     let template = [
         Attribute::Class(ObjectClass::DATA),
         Attribute::Token(true),
         Attribute::Application(application.as_bytes().to_vec()),
     ];
-    only(application, &find(session, &template)?)
-}
-
-fn only(label: &str, found: &[ObjectHandle]) -> Result<Option<ObjectHandle>, Fault> {
-    match found {
-        [] => Ok(None),
-        [one] => Ok(Some(*one)),
-        _ => Err(DeviceError::Failed {
-            what: "find its objects",
-            cause: format!("{} objects are called {label}", found.len()),
-        }
-        .into()),
-    }
+    find(session, &template)
 }
 
 fn find(session: &Session, template: &[Attribute]) -> Result<Vec<ObjectHandle>, Fault> {
@@ -280,11 +273,7 @@ pub(crate) fn label_of(session: &Session, object: ObjectHandle) -> Result<Option
     }))
 }
 
-pub(crate) fn set_label(
-    session: &Session,
-    object: ObjectHandle,
-    label: &str,
-) -> Result<(), Fault> {
+pub(crate) fn set_label(session: &Session, object: ObjectHandle, label: &str) -> Result<(), Fault> {
     session
         .update_attributes(object, &[Attribute::Label(label.as_bytes().to_vec())])
         .map_err(during("write a label"))

@@ -189,7 +189,10 @@ mod tests {
         let source = PinSource::Env("CLAVIGER_NO_SUCH_PIN".into());
         assert!(matches!(
             source.read().unwrap_err(),
-            OpenError::PinEnv { cause: "is not set", .. }
+            OpenError::PinEnv {
+                cause: "is not set",
+                ..
+            }
         ));
     }
 }

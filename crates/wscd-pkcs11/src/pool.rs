@@ -18,6 +18,8 @@ use crate::login::{Line, Login};
 /// longer than this queue is long would have given up.
 const WAITING: usize = 1024;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long a device that is dropped waits for the calls under way.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// What a call into the module works with.
 #[derive(Clone, Copy)]
@@ -31,8 +33,7 @@ impl Live<'_> {
     /// That what a search did not find is not there: a token that is being taken
     /// away answers searches with nothing, and a held handle with an error.
     pub(crate) fn is_absent<T>(&self) -> Result<Option<T>, Fault> {
-        let roots = self.login.roots();
-        roots.is_fresh(self.session, self.login.roots_object)?;
+        self.login.fresh_roots(self.session)?;
         Ok(None)
     }
 }
@@ -48,11 +49,16 @@ impl Pool {
             queue: Arc::default(),
         };
         for number in 0..threads {
+            pool.queue.begin();
             let queue = Arc::clone(&pool.queue);
             let link = Arc::clone(link);
-            std::thread::Builder::new()
+            let started = std::thread::Builder::new()
                 .name(format!("pkcs11-{number}"))
-                .spawn(move || work(&queue, link))?;
+                .spawn(move || work(&queue, link));
+            if let Err(error) = started {
+                pool.queue.end();
+                return Err(error);
+            }
         }
         Ok(pool)
     }
@@ -79,13 +85,22 @@ impl Pool {
 }
 
 impl Drop for Pool {
+    /// Waits for the threads, though not for ever: a process that ends while one
+    /// of them is in the module may crash in the module's own end.
     fn drop(&mut self) {
         self.queue.close();
+        self.queue.wait_for_end(ENDING);
     }
 }
 
 fn work(queue: &Queue, link: Arc<Link>) {
     let mut worker = Worker { link, line: None };
+    work_off(queue, &mut worker);
+    drop(worker);
+    queue.end();
+}
+
+fn work_off(queue: &Queue, worker: &mut Worker) {
     while let Some(mut task) = queue.take() {
         if task.is_abandoned() {
             continue;
@@ -219,6 +234,7 @@ struct Queue {
 struct State {
     tasks: VecDeque<Box<dyn Task>>,
     closed: bool,
+    workers: usize,
 }
 
 impl Queue {
@@ -250,6 +266,28 @@ impl Queue {
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    fn begin(&self) {
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .workers += 1;
+    }
+
+    fn end(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.workers = state.workers.saturating_sub(1);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    fn wait_for_end(&self, at_most: Duration) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(
+            self.changed
+                .wait_timeout_while(state, at_most, |state| state.workers > 0),
+        );
     }
 
     fn close(&self) {

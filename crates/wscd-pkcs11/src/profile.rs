@@ -60,20 +60,28 @@ impl Profile {
         let listed = pkcs11
             .get_mechanism_list(slot)
             .map_err(during("list its mechanisms"))?;
-        let offers = |mechanism: MechanismType, does: fn(&MechanismInfo) -> bool| {
+        let offers = |mechanism: MechanismType, does: Does| {
             listed.contains(&mechanism)
                 && pkcs11
                     .get_mechanism_info(slot, mechanism)
                     .is_ok_and(|info| does(&info))
         };
-        let needed: [(MechanismType, fn(&MechanismInfo) -> bool, &'static str); 5] = [
-            (MechanismType::AES_KEY_GEN, MechanismInfo::generate, "CKM_AES_KEY_GEN"),
+        let needed: [(MechanismType, Does, &'static str); 5] = [
+            (
+                MechanismType::AES_KEY_GEN,
+                MechanismInfo::generate,
+                "CKM_AES_KEY_GEN",
+            ),
             (
                 MechanismType::GENERIC_SECRET_KEY_GEN,
                 MechanismInfo::generate,
                 "CKM_GENERIC_SECRET_KEY_GEN",
             ),
-            (MechanismType::SHA256_HMAC, MechanismInfo::sign, "CKM_SHA256_HMAC"),
+            (
+                MechanismType::SHA256_HMAC,
+                MechanismInfo::sign,
+                "CKM_SHA256_HMAC",
+            ),
             (
                 MechanismType::ECC_KEY_PAIR_GEN,
                 MechanismInfo::generate_key_pair,
@@ -122,6 +130,9 @@ impl Profile {
         })
     }
 }
+
+/// Asks a mechanism's flags for one use.
+type Does = fn(&MechanismInfo) -> bool;
 
 fn bits(curve: Curve) -> usize {
     match curve {

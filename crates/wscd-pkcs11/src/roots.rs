@@ -1,54 +1,84 @@
 //! The roots in force, as the token says.
 //!
-//! Which roots there are is said by a data object's label, so that every process
-//! on the token learns of a rotation by reading one attribute. The root objects
-//! are the truth: a retiring root that is said to be there and is not has been
-//! destroyed, and a root that no label names is not in force yet.
+//! Which roots there are is said by a register, so that every process on the
+//! token learns of a rotation by reading two labels. The root objects are the
+//! truth: a retiring root that is said to be there and is not has been destroyed,
+//! and a root that the register does not name is not in force yet.
 
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
-use wscd::{DeviceError, Generation, RootState};
+use wscd::{Generation, RootState};
 
 use crate::OpenError;
 use crate::error::{Broken, Fault};
 use crate::objects::{self, Kind, ROOTS, root_label};
+use crate::register::Register;
 
 /// What was last read.
 #[derive(Debug, Clone)]
 pub(crate) struct Roots {
     pub(crate) state: RootState,
-    label: String,
+    /// What the register said: `state`, but for a retiring root that is gone.
+    said: RootState,
+    register: Register,
     keys: Vec<(Generation, ObjectHandle)>,
 }
 
 impl Roots {
-    /// Reads which roots are in force and finds them.
-    pub(crate) fn load(session: &Session, object: ObjectHandle) -> Result<Self, Fault> {
-        let label = read(session, object)?;
-        let (current, retiring) = parse(&label)?;
+    /// Reads which roots are in force and finds them; `None` where nothing says.
+    pub(crate) fn find(session: &Session) -> Result<Option<Self>, Fault> {
+        let register = Register::find(session, ROOTS)?;
+        if register.is_empty() {
+            return Ok(None);
+        }
+        Self::load(session, register).map(Some)
+    }
+
+    fn load(session: &Session, register: Register) -> Result<Self, Fault> {
+        let said = read(session, register)?;
         let found = objects::find_roots(session)?;
         let keys: Vec<_> = found
             .into_iter()
-            .filter(|(generation, _)| *generation == current || Some(*generation) == retiring)
+            .filter(|(generation, _)| said.opens(*generation))
             .collect();
         let count = |wanted| keys.iter().filter(|(g, _)| *g == wanted).count();
-        if count(current) != 1 || retiring.is_some_and(|retiring| count(retiring) > 1) {
+        let current = said.current;
+        if count(current) != 1 || said.retiring.is_some_and(|old| count(old) > 1) {
             return Err(torn(format!(
                 "{} roots of generation {current}, which is in force",
                 count(current)
             )));
         }
-        let retiring = retiring.filter(|retiring| count(*retiring) == 1);
+        let retiring = said.retiring.filter(|old| count(*old) == 1);
         Ok(Self {
             state: RootState { current, retiring },
-            label,
+            said,
+            register,
             keys,
         })
     }
 
-    /// Whether the token still says what it said when this was read.
-    pub(crate) fn is_fresh(&self, session: &Session, object: ObjectHandle) -> Result<bool, Fault> {
-        Ok(read(session, object)? == self.label)
+    /// The same as the token says now. What is held must still be there: this is
+    /// also how a token that went away is noticed.
+    pub(crate) fn refresh(&self, session: &Session) -> Result<Self, Fault> {
+        // Of one that lost an object, another process may have made the second.
+        if self.register.is_complete() && read(session, self.register)? == self.said {
+            return Ok(self.clone());
+        }
+        self.reload(session)
+    }
+
+    /// The same, found anew.
+    pub(crate) fn reload(&self, session: &Session) -> Result<Self, Fault> {
+        Self::find(session)?.ok_or_else(|| torn("nothing says which roots are in force".to_owned()))
+    }
+
+    /// Says which roots are in force from now on.
+    pub(crate) fn write(&self, session: &Session, state: RootState) -> Result<Self, Fault> {
+        let register = self
+            .register
+            .write(session, ROOTS, &text(state), parse, order)?;
+        Self::load(session, register)
     }
 
     pub(crate) fn key(&self, generation: Generation) -> Option<ObjectHandle> {
@@ -67,52 +97,49 @@ impl Roots {
     }
 }
 
-/// Finds the object that says which roots are in force.
-pub(crate) fn find(session: &Session) -> Result<Option<ObjectHandle>, Fault> {
-    objects::find_data(session, ROOTS)
-}
-
-/// Makes it, for the first root.
-pub(crate) fn create(session: &Session, current: Generation) -> Result<ObjectHandle, Fault> {
-    objects::create_data(session, ROOTS, &text(current, None))
-}
-
-/// Says which roots are in force from now on.
-pub(crate) fn write(
-    session: &Session,
-    object: ObjectHandle,
-    current: Generation,
-    retiring: Option<Generation>,
-) -> Result<(), Fault> {
-    objects::set_label(session, object, &text(current, retiring))
-}
-
-fn text(current: Generation, retiring: Option<Generation>) -> String {
-    match retiring {
-        None => format!("current={current}"),
-        Some(retiring) => format!("current={current} retiring={retiring}"),
+/// Says, for the first time, which root is in force.
+pub(crate) fn create(session: &Session, current: Generation) -> Result<(), Fault> {
+    let state = RootState {
+        current,
+        retiring: None,
+    };
+    // Both objects, so that every process that opens the token holds both.
+    for _ in 0..2 {
+        Register::find(session, ROOTS)?.write(session, ROOTS, &text(state), parse, order)?;
     }
+    Ok(())
 }
 
-fn read(session: &Session, object: ObjectHandle) -> Result<String, Fault> {
-    objects::label_of(session, object)?
+fn read(session: &Session, register: Register) -> Result<RootState, Fault> {
+    register
+        .read(session, parse, order)?
         .ok_or_else(|| torn("nothing says which roots are in force".to_owned()))
 }
 
-fn parse(label: &str) -> Result<(Generation, Option<Generation>), Fault> {
+/// A rotation begins with a new generation and ends without an old one.
+fn order(state: &RootState) -> (Generation, bool) {
+    (state.current, state.retiring.is_none())
+}
+
+fn text(state: RootState) -> String {
+    match state.retiring {
+        None => format!("current={}", state.current),
+        Some(retiring) => format!("current={} retiring={retiring}", state.current),
+    }
+}
+
+fn parse(label: &str) -> Option<RootState> {
     let number = |text: &str| text.parse().ok().map(Generation);
-    let parsed = label.strip_prefix("current=").and_then(|rest| {
-        Some(match rest.split_once(" retiring=") {
-            None => (number(rest)?, None),
-            Some((current, retiring)) => (number(current)?, Some(number(retiring)?)),
-        })
-    });
-    parsed.ok_or_else(|| {
-        DeviceError::Failed {
-            what: "find its roots",
-            cause: format!("{label:?} does not say which roots are in force"),
-        }
-        .into()
+    let rest = label.strip_prefix("current=")?;
+    Some(match rest.split_once(" retiring=") {
+        None => RootState {
+            current: number(rest)?,
+            retiring: None,
+        },
+        Some((current, retiring)) => RootState {
+            current: number(current)?,
+            retiring: Some(number(retiring)?),
+        },
     })
 }
 
@@ -126,14 +153,31 @@ mod tests {
 
     use super::*;
 
+    fn state(current: u64, retiring: Option<u64>) -> RootState {
+        RootState {
+            current: Generation(current),
+            retiring: retiring.map(Generation),
+        }
+    }
+
     #[test]
     fn what_is_written_is_read() {
-        for retiring in [None, Some(Generation(7))] {
-            let read = parse(&text(Generation(8), retiring)).unwrap();
-            assert_eq!(read, (Generation(8), retiring));
+        for state in [state(8, None), state(8, Some(7))] {
+            assert_eq!(parse(&text(state)).unwrap(), state);
         }
         for bad in ["", "current=", "current=x", "current=1 retiring=", "1"] {
-            assert!(parse(bad).is_err(), "{bad}");
+            assert_eq!(parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_rotation_goes_forward() {
+        let steps = [
+            state(1, None),
+            state(2, Some(1)),
+            state(2, None),
+            state(3, Some(2)),
+        ];
+        assert!(steps.is_sorted_by_key(order));
     }
 }

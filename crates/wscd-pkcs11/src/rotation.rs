@@ -8,7 +8,6 @@ use wscd::{DeviceError, Generation, RootState};
 use crate::error::{Fault, during};
 use crate::objects::{create_root, find_roots};
 use crate::pool::Live;
-use crate::roots::{self, Roots};
 
 /// Makes the next root, unless a rotation is under way.
 pub(crate) fn begin(live: &Live<'_>) -> Result<RootState, Fault> {
@@ -36,25 +35,24 @@ pub(crate) fn begin(live: &Live<'_>) -> Result<RootState, Fault> {
             return Err(DeviceError::Busy { retry_after: None }.into());
         }
     }
-    roots::write(
-        live.session,
-        live.login.roots_object,
-        next,
-        Some(current),
-    )?;
-    let roots = load(live)?;
+    let state = RootState {
+        current: next,
+        retiring: Some(current),
+    };
+    let roots = held.write(live.session, state)?;
+    live.login.set_roots(roots.clone());
     Ok(roots.state)
 }
 
 /// Destroys the root being retired, and then says so: a crash in between leaves
-/// a label that names a root which is gone.
+/// a register that names a root which is gone.
 pub(crate) fn finish(live: &Live<'_>) -> Result<Generation, Fault> {
     let _changes = live
         .link
         .changes
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
-    let held = load(live)?;
+    let held = live.login.fresh_roots(live.session)?.reload(live.session)?;
     for (generation, root) in find_roots(live.session)? {
         if generation < held.state.current {
             live.session
@@ -72,19 +70,13 @@ pub(crate) fn finish(live: &Live<'_>) -> Result<Generation, Fault> {
         }
         .into());
     }
-    roots::write(
-        live.session,
-        live.login.roots_object,
-        held.state.current,
-        None,
-    )?;
-    Ok(load(live)?.state.current)
-}
-
-fn load(live: &Live<'_>) -> Result<Roots, Fault> {
-    let roots = Roots::load(live.session, live.login.roots_object)?;
-    live.login.set_roots(roots.clone());
-    Ok(roots)
+    let state = RootState {
+        current: held.state.current,
+        retiring: None,
+    };
+    let roots = held.write(live.session, state)?;
+    live.login.set_roots(roots);
+    Ok(state.current)
 }
 
 fn count(session: &Session, generation: Generation) -> Result<usize, Fault> {

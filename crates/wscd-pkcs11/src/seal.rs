@@ -145,7 +145,9 @@ fn open_under(
             if sealed.len() < MAC / 2 {
                 return Err(short().into());
             }
-            let opened = live.session.decrypt(&Mechanism::AesGcm(params), key, sealed);
+            let opened = live
+                .session
+                .decrypt(&Mechanism::AesGcm(params), key, sealed);
             (opened, "its tag does not verify")
         }
         Sealing::CbcHmac => {
@@ -154,7 +156,9 @@ fn open_under(
             let right = mac(live, &[b"seal", head, aad, iv, sealed])?;
             verify_slices_are_equal(&right, found)
                 .map_err(|_| tampered(what, "its MAC does not verify"))?;
-            let opened = live.session.decrypt(&Mechanism::AesCbcPad(*iv), key, sealed);
+            let opened = live
+                .session
+                .decrypt(&Mechanism::AesCbcPad(*iv), key, sealed);
             (opened, "it does not decrypt")
         }
     };
@@ -183,4 +187,87 @@ fn open_under(
 fn authenticated(head: &[u8], aad: &[u8]) -> Vec<u8> {
     let length = u64::try_from(head.len()).unwrap_or(u64::MAX);
     [&length.to_be_bytes(), head, aad].concat()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+    use wscd::UnitBinding;
+
+    use super::*;
+    use crate::common::with_tokens;
+    use crate::link::Link;
+    use crate::login::{Line, Login};
+    use crate::module::Module;
+    use crate::uri::DeviceUri;
+    use crate::wrap::{create_unit_key, open_unit_key};
+    use crate::{PinSource, init};
+
+    /// No token here is without AES-GCM, so one is told not to use it.
+    #[test]
+    fn without_gcm_it_seals_with_cbc_and_a_mac() {
+        with_tokens(
+            "seal::tests::without_gcm_it_seals_with_cbc_and_a_mac",
+            async |place| {
+                let so_pin = PinSource::File(place.folder.join("so-pin"));
+                init(&place.uri(), Some(so_pin)).await.unwrap();
+                let uri = DeviceUri::parse(&place.uri()).unwrap();
+                let pin = uri.pin.read().unwrap();
+                let module = Module::at(&uri.module).unwrap();
+                let link = Link::open(&module, &uri.token, uri.pin.read().unwrap()).unwrap();
+                let gcm = Login::new(&module, &uri.token, &pin, 1).unwrap();
+                let mut cbc = Login::new(&module, &uri.token, &pin, 2).unwrap();
+                assert_eq!(gcm.profile.sealing, Sealing::Gcm);
+                cbc.profile.sealing = Sealing::CbcHmac;
+                let gate = module.enter();
+                let line = Line::open(&module, &gate, cbc.slot, 2).unwrap();
+                line.with(|session| {
+                    let live = |login| Live {
+                        session,
+                        login,
+                        link: &link,
+                    };
+                    check(&live(&cbc), &live(&gcm));
+                    Ok::<_, Fault>(())
+                })
+                .unwrap();
+                drop(gate);
+            },
+        );
+    }
+
+    fn check(cbc: &Live<'_>, gcm: &Live<'_>) {
+        let purpose = SealPurpose::ServiceSecret;
+        let unit = UnitBinding([1; 16]);
+        let unit_key = create_unit_key(cbc, &unit).unwrap();
+        let unit_key = open_unit_key(cbc, &unit, &unit_key).unwrap();
+        for length in [0, 1, 15, 16, 17, 4096] {
+            let secret = vec![0x5a; length];
+            let sealed = seal(cbc, purpose, b"aad", &secret).unwrap();
+            let item = seal_item(cbc, &unit_key, b"aad", &secret).unwrap();
+            // What is sealed says how, so either opens it.
+            for live in [cbc, gcm] {
+                assert_eq!(*open(live, purpose, b"aad", &sealed).unwrap(), secret);
+                assert_eq!(*open_item(live, &unit_key, b"aad", &item).unwrap(), secret);
+            }
+            refused(open(cbc, purpose, b"other", &sealed));
+            refused(open(cbc, SealPurpose::OpaqueServerKey, b"aad", &sealed));
+            refused(open_item(cbc, &unit_key, b"other", &item));
+        }
+        let sealed = seal(cbc, purpose, b"aad", b"secret").unwrap();
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            refused(open(cbc, purpose, b"aad", &changed));
+            refused(open(cbc, purpose, b"aad", &sealed[..at]));
+        }
+    }
+
+    fn refused(answer: Result<Zeroizing<Vec<u8>>, Fault>) {
+        match answer {
+            Err(Fault::Refused(DeviceError::Tampered { .. })) => {}
+            other => panic!("{other:?}"),
+        }
+    }
 }

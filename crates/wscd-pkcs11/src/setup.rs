@@ -10,6 +10,7 @@ use crate::module::{Gate, Module};
 use crate::objects::{BIND, Kind, ROOTS, create_root, find_one, find_roots, mac_label, seal_label};
 use crate::pin::Pin;
 use crate::profile::Profile;
+use crate::register::Register;
 use crate::roots;
 use crate::uri::DeviceUri;
 use crate::{OpenError, SetUp};
@@ -17,11 +18,7 @@ use crate::{OpenError, SetUp};
 const FIRST: Generation = Generation(1);
 
 /// Sets a token up as far as it is not yet.
-pub(crate) fn set_up(
-    uri: &DeviceUri,
-    pin: &Pin,
-    so_pin: Option<&Pin>,
-) -> Result<SetUp, OpenError> {
+pub(crate) fn set_up(uri: &DeviceUri, pin: &Pin, so_pin: Option<&Pin>) -> Result<SetUp, OpenError> {
     let module = Module::at(&uri.module)?;
     if find_token(module.enter().pkcs11, &uri.token)?.is_none() {
         module.restart().map_err(|error| OpenError::Module {
@@ -31,10 +28,9 @@ pub(crate) fn set_up(
     }
     let gate = module.enter();
     let token_made = prepare_token(&module, &gate, uri, pin, so_pin)?;
-    let (slot, about) =
-        find_token(gate.pkcs11, &uri.token)?.ok_or_else(|| OpenError::NoToken {
-            token: uri.token.to_string(),
-        })?;
+    let (slot, about) = find_token(gate.pkcs11, &uri.token)?.ok_or_else(|| OpenError::NoToken {
+        token: uri.token.to_string(),
+    })?;
     Profile::probe(gate.pkcs11, slot)?;
     let line = Line::open(&module, &gate, slot, 0)?;
     let made = line.with(|session| {
@@ -106,7 +102,7 @@ fn prepare_token(
 /// Makes what is missing. What says which root is in force is made last: a token
 /// that has it was set up to the end, and one whose keys are gone is refused.
 fn make_objects(session: &Session) -> Result<Vec<String>, OpenError> {
-    let complete = roots::find(session)?.is_some();
+    let complete = !Register::find(session, ROOTS)?.is_empty();
     let mut made = Vec::new();
     let mut keys = vec![(Kind::Hmac, BIND.to_owned(), complete)];
     // A purpose that a later version brings is added to a token in use.

@@ -178,7 +178,9 @@ fn decode(text: &str) -> Result<String, OpenError> {
 
 fn unknown(name: &str, known: &str) -> OpenError {
     let name: String = name.chars().take(32).collect();
-    bad(format!("the attribute {name:?} is unknown here; known: {known}"))
+    bad(format!(
+        "the attribute {name:?} is unknown here; known: {known}"
+    ))
 }
 
 fn bad(cause: impl Into<String>) -> OpenError {
@@ -231,14 +233,20 @@ mod tests {
     #[case("pkcs11:token=a?module-path=/m&pin-source=|cat", "not run")]
     #[case("pkcs11:token=a?module-path=/m&pin-source=/p&pin-env=P", "twice")]
     #[case("pkcs11:token=a;token=b?module-path=/m&pin-env=P", "token twice")]
-    #[case("pkcs11:token=a;slot-id=1?module-path=/m&pin-env=P", "\"slot-id\" is unknown")]
+    #[case(
+        "pkcs11:token=a;slot-id=1?module-path=/m&pin-env=P",
+        "\"slot-id\" is unknown"
+    )]
     #[case("pkcs11:token=a?module-path=/m&pin-env=P&x=1", "\"x\" is unknown")]
     #[case("pkcs11:token=?module-path=/m&pin-env=P", "without a value")]
     #[case("pkcs11:token=a%2?module-path=/m&pin-env=P", "hexadecimal")]
     #[case("pkcs11:token=a%00?module-path=/m&pin-env=P", "NUL")]
     #[case("pkcs11:token=a%ff?module-path=/m&pin-env=P", "UTF-8")]
     #[case("pkcs11:token=a?module-path=/m&pin-env=P&lines=0", "1 to 64")]
-    #[case("pkcs11:token=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa?module-path=/m&pin-env=P", "32 bytes")]
+    #[case(
+        "pkcs11:token=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa?module-path=/m&pin-env=P",
+        "32 bytes"
+    )]
     fn a_bad_uri_is_told_what_is_bad(#[case] uri: &str, #[case] part: &str) {
         match DeviceUri::parse(uri) {
             Err(OpenError::BadUri { cause }) => assert!(cause.contains(part), "{cause}"),

@@ -4,9 +4,7 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
-use wscd::{
-    DeviceError, Generation, UnitBinding, UserKey, WrappedKey, WrappedUnitKey,
-};
+use wscd::{DeviceError, Generation, UnitBinding, UserKey, WrappedKey, WrappedUnitKey};
 
 use crate::error::{Fault, during};
 use crate::forms::{Head, check_mac, mac, tampered};
@@ -126,11 +124,7 @@ pub(crate) fn open_unit_key(
 
 impl UnitKey {
     /// Unwraps the wrapping key or the item key, for one purpose.
-    pub(crate) fn unwrap<'s>(
-        &self,
-        live: &Live<'s>,
-        purpose: Purpose,
-    ) -> Result<Temp<'s>, Fault> {
+    pub(crate) fn unwrap<'s>(&self, live: &Live<'s>, purpose: Purpose) -> Result<Temp<'s>, Fault> {
         let bytes = match purpose {
             Purpose::Seal => &self.item,
             _ => &self.wrapping,
@@ -309,12 +303,10 @@ fn generate_aes<'s>(live: &Live<'s>) -> Result<Temp<'s>, Fault> {
 }
 
 fn root_of(roots: &Roots, generation: Generation) -> Result<ObjectHandle, DeviceError> {
-    roots
-        .key(generation)
-        .ok_or(DeviceError::WrongGeneration {
-            generation,
-            root: roots.state,
-        })
+    roots.key(generation).ok_or(DeviceError::WrongGeneration {
+        generation,
+        root: roots.state,
+    })
 }
 
 fn scheme_of(what: &'static str, head: &Head) -> Result<Wrapping, DeviceError> {

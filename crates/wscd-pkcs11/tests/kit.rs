@@ -26,20 +26,23 @@ const DIGEST: [u8; 32] = [0x5a; 32];
 
 #[test]
 fn it_passes_the_kit_and_again_after_a_restart() {
-    with_tokens("it_passes_the_kit_and_again_after_a_restart", async |place| {
-        let device = made(&place).await;
-        let report = conformance::run(device.as_ref(), Scope::Empty).await;
-        assert!(report.passed(), "{report:#?}");
-        assert_eq!(report.checks.len(), conformance::checks().count());
-        assert!(report.checks.iter().all(|c| c.result == Outcome::Passed));
+    with_tokens(
+        "it_passes_the_kit_and_again_after_a_restart",
+        async |place| {
+            let device = made(&place).await;
+            let report = conformance::run(device.as_ref(), Scope::Empty).await;
+            assert!(report.passed(), "{report:#?}");
+            assert_eq!(report.checks.len(), conformance::checks().count());
+            assert!(report.checks.iter().all(|c| c.result == Outcome::Passed));
 
-        let marks = Marks::leave(device.as_ref()).await.unwrap();
-        drop(device);
-        let device = wscd_pkcs11::open(&place.uri()).await.unwrap();
-        assert_eq!(marks.check(device.as_ref()).await.result, Outcome::Passed);
-        let report = conformance::run(device.as_ref(), Scope::Empty).await;
-        assert!(report.passed(), "{:?}", report.failures());
-    });
+            let marks = Marks::leave(device.as_ref()).await.unwrap();
+            drop(device);
+            let device = wscd_pkcs11::open(&place.uri()).await.unwrap();
+            assert_eq!(marks.check(device.as_ref()).await.result, Outcome::Passed);
+            let report = conformance::run(device.as_ref(), Scope::Empty).await;
+            assert!(report.passed(), "{:?}", report.failures());
+        },
+    );
 }
 
 #[test]
@@ -63,7 +66,10 @@ fn every_way_out_is_tried_and_closed() {
             "C_CopyObject of the unit's key with CKA_SENSITIVE false",
             "C_Decrypt with the unit's key",
         ] {
-            assert!(tried.iter().any(|a| a.means == means), "{means}: {tried:#?}");
+            assert!(
+                tried.iter().any(|a| a.means == means),
+                "{means}: {tried:#?}"
+            );
         }
     });
 }
@@ -79,7 +85,10 @@ fn it_says_what_it_is_and_claims_no_level() {
         assert_eq!((said.key_storage, said.user_authentication), (None, None));
         assert_eq!(said.curves, Curve::ALL);
         assert!(said.agreement && !said.exportable);
-        assert_eq!((said.limits.max_units, said.limits.objects_per_unit), (None, 0));
+        assert_eq!(
+            (said.limits.max_units, said.limits.objects_per_unit),
+            (None, 0)
+        );
     });
 }
 
@@ -89,10 +98,7 @@ fn a_batch_of_64_on_each_curve() {
         let device = made(&place).await;
         let unit_key = device.create_unit_key(&ALICE).await.unwrap();
         for curve in Curve::ALL {
-            let keys = device
-                .generate(&ALICE, &unit_key, curve, 64)
-                .await
-                .unwrap();
+            let keys = device.generate(&ALICE, &unit_key, curve, 64).await.unwrap();
             let hash = curve.algorithm().hash();
             let digests: Vec<_> = (0..64_u8).map(|n| hash.digest(&[n])).collect();
             let items: Vec<_> = keys
@@ -119,14 +125,23 @@ fn nothing_is_left_in_the_token_after_use() {
         let before = everything(&place);
         for _ in 0..5 {
             sign(&device, ALICE, &alice, &keys[0]).await.unwrap();
-            device.generate(&ALICE, &alice, Curve::P384, 3).await.unwrap();
+            device
+                .generate(&ALICE, &alice, Curve::P384, 3)
+                .await
+                .unwrap();
             let peer = &keys[1].public;
             device.agree(&ALICE, &alice, &keys[0], peer).await.unwrap();
             let sealed = device.seal_item(&ALICE, &alice, b"", b"x").await.unwrap();
-            device.open_item(&ALICE, &alice, b"", &sealed).await.unwrap();
+            device
+                .open_item(&ALICE, &alice, b"", &sealed)
+                .await
+                .unwrap();
             let second = device.create_unit_key(&ALICE).await.unwrap();
             device.rewrap(&ALICE, &alice, &second, &keys).await.unwrap();
-            device.attempt_exports(&ALICE, &alice, &keys[0]).await.unwrap();
+            device
+                .attempt_exports(&ALICE, &alice, &keys[0])
+                .await
+                .unwrap();
             // And on the way out of a refusal.
             sign(&device, BOB, &alice, &keys[0]).await.unwrap_err();
             let mut broken = keys[0].clone();
@@ -171,30 +186,36 @@ fn a_head_rewritten_to_fit_is_still_refused() {
 
 #[test]
 fn what_belongs_elsewhere_is_refused_by_its_cause() {
-    with_tokens("what_belongs_elsewhere_is_refused_by_its_cause", async |place| {
-        let device = made(&place).await;
-        let (alice, keys) = unit(&device, ALICE, 2).await;
-        let (bob, bobs) = unit(&device, BOB, 1).await;
-        let second = device.create_unit_key(&ALICE).await.unwrap();
-        let swapped = UserKey {
-            public: keys[0].public.clone(),
-            wrapped: keys[1].wrapped.clone(),
-        };
-        let sign = async |unit_key, key| sign(&device, ALICE, unit_key, key).await.unwrap_err();
-        assert!(matches!(
-            sign(&bob, &bobs[0]).await,
-            DeviceError::WrongUnit { what: "unit key" }
-        ));
-        assert!(matches!(
-            sign(&alice, &bobs[0]).await,
-            DeviceError::WrongUnit { what: "user key" }
-        ));
-        assert!(matches!(
-            sign(&second, &keys[0]).await,
-            DeviceError::WrongUnitKey { what: "user key" }
-        ));
-        assert!(matches!(sign(&alice, &swapped).await, DeviceError::WrongKey));
-    });
+    with_tokens(
+        "what_belongs_elsewhere_is_refused_by_its_cause",
+        async |place| {
+            let device = made(&place).await;
+            let (alice, keys) = unit(&device, ALICE, 2).await;
+            let (bob, bobs) = unit(&device, BOB, 1).await;
+            let second = device.create_unit_key(&ALICE).await.unwrap();
+            let swapped = UserKey {
+                public: keys[0].public.clone(),
+                wrapped: keys[1].wrapped.clone(),
+            };
+            let sign = async |unit_key, key| sign(&device, ALICE, unit_key, key).await.unwrap_err();
+            assert!(matches!(
+                sign(&bob, &bobs[0]).await,
+                DeviceError::WrongUnit { what: "unit key" }
+            ));
+            assert!(matches!(
+                sign(&alice, &bobs[0]).await,
+                DeviceError::WrongUnit { what: "user key" }
+            ));
+            assert!(matches!(
+                sign(&second, &keys[0]).await,
+                DeviceError::WrongUnitKey { what: "user key" }
+            ));
+            assert!(matches!(
+                sign(&alice, &swapped).await,
+                DeviceError::WrongKey
+            ));
+        },
+    );
 }
 
 #[test]
@@ -216,14 +237,20 @@ fn eight_tasks_at_once() {
                         for key in &keys {
                             let message = [n, u8::try_from(round).unwrap()];
                             let digest = jose::sha256(&message);
-                            let item = SignItem { key, digest: &digest };
+                            let item = SignItem {
+                                key,
+                                digest: &digest,
+                            };
                             let signed = device.sign_digests(&binding, &unit_key, &[item]).await;
                             key.public.verify(&message, &signed.unwrap()[0]).unwrap();
                         }
                         let digest = jose::sha256(&[n]);
                         let signed = device.sign_named(&name, &digest).await.unwrap();
                         named.verify(&[n], &signed).unwrap();
-                        let anchor = Anchor { epoch: round, hash: [n; 32] };
+                        let anchor = Anchor {
+                            epoch: round,
+                            hash: [n; 32],
+                        };
                         let shard = u16::from(n);
                         device.write_anchor(shard, &anchor).await.unwrap();
                         assert_eq!(device.read_anchor(shard).await.unwrap(), Some(anchor));
@@ -243,63 +270,72 @@ fn eight_tasks_at_once() {
 
 #[test]
 fn a_shard_written_by_many_at_once_moves_forward_alone() {
-    with_tokens("a_shard_written_by_many_at_once_moves_forward_alone", async |place| {
-        let device = made(&place).await;
-        let tasks: Vec<_> = (1..=40_u64)
-            .map(|epoch| {
-                let device = Arc::clone(&device);
-                tokio::spawn(async move {
-                    let hash = [u8::try_from(epoch).unwrap(); 32];
-                    device.write_anchor(7, &Anchor { epoch, hash }).await
+    with_tokens(
+        "a_shard_written_by_many_at_once_moves_forward_alone",
+        async |place| {
+            let device = made(&place).await;
+            let tasks: Vec<_> = (1..=40_u64)
+                .map(|epoch| {
+                    let device = Arc::clone(&device);
+                    tokio::spawn(async move {
+                        let hash = [u8::try_from(epoch).unwrap(); 32];
+                        device.write_anchor(7, &Anchor { epoch, hash }).await
+                    })
                 })
-            })
-            .collect();
-        for task in tasks {
-            match task.await.unwrap() {
-                Ok(()) => {}
-                Err(DeviceError::AnchorBehind { held, offered, .. }) => {
-                    assert!(held.epoch > offered.epoch);
+                .collect();
+            for task in tasks {
+                match task.await.unwrap() {
+                    Ok(()) => {}
+                    Err(DeviceError::AnchorBehind { held, offered, .. }) => {
+                        assert!(held.epoch > offered.epoch);
+                    }
+                    Err(other) => panic!("{other:?}"),
                 }
-                Err(other) => panic!("{other:?}"),
             }
-        }
-        assert_eq!(device.read_anchor(7).await.unwrap().unwrap().epoch, 40);
-        assert_eq!(device.read_anchor(8).await.unwrap(), None);
-    });
+            assert_eq!(device.read_anchor(7).await.unwrap().unwrap().epoch, 40);
+            assert_eq!(device.read_anchor(8).await.unwrap(), None);
+        },
+    );
 }
 
 #[test]
 fn rotation_makes_every_old_copy_useless_and_keeps_the_rest() {
-    with_tokens("rotation_makes_every_old_copy_useless_and_keeps_the_rest", async |place| {
-        let device = made(&place).await;
-        let (old, keys) = unit(&device, ALICE, 2).await;
-        let item = device.seal_item(&ALICE, &old, b"", b"credential").await.unwrap();
-        let secret = device
-            .seal(SealPurpose::ServiceSecret, b"", b"kept")
-            .await
-            .unwrap();
-        device.begin_rotation().await.unwrap();
-        let new = device.create_unit_key(&ALICE).await.unwrap();
-        let moved = device.rewrap(&ALICE, &old, &new, &keys[..1]).await.unwrap();
-        device.finish_rotation().await.unwrap();
+    with_tokens(
+        "rotation_makes_every_old_copy_useless_and_keeps_the_rest",
+        async |place| {
+            let device = made(&place).await;
+            let (old, keys) = unit(&device, ALICE, 2).await;
+            let item = device
+                .seal_item(&ALICE, &old, b"", b"credential")
+                .await
+                .unwrap();
+            let secret = device
+                .seal(SealPurpose::ServiceSecret, b"", b"kept")
+                .await
+                .unwrap();
+            device.begin_rotation().await.unwrap();
+            let new = device.create_unit_key(&ALICE).await.unwrap();
+            let moved = device.rewrap(&ALICE, &old, &new, &keys[..1]).await.unwrap();
+            device.finish_rotation().await.unwrap();
 
-        sign(&device, ALICE, &new, &moved[0]).await.unwrap();
-        let opened = device.open(SealPurpose::ServiceSecret, b"", &secret).await;
-        assert_eq!(*opened.unwrap(), b"kept");
-        // The full old copy, with the device at hand, and after a restart too.
-        for _ in 0..2 {
-            for key in &keys {
-                let refused = sign(&device, ALICE, &old, key).await.unwrap_err();
-                assert!(matches!(refused, DeviceError::WrongGeneration { .. }));
-                let refused = sign(&device, ALICE, &new, key).await.unwrap_err();
-                assert!(matches!(refused, DeviceError::WrongGeneration { .. }));
+            sign(&device, ALICE, &new, &moved[0]).await.unwrap();
+            let opened = device.open(SealPurpose::ServiceSecret, b"", &secret).await;
+            assert_eq!(*opened.unwrap(), b"kept");
+            // The full old copy, with the device at hand, and after a restart too.
+            for _ in 0..2 {
+                for key in &keys {
+                    let refused = sign(&device, ALICE, &old, key).await.unwrap_err();
+                    assert!(matches!(refused, DeviceError::WrongGeneration { .. }));
+                    let refused = sign(&device, ALICE, &new, key).await.unwrap_err();
+                    assert!(matches!(refused, DeviceError::WrongGeneration { .. }));
+                }
+                let refused = device.open_item(&ALICE, &old, b"", &item).await;
+                assert!(matches!(refused, Err(DeviceError::WrongGeneration { .. })));
             }
-            let refused = device.open_item(&ALICE, &old, b"", &item).await;
-            assert!(matches!(refused, Err(DeviceError::WrongGeneration { .. })));
-        }
-        let roots = everything_labelled(&place, "claviger/root/");
-        assert_eq!(roots, ["claviger/root/2"]);
-    });
+            let roots = everything_labelled(&place, "claviger/root/");
+            assert_eq!(roots, ["claviger/root/2"]);
+        },
+    );
 }
 
 #[test]
@@ -314,9 +350,15 @@ fn what_another_token_made_is_refused() {
         let refused = sign(&other, ALICE, &alice, &keys[0]).await.unwrap_err();
         assert!(matches!(
             refused,
-            DeviceError::Tampered { what: "unit key", cause: "it was made by another device" }
+            DeviceError::Tampered {
+                what: "unit key",
+                cause: "it was made by another device"
+            }
         ));
-        let sealed = device.seal(SealPurpose::ServiceSecret, b"", b"x").await.unwrap();
+        let sealed = device
+            .seal(SealPurpose::ServiceSecret, b"", b"x")
+            .await
+            .unwrap();
         let refused = other.open(SealPurpose::ServiceSecret, b"", &sealed).await;
         assert!(matches!(refused, Err(DeviceError::Tampered { .. })));
         // Both work, side by side, through one module.
@@ -330,7 +372,13 @@ fn what_another_token_made_is_refused() {
 async fn made(place: &Place) -> Arc<dyn Wscd> {
     let so_pin = PinSource::File(place.folder.join("so-pin"));
     let done = wscd_pkcs11::init(&place.uri(), Some(so_pin)).await.unwrap();
-    assert!(matches!(done, SetUp { token_made: true, .. }));
+    assert!(matches!(
+        done,
+        SetUp {
+            token_made: true,
+            ..
+        }
+    ));
     wscd_pkcs11::open(&place.uri()).await.unwrap()
 }
 
@@ -353,7 +401,10 @@ async fn sign(
     unit_key: &WrappedUnitKey,
     key: &UserKey,
 ) -> Result<Vec<Vec<u8>>, DeviceError> {
-    let item = SignItem { key, digest: &DIGEST };
+    let item = SignItem {
+        key,
+        digest: &DIGEST,
+    };
     device.sign_digests(&unit, unit_key, &[item]).await
 }
 
@@ -376,7 +427,11 @@ fn everything_labelled(place: &Place, prefix: &str) -> Vec<String> {
         .find_objects(&[])
         .unwrap()
         .into_iter()
-        .flat_map(|object| session.get_attributes(object, &[AttributeType::Label]).unwrap())
+        .flat_map(|object| {
+            session
+                .get_attributes(object, &[AttributeType::Label])
+                .unwrap()
+        })
         .filter_map(|attribute| match attribute {
             Attribute::Label(label) => String::from_utf8(label).ok(),
             _ => None,

@@ -1,5 +1,6 @@
 //! `claviger trust`: is this chain trusted for this purpose, at this time, and why.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ pub(crate) struct Question {
 pub(crate) struct Lists {
     /// A list, a folder of lists, or the address of a list; several may be named
     #[arg(long, required = true, num_args = 1..)]
-    lists: Vec<String>,
+    lists: Vec<OsString>,
     /// The certificates that must have sealed the lists (PEM or DER); without them
     /// the place is trusted, and the verdict says so
     #[arg(long)]
@@ -146,6 +147,7 @@ pub(crate) fn judge(
     let urls: Vec<Url> = lists
         .lists
         .iter()
+        .filter_map(|place| place.to_str())
         .filter(|place| place.contains("://"))
         .map(|place| Url::parse(place).doing(place))
         .collect::<Result<_, _>>()?;

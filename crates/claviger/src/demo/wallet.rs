@@ -50,11 +50,12 @@ impl Wallet {
             })
             .await
             .doing("the activation")?;
-        let identity = circle
-            .fetch(&format!("{}/wsca/identity", circle.url))
-            .await?;
-        let service: ServiceIdentity =
-            jose::json::parse_as(&identity, jose::json::Limits::TOKEN).doing("the WSCA")?;
+        // The answer is signed by the provider, so this is whom to believe.
+        let service = ServiceIdentity {
+            context: answer.wsca.context.clone(),
+            agreement: answer.wsca.agreement.clone(),
+            signing: answer.wsca.signing.clone(),
+        };
         let address = Url::parse(&format!("{}/wsca/r2ps", circle.url)).doing("the WSCA")?;
         let transport = HttpTransport::new(circle.http.clone(), address);
         let sci = Arc::new(RemoteSci::new(

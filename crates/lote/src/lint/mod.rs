@@ -8,6 +8,7 @@ mod text;
 
 use finding::{Finding, Rule};
 use jiff::{SignedDuration, Timestamp};
+use pki::Certificate;
 use serde_json::Value;
 
 use crate::model::read_json;
@@ -51,6 +52,8 @@ pub struct LintReport {
     pub profile: Option<Profile>,
     /// The list, where one could be read.
     pub list: Option<UncheckedList>,
+    /// The certificate that its seal carries, whether or not the seal verifies.
+    pub signer: Option<Certificate>,
     /// Everything found, errors and others.
     pub findings: Vec<Finding>,
 }
@@ -64,17 +67,22 @@ pub fn lint_bytes(bytes: &[u8], profile: Option<Profile>, at: Timestamp) -> Lint
         return LintReport {
             profile,
             list: None,
+            signer: None,
             findings: report.into_findings(),
         };
     };
     if seal::looks_compact(text) {
-        let (payload, findings) = seal::lint(text, at);
+        let (payload, signer, findings) = seal::lint(text, at);
         report.extend(findings);
         return match payload {
-            Some(payload) => finish(&payload, profile, at, report),
+            Some(payload) => LintReport {
+                signer,
+                ..finish(&payload, profile, at, report)
+            },
             None => LintReport {
                 profile,
                 list: None,
+                signer,
                 findings: report.into_findings(),
             },
         };
@@ -111,6 +119,7 @@ fn finish(bytes: &[u8], profile: Option<Profile>, at: Timestamp, mut report: Rep
     LintReport {
         profile: profile.or(announced),
         list,
+        signer: None,
         findings: report.into_findings(),
     }
 }

@@ -1,9 +1,11 @@
 //! `ListAndSchemeInformation` (6.3).
 
+use pki::Certificate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{ServiceIdentity, Text, TextUri, nullable};
+use crate::cert::{self, Read};
 
 /// `ListAndSchemeInformation` (6.3): the list, its operator and its scheme.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -98,6 +100,21 @@ impl SchemeInformation {
         self.pointers_to_other_lote
             .iter()
             .chain(&self.pointer_to_other_lote)
+    }
+
+    /// The pointers to the list that they stand in: those of its own type. They
+    /// announce who seals its versions from the next one on.
+    pub fn own_pointers(&self) -> impl Iterator<Item = &Pointer> {
+        let own = self.lote_type.as_deref();
+        self.pointers().filter(move |p| p.is_of_type(own))
+    }
+
+    pub(crate) fn own_pointers_mut(&mut self) -> impl Iterator<Item = &mut Pointer> {
+        let own = self.lote_type.as_deref();
+        self.pointers_to_other_lote
+            .iter_mut()
+            .chain(&mut self.pointer_to_other_lote)
+            .filter(move |p| p.is_of_type(own))
     }
 }
 
@@ -210,6 +227,25 @@ pub struct Pointer {
     /// Members that the standard does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+impl Pointer {
+    /// The certificates of those who seal the list, as far as they can be read.
+    pub fn certificates(&self) -> impl Iterator<Item = Certificate> {
+        let objects = self.identities.iter().flat_map(|i| &i.certificates);
+        objects.filter_map(|object| match cert::read(object) {
+            Read::Good(certificate) | Read::Sloppy(certificate, _) => Some(certificate),
+            Read::Bad(_) => None,
+        })
+    }
+
+    fn is_of_type(&self, lote_type: Option<&str>) -> bool {
+        lote_type.is_some()
+            && self
+                .qualifiers
+                .iter()
+                .any(|q| q.lote_type.as_deref() == lote_type)
+    }
 }
 
 /// What a pointer says about the list it points to (6.3.13 c).

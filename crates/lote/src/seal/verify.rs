@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::MAX_BYTES;
 use super::header::{self, Header, UNDERSTOOD};
 use crate::lint::SKEW;
-use crate::model::{Text, read_json};
+use crate::model::{Pointer, Text, read_json};
 use crate::report::{Report, show};
 use crate::{List, UncheckedList, cert, rules};
 
@@ -304,14 +304,17 @@ pub(crate) fn looks_compact(text: &str) -> bool {
 /// Judges the seal of a compact text for the lint: form, header, and that it
 /// verifies under the certificate it carries. The payload comes back even when
 /// the seal is broken, so that the rest can be judged too.
-pub(crate) fn lint(text: &str, at: Timestamp) -> (Option<Vec<u8>>, Vec<Finding>) {
+pub(crate) fn lint(
+    text: &str,
+    at: Timestamp,
+) -> (Option<Vec<u8>>, Option<Certificate>, Vec<Finding>) {
     let accept = Accept {
         max_bytes: MAX_BYTES,
         understood: &UNDERSTOOD,
     };
     let seal = match jws::parse_accepting(text, accept) {
         Ok(seal) => seal,
-        Err(error) => return (None, vec![header::refusal_of(&error)]),
+        Err(error) => return (None, None, vec![header::refusal_of(&error)]),
     };
     let payload = seal.payload().to_vec();
     let Header {
@@ -339,9 +342,26 @@ pub(crate) fn lint(text: &str, at: Timestamp) -> (Option<Vec<u8>>, Vec<Finding>)
         strict.times(signer, time, at, &mut report);
         if let Ok(list) = read_json(&payload).and_then(UncheckedList::from_value) {
             report.extend(operator_findings(signer, &list));
+            report.extend(announcement(signer, &list));
         }
     }
-    (Some(payload), report.into_findings())
+    let signer = chain.into_iter().next();
+    (Some(payload), signer, report.into_findings())
+}
+
+/// 6.3.13: a list that points to itself names its signer there.
+fn announcement(signer: &Certificate, list: &UncheckedList) -> Option<Finding> {
+    let mut announced = list.scheme().own_pointers().peekable();
+    announced.peek()?;
+    let named = announced
+        .flat_map(Pointer::certificates)
+        .any(|c| c.der() == signer.der());
+    let evidence = format!(
+        "SHA-256 {}, which sealed the list, is not there",
+        signer.sha256_hex()
+    );
+    let place = "/LoTE/ListAndSchemeInformation/PointersToOtherLoTE";
+    (!named).then(|| rules::POINTER_SIGNER.finding(place, evidence))
 }
 
 /// What the lint says of a signature that stands beside the list.

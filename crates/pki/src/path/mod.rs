@@ -17,7 +17,7 @@ use crate::profile::validity;
 use crate::rules;
 use crate::signature::AlgorithmPolicy;
 
-pub use validator::Certval;
+pub use validator::{Certval, MAX_KEPT};
 
 /// What a path must satisfy, and how hard it is searched for.
 #[derive(Debug, Clone)]
@@ -237,28 +237,25 @@ impl<'s> Search<'s> {
     fn try_path(&self, anchor: &Certificate, chain: &[&Certificate]) -> Result<(), PathFault> {
         let policy = self.settings.algorithms;
         for certificate in chain.iter().copied().chain([anchor]) {
-            let about = certificate.subject();
+            let fault = |rule, evidence| PathFault {
+                rule,
+                subject: certificate.subject(),
+                evidence,
+            };
             // An anchor's own dates bind where its constraints do.
             if (certificate != anchor || self.settings.anchor_constraints)
-                && let Some(finding) = validity(certificate, &about, self.settings.at)
+                && let Some(finding) = validity(certificate, "", self.settings.at)
             {
-                return Err(PathFault {
-                    rule: &rules::PATH_VALIDITY,
-                    subject: about,
-                    evidence: finding.evidence,
-                });
+                return Err(fault(&rules::PATH_VALIDITY, finding.evidence));
             }
             let signed = match certificate == anchor {
                 true => Ok(()),
                 false => policy.accepts_algorithm(certificate.signature_algorithm()),
             };
-            if let Err(what) = policy.accepts_key(certificate.spki_der()).and(signed) {
-                return Err(PathFault {
-                    rule: &rules::ALGORITHM,
-                    subject: about,
-                    evidence: what,
-                });
-            }
+            policy
+                .accepts_key(certificate.spki_der())
+                .and(signed)
+                .map_err(|what| fault(&rules::ALGORITHM, what))?;
         }
         if self.settings.anchor_constraints && !anchor.is_ca() {
             return Err(PathFault {

@@ -5,6 +5,9 @@
 //! a look at its signature. Its time is always set (zero would switch the check
 //! off), and every signature is verified by this house's own code.
 
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use certval::{
     CertificationPath, CertificationPathResults, CertificationPathSettings, Error, PDVCertificate,
     PDVTrustAnchorChoice, PathValidationStatus, PkiEnvironment, TimeOfInterest,
@@ -21,15 +24,62 @@ use crate::rules;
 use crate::signature::SignatureAlgorithm;
 
 /// certval, with the signatures verified by aws-lc-rs.
-pub struct Certval(PkiEnvironment);
+///
+/// What certval makes of an anchor or an intermediate is kept, so that it is
+/// decoded once however many leaves hang from it. Only that: each path is
+/// validated anew, signatures and all.
+pub struct Certval {
+    environment: PkiEnvironment,
+    anchors: Kept<PDVTrustAnchorChoice>,
+    intermediates: Kept<PDVCertificate>,
+}
 
 impl Certval {
-    /// A validator; it keeps no state between paths.
+    /// A validator that keeps at most [`MAX_KEPT`] anchors and as many
+    /// intermediates.
     pub fn new() -> Self {
         let mut environment = PkiEnvironment::new();
         environment.add_validate_path_callback(validate_path_rfc5280);
         environment.add_verify_signature_message_callback(verify);
-        Self(environment)
+        Self {
+            environment,
+            anchors: Kept::default(),
+            intermediates: Kept::default(),
+        }
+    }
+}
+
+/// How many anchors, and how many intermediates, a validator keeps decoded: some
+/// 10 kB each.
+pub const MAX_KEPT: usize = 512;
+
+/// What was decoded, by the SHA-256 of the bytes it was decoded from.
+#[derive(Debug)]
+struct Kept<T>(RwLock<HashMap<[u8; 32], Arc<T>>>);
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
+impl<T: for<'a> TryFrom<&'a [u8], Error = der::Error> + Clone> Kept<T> {
+    fn get(&self, certificate: &Certificate) -> Result<T, der::Error> {
+        let id = certificate.sha256();
+        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(decoded) = kept.get(&id).cloned() {
+            drop(kept);
+            return Ok(T::clone(&decoded));
+        }
+        drop(kept);
+        let decoded = T::try_from(certificate.der())?;
+        let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        // Whoever sends ever other intermediates makes it slow, not large.
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        kept.insert(id, Arc::new(decoded.clone()));
+        Ok(decoded)
     }
 }
 
@@ -95,20 +145,20 @@ impl PathValidator for Certval {
         if !settings.policies.is_empty() {
             own.set_initial_policy_set_from_oid_set(settings.policies.iter().copied().collect());
         }
-        let anchor = PDVTrustAnchorChoice::try_from(anchor.der()).map_err(encoding)?;
+        let anchor = self.anchors.get(anchor).map_err(encoding)?;
         let own = enforce_trust_anchor_constraints(&own, &anchor)
             .map_err(|error| fault(rule_of(&error), text_of(&error)))?;
         let above = above
             .iter()
-            .map(|certificate| PDVCertificate::try_from(certificate.der()))
+            .map(|certificate| self.intermediates.get(certificate))
             .collect::<Result<Vec<_>, _>>()
             .map_err(encoding)?;
         let leaf = PDVCertificate::try_from(leaf.der()).map_err(encoding)?;
         let candidate = CertificationPath::new(anchor, above, leaf);
         let mut results = CertificationPathResults::new();
         match self
-            .0
-            .validate_path(&self.0, &own, &candidate, &mut results)
+            .environment
+            .validate_path(&self.environment, &own, &candidate, &mut results)
         {
             // An acceptance is one only where the results say so too.
             Ok(()) if results.get_validation_status() == Some(PathValidationStatus::Valid) => {
@@ -162,5 +212,38 @@ fn text_of(error: &Error) -> String {
     match error {
         Error::PathValidation(status) => format!("{status:?}"),
         other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use claviger_fixtures::TestKey;
+    use jose::{Curve, Signer};
+
+    use super::*;
+    use crate::{Issuer, Profile, Request, Subject, issue};
+
+    #[tokio::test]
+    async fn what_is_kept_is_bounded_and_told_apart_by_its_bytes() {
+        let kept = Kept::<PDVCertificate>::default();
+        let key = TestKey::generate(Curve::P256);
+        for serial in 0..=MAX_KEPT {
+            let mut request = Request::new(
+                Profile::Ca,
+                Subject::legal("BE", "Claviger Test", "VATBE-0876866142", "Root"),
+                Signer::public_key(&key).clone(),
+                "2026-01-01T00:00:00Z".parse().unwrap(),
+                "2028-01-01T00:00:00Z".parse().unwrap(),
+            );
+            request.serial = Some((serial + 1).to_be_bytes().to_vec());
+            let ca = issue(&request, Issuer::Itself(&key)).await.unwrap();
+            // The first time it is decoded, the second time kept.
+            for _ in 0..2 {
+                assert_eq!(kept.get(&ca).unwrap().as_bytes(), ca.der());
+            }
+            assert!(kept.0.read().unwrap().len() <= MAX_KEPT);
+        }
     }
 }

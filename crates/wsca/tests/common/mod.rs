@@ -1,6 +1,8 @@
 //! A WSCA on a real database and the software device, and phones that speak to it.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod device;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 

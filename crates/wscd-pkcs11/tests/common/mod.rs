@@ -1,7 +1,9 @@
 //! A SoftHSM token for each test, in a process of its own: a module is
 //! initialised once per process, and reads where its tokens are then.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing)]
+
+pub(crate) mod raw;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -56,6 +56,18 @@ pub(crate) struct Withdraw {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct Signers {
+    /// The draft (JSON); it is changed in place
+    draft: PathBuf,
+    /// Certificates that may seal the versions after the next one (PEM or DER)
+    #[arg(long, required_unless_present = "retire")]
+    announce: Option<PathBuf>,
+    /// Certificates that seal no version any more (PEM or DER)
+    #[arg(long)]
+    retire: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Seal {
     /// The draft (JSON); it is changed in place to the version that was sealed
     draft: PathBuf,
@@ -123,6 +135,26 @@ pub(super) fn withdraw(args: &Withdraw, output: Output) -> Done {
     draft
         .withdraw_entity(&args.entity, time::now())
         .doing(args.draft.display())?;
+    write_draft(&args.draft, draft.list())?;
+    done(output, &args.draft, draft.list())
+}
+
+pub(super) fn signers(args: &Signers, output: Output) -> Done {
+    let mut draft = read_draft(&args.draft)?;
+    if let Some(path) = &args.announce {
+        for certificate in certificates(path)? {
+            draft
+                .announce_signer(&certificate)
+                .doing(args.draft.display())?;
+        }
+    }
+    if let Some(path) = &args.retire {
+        for certificate in certificates(path)? {
+            draft
+                .retire_signer(&certificate)
+                .doing(args.draft.display())?;
+        }
+    }
     write_draft(&args.draft, draft.list())?;
     done(output, &args.draft, draft.list())
 }

@@ -2,6 +2,7 @@
 
 mod author;
 mod description;
+mod publish;
 mod read;
 
 use crate::exit::Done;
@@ -21,8 +22,12 @@ pub(crate) enum Command {
     Add(author::Add),
     /// Withdraw an entity from a draft
     Withdraw(author::Withdraw),
+    /// Announce who will seal later versions, or take the announcement back
+    Signers(author::Signers),
     /// Issue and seal the next version of a draft
     Seal(author::Seal),
+    /// Publish a sealed list into a folder: list, JSON copy, page and archive
+    Publish(publish::Publish),
 }
 
 pub(crate) fn run(command: &Command, output: Output) -> Done {
@@ -33,6 +38,8 @@ pub(crate) fn run(command: &Command, output: Output) -> Done {
         Command::New(args) => author::new(args, output),
         Command::Add(args) => author::add(args, output),
         Command::Withdraw(args) => author::withdraw(args, output),
+        Command::Signers(args) => author::signers(args, output),
         Command::Seal(args) => author::seal(args, output),
+        Command::Publish(args) => publish::publish(args, output),
     }
 }

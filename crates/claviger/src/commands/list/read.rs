@@ -7,6 +7,7 @@ use finding::{CertificateRef, Finding, has_errors};
 use jiff::Timestamp;
 use lote::{Change, ChangeKind, Mode, Profile, Signers, UncheckedList, Verifier};
 use owo_colors::OwoColorize;
+use pki::Certificate;
 use serde::Serialize;
 
 use crate::exit::{Doing, Done, Failure, Outcome};
@@ -59,7 +60,7 @@ pub(super) fn profile(name: &str) -> Result<Profile, String> {
     })
 }
 
-fn mode(name: &str) -> Result<Mode, String> {
+pub(super) fn mode(name: &str) -> Result<Mode, String> {
     match name {
         "strict" => Ok(Mode::Strict),
         "interop" => Ok(Mode::Interop),
@@ -118,25 +119,56 @@ pub(super) fn verify(args: &Verify, output: Output) -> Done {
 }
 
 pub(super) fn diff(args: &Diff, output: Output) -> Done {
-    let old = unverified(&args.old)?;
-    let new = unverified(&args.new)?;
-    output.print(&Changes {
-        changes: lote::diff(&old, &new),
-    })?;
+    let (old, before) = unverified(&args.old)?;
+    let (new, after) = unverified(&args.new)?;
+    let mut changes = lote::diff(&old, &new);
+    changes.extend(other_signer(&old, before.as_ref(), after.as_ref()));
+    output.print(&Changes { changes })?;
     Ok(Outcome::Yes)
 }
 
-/// What a file says, sealed or not; nothing of it is vouched for.
-fn unverified(path: &Path) -> Result<UncheckedList, Failure> {
+/// Tells when another certificate seals the list than before, and whether the
+/// older version announced it.
+fn other_signer(
+    old: &UncheckedList,
+    before: Option<&Certificate>,
+    after: Option<&Certificate>,
+) -> Option<Change> {
+    let (before, after) = (before?, after?);
+    if before.der() == after.der() {
+        return None;
+    }
+    let mut announced = old.scheme().own_pointers().flat_map(|p| p.certificates());
+    let announced = if announced.any(|c| c.der() == after.der()) {
+        "announced by the older version"
+    } else {
+        "not announced by the older version"
+    };
+    Some(Change {
+        kind: ChangeKind::Changed,
+        subject: "the seal".to_owned(),
+        words: format!(
+            "it is by {} (SHA-256 {}), {announced}; it was by {} (SHA-256 {})",
+            after.subject(),
+            after.sha256_hex(),
+            before.subject(),
+            before.sha256_hex()
+        ),
+    })
+}
+
+/// What a file says, sealed or not, and by whom; nothing of it is vouched for.
+fn unverified(path: &Path) -> Result<(UncheckedList, Option<Certificate>), Failure> {
     let bytes = input::read(path, input::LIST)?;
     let linted = lote::lint_bytes(&bytes, None, time::now());
-    linted.list.ok_or_else(|| {
-        let why = linted
-            .findings
-            .first()
-            .map_or_else(|| "not a list".to_owned(), ToString::to_string);
-        Failure::new(format!("{}: {why}", path.display()))
-    })
+    let why = linted
+        .findings
+        .first()
+        .map_or_else(|| "not a list".to_owned(), ToString::to_string);
+    match linted.list {
+        Some(list) => Ok((list, linted.signer)),
+        None => Err(Failure::new(format!("{}: {why}", path.display()))),
+    }
 }
 
 /// The certificates in a file that a person names.

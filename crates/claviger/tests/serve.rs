@@ -1,0 +1,55 @@
+//! `claviger serve` refuses what only development may have, unless the file says
+//! that it is development.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use support::claviger;
+
+fn config(folder: &std::path::Path, text: &str) -> String {
+    let path = folder.join("claviger.toml");
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+const COMMON: &str = r#"
+listen = "127.0.0.1:0"
+data = "/nonexistent/claviger"
+roles = ["wsca", "wallet-provider"]
+[wallet_provider]
+solution = "Solution"
+client_id = "https://wallet.example"
+certification = "none"
+"#;
+
+#[test]
+fn the_software_device_is_refused_in_production() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "public_url = \"https://wallet.example\"\n{COMMON}[device]\nuri = \"software:\"\n"
+    );
+    for command in [vec!["serve", "--config"], vec!["config", "check"]] {
+        let file = config(folder.path(), &text);
+        let mut arguments = command.clone();
+        arguments.push(&file);
+        let output = claviger(&arguments);
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("device.uri") && said.contains("development"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn development_says_so_loudly() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("development = true\n{COMMON}[device]\nuri = \"software:\"\n");
+    let file = config(folder.path(), &text);
+    let checked = claviger(&["config", "check", &file]);
+    assert_eq!(checked.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("DEVELOPMENT"));
+    // The data folder cannot be made, so it ends; what matters is what it said.
+    let served = claviger(&["serve", "--config", &file]);
+    assert_eq!(served.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&served.stderr).contains("NOT FOR REAL USERS"));
+}

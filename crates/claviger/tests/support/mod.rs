@@ -1,0 +1,192 @@
+//! A running `claviger up`, and a wallet instance that talks to it.
+#![allow(dead_code, unreachable_pub, missing_debug_implementations)]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+
+use clock::SystemClock;
+use provider_api::{ActivationAnswer, Evidence};
+use r2ps::ServiceIdentity;
+use sci::{Pin, Sci};
+use serde_json::Value;
+use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
+use wallet_client::sci_remote::{HttpTransport, RemoteSci};
+use wallet_client::{Activation, ProviderClient};
+
+/// Runs the command to its end.
+pub fn claviger<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_claviger"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// Runs the command and reads its one JSON document.
+pub fn claviger_json(arguments: &[&str]) -> (i32, Value) {
+    let output = claviger(&[arguments, &["--json"]].concat());
+    let document = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!(
+            "{arguments:?}: {error}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
+    });
+    (output.status.code().unwrap(), document)
+}
+
+/// The rules that a document's findings name.
+pub fn rules(document: &Value) -> Vec<&str> {
+    document["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["rule"].as_str().unwrap())
+        .collect()
+}
+
+/// A node that runs until it is dropped or killed.
+pub struct Up {
+    child: Child,
+    pub url: String,
+    pub data: PathBuf,
+}
+
+impl Up {
+    /// Starts on a free port, the same one each time it is restarted on this data.
+    pub fn start(data: &Path, listen: &str) -> Self {
+        Self::start_with(data, listen, &[])
+    }
+
+    /// As [`Up::start`], with these variables in its environment.
+    pub fn start_with(data: &Path, listen: &str, environment: &[(&str, &Path)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_claviger"))
+            .envs(environment.iter().copied())
+            .args(["up", "--json", "--listen", listen, "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut text = String::new();
+        for line in lines.by_ref() {
+            let line = line.unwrap();
+            text.push_str(&line);
+            if line == "}" {
+                break;
+            }
+        }
+        let Ok(running) = serde_json::from_str::<Value>(&text) else {
+            let output = child.wait_with_output().unwrap();
+            panic!("up did not start: {}", String::from_utf8_lossy(&output.stderr));
+        };
+        // Nobody reads on: what it logs must not fill the pipe.
+        let stderr = child.stderr.take().unwrap();
+        std::thread::spawn(move || BufReader::new(stderr).lines().for_each(drop));
+        Self {
+            url: running["url"].as_str().unwrap().to_owned(),
+            data: data.to_owned(),
+            child,
+        }
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The address it listens on.
+    pub fn listen(&self) -> String {
+        self.url.trim_start_matches("http://").to_owned()
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// An operational unit on a phone.
+pub struct Phone {
+    pub device: Arc<SoftwareKeystore>,
+    pub provider: ProviderClient,
+    pub answer: ActivationAnswer,
+    pub sci: RemoteSci<HttpTransport>,
+    pub alias: String,
+}
+
+impl Phone {
+    pub async fn activate(up: &Up, alias: &str) -> Self {
+        let clock = Arc::new(SystemClock);
+        let device = Arc::new(SoftwareKeystore::generate().unwrap());
+        let base = format!("{}/wallet-provider", up.url);
+        let provider = ProviderClient::discover(&base, clock.clone()).await.unwrap();
+        let answer = provider
+            .activate(&Activation {
+                alias,
+                account_code: None,
+                signing: device.signing(),
+                agreement: device.agreement(),
+                evidence: Evidence::None {},
+                wallet_version: "1",
+            })
+            .await
+            .unwrap();
+        let service = ServiceIdentity {
+            context: answer.wsca.context.clone(),
+            agreement: answer.wsca.agreement.clone(),
+            signing: answer.wsca.signing.clone(),
+        };
+        let address = format!("{}/wsca/r2ps", up.url).parse().unwrap();
+        let transport = HttpTransport::new(reqwest::Client::new(), address);
+        let sci = RemoteSci::new(transport, service, answer.unit, device.clone(), clock);
+        sci.register_pin(&Pin::choose("493827").unwrap()).await.unwrap();
+        provider
+            .complete_activation(answer.unit, device.signing())
+            .await
+            .unwrap();
+        Self {
+            device,
+            provider,
+            answer,
+            sci,
+            alias: alias.to_owned(),
+        }
+    }
+
+    /// A WIA, and the place of its status: list and index.
+    pub async fn wia(&self) -> (String, String, u64) {
+        let key = self.device.fresh_signing_key().unwrap();
+        let answer = self
+            .provider
+            .wias(self.answer.unit, self.device.signing(), &[key.as_ref()], None)
+            .await
+            .unwrap();
+        let wia = answer.attestations[0].clone();
+        let claims = jose::jws::parse(&wia, 1 << 20).unwrap().claims().unwrap();
+        let entry = &claims["client_status"]["status"]["status_list"];
+        (
+            wia,
+            entry["uri"].as_str().unwrap().to_owned(),
+            entry["idx"].as_u64().unwrap(),
+        )
+    }
+}
+
+/// Whether an entry of a status list token is set.
+pub fn is_set(token: &[u8], uri: &str, index: u64) -> bool {
+    use status_list::{Limits, Reference, StatusListCheck, UnverifiedStatusList};
+    let unverified = UnverifiedStatusList::parse(token, &Limits::default()).unwrap();
+    let leaf = pki::Certificate::from_der(&unverified.x5c()[0]).unwrap();
+    let key = leaf.public_key().unwrap();
+    let at = clock::Clock::now(&SystemClock);
+    let list = unverified
+        .verify(&StatusListCheck::new(uri, &key, at))
+        .unwrap();
+    !list.status(&Reference::new(uri, index)).unwrap().is_valid()
+}

@@ -1,0 +1,202 @@
+//! `claviger up`: what it acknowledged survives `kill -9`; a restart goes on where
+//! it was; its interface is the documented one.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use provider_api::{RevocationReason, RevocationRequest, UnitState};
+use support::{Phone, Up, is_set};
+use wallet_client::keystore::DeviceKeystore;
+
+async fn get(url: &str) -> Vec<u8> {
+    let response = reqwest::get(url).await.unwrap().error_for_status().unwrap();
+    response.bytes().await.unwrap().to_vec()
+}
+
+fn revocation(phone: &Phone) -> RevocationRequest {
+    RevocationRequest {
+        alias: phone.alias.clone(),
+        code: phone.answer.account_code.clone().unwrap(),
+        unit: Some(phone.answer.unit),
+        reason: RevocationReason::LostOrStolen,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledged_revocation_survives_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut up = Up::start(&data, "127.0.0.1:0");
+    let listen = up.listen();
+    for round in 0..3 {
+        let phone = Phone::activate(&up, &format!("user {round}")).await;
+        let (_, uri, index) = phone.wia().await;
+        assert!(!is_set(&get(&uri).await, &uri, index));
+        let view = phone.provider.revoke(&revocation(&phone)).await.unwrap();
+        assert_eq!(view.state, UnitState::Revoked);
+        // Nothing else may happen between the acknowledgement and this.
+        up.kill();
+
+        up = Up::start(&data, &listen);
+        assert!(
+            is_set(&get(&uri).await, &uri, index),
+            "round {round}: the published list shows the revocation"
+        );
+        let unit = phone.provider.unit(phone.answer.unit, phone.device.signing()).await;
+        assert_eq!(unit.unwrap().state, UnitState::Revoked);
+        let key = phone.device.fresh_signing_key().unwrap();
+        let refused = phone
+            .provider
+            .wias(phone.answer.unit, phone.device.signing(), &[key.as_ref()], None)
+            .await
+            .unwrap_err();
+        assert_eq!(refused.problem().unwrap().code, "unit-revoked");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let up = Up::start(&data, "127.0.0.1:0");
+    let listen = up.listen();
+    let phone = Phone::activate(&up, "user").await;
+    let wallet_list = get(&format!("{}/lists/wallet.jws", up.url)).await;
+    let identity = get(&format!("{}/wallet-provider/provider", up.url)).await;
+    drop(up);
+
+    let up = Up::start(&data, &listen);
+    assert_eq!(get(&format!("{}/lists/wallet.jws", up.url)).await, wallet_list);
+    assert_eq!(
+        get(&format!("{}/wallet-provider/provider", up.url)).await,
+        identity
+    );
+    let unit = phone.provider.unit(phone.answer.unit, phone.device.signing()).await;
+    assert_eq!(unit.unwrap().state, UnitState::Operational);
+    let pin = sci::Pin::new("493827").unwrap();
+    sci::Sci::open_session(&phone.sci, &pin, sci::Task::Issuance)
+        .await
+        .expect("the PIN is known after a restart");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_do_not_share_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let _up = Up::start(&data, "127.0.0.1:0");
+    let second = support::claviger(&[
+        "up",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        data.to_str().unwrap(),
+    ]);
+    assert_eq!(second.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(said.contains("in use"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_need_their_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(&folder.path().join("data"), "127.0.0.1:0");
+    let phone = Phone::activate(&up, "user").await;
+    let token = up.data.join("operator.token");
+    let list = |token: &str| {
+        support::claviger(&["unit", "list", "--json", "--url", &up.url, "--token-file", token])
+    };
+    let shown = list(token.to_str().unwrap());
+    let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["units"][0]["unit"], phone.answer.unit.to_string());
+
+    let wrong = folder.path().join("wrong");
+    std::fs::write(&wrong, "not the token").unwrap();
+    let refused = list(wrong.to_str().unwrap());
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("401"));
+
+    let unit = phone.answer.unit.to_string();
+    let revoked = support::claviger(&[
+        "unit",
+        "revoke",
+        &unit,
+        "--reason",
+        "security",
+        "--url",
+        &up.url,
+        "--token-file",
+        token.to_str().unwrap(),
+    ]);
+    assert!(revoked.status.success());
+    let seen = phone.provider.unit(phone.answer.unit, phone.device.signing()).await;
+    assert_eq!(seen.unwrap().state, UnitState::Revoked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_openapi_document_is_the_golden_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(&folder.path().join("data"), "127.0.0.1:0");
+    let served: serde_json::Value =
+        serde_json::from_slice(&get(&format!("{}/openapi.json", up.url)).await).unwrap();
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
+    let text = format!("{}\n", serde_json::to_string_pretty(&served).unwrap());
+    if std::env::var_os("CLAVIGER_BLESS").is_some() {
+        std::fs::write(&golden, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&golden).unwrap_or_default();
+    assert!(
+        kept == text,
+        "docs/openapi.json is not what is served; if that is meant, run with CLAVIGER_BLESS=1"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_edge_refuses_in_one_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(&folder.path().join("data"), "127.0.0.1:0");
+    let http = reqwest::Client::new();
+    let url = |path: &str| format!("{}{path}", up.url);
+    let large = vec![b'x'; 300 * 1024];
+    let cases = [
+        (http.get(url("/nothing")), 404, "not-found"),
+        (http.get(url("/lists/..%2fclaviger.db")), 404, "not-found"),
+        (http.get(url("/lists/.hidden")), 404, "not-found"),
+        (http.delete(url("/health")), 405, "method"),
+        (http.post(url("/wallet-provider/activations")).body(large), 413, "too-large"),
+        (http.post(url("/wallet-provider/activations")).body("{"), 400, "malformed"),
+        (
+            http.post(url("/wallet-provider/activations"))
+                .body(r#"{"activation":"a","activation":"b"}"#),
+            400,
+            "malformed",
+        ),
+        (
+            http.post(url("/wallet-provider/unit/wia")).body(r#"{"proofs":[]}"#),
+            400,
+            "malformed",
+        ),
+        (http.post(url("/wsca/r2ps")).body("x"), 400, "ILLEGAL_REQUEST_DATA"),
+        (http.get(url("/operator/units")), 401, "unauthorized"),
+    ];
+    for (request, status, code) in cases {
+        let response = request.send().await.unwrap();
+        let address = response.url().to_string();
+        assert_eq!(response.status().as_u16(), status, "{address}");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json",
+            "{address}"
+        );
+        let problem: serde_json::Value =
+            serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
+        assert_eq!(problem["code"], code, "{address}");
+        assert_eq!(problem["status"], status, "{address}");
+    }
+    for path in ["/health", "/ready"] {
+        let body = get(&url(path)).await;
+        assert_eq!(String::from_utf8(body).unwrap(), r#"{"status":"ok"}"#);
+    }
+    let metrics = String::from_utf8(get(&url("/metrics")).await).unwrap();
+    assert!(metrics.contains("claviger_http_requests_total"), "{metrics}");
+    assert!(!metrics.contains("hidden"), "addresses do not become labels");
+}
