@@ -5,11 +5,11 @@ use crate::signed::KEY;
 
 /// Anything in a JOSE compact form, and the JSON and the key inside it.
 pub(crate) fn jws(data: &[u8]) {
-    if let Ok(value) = json::parse(data, json::Limits::TOKEN) {
-        if let Ok(key) = PublicKey::from_jwk(&value) {
-            let again = PublicKey::from_jwk(&key.to_jwk());
-            assert_eq!(again.as_ref(), Ok(&key), "a key survives a round trip");
-        }
+    if let Ok(value) = json::parse(data, json::Limits::TOKEN)
+        && let Ok(key) = PublicKey::from_jwk(&value)
+    {
+        let again = PublicKey::from_jwk(&key.to_jwk());
+        assert_eq!(again.as_ref(), Ok(&key), "a key survives a round trip");
     }
     let Ok(text) = std::str::from_utf8(data) else {
         return;

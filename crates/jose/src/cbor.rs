@@ -106,7 +106,7 @@ pub fn encode(value: &Value) -> Vec<u8> {
 }
 
 /// The value under `key` when `map` is a map that has it.
-pub fn get<'v>(map: &'v Value, key: impl Into<Value>) -> Option<&'v Value> {
+pub fn get(map: &Value, key: impl Into<Value>) -> Option<&Value> {
     let key = key.into();
     let mut entries = map.as_map()?.iter();
     entries.find(|(k, _)| *k == key).map(|(_, value)| value)

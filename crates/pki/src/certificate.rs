@@ -3,7 +3,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use der::Decode;
 use finding::CertificateRef;
@@ -40,6 +40,8 @@ struct Inner {
     algorithms_agree: bool,
     not_before: Timestamp,
     not_after: Timestamp,
+    /// Decoded when a path is first built over it; most of a list never is.
+    key: OnceLock<PublicKey>,
 }
 
 /// Why bytes are not a certificate.
@@ -108,6 +110,7 @@ impl Certificate {
             algorithms_agree: tbs.signature() == x509.signature_algorithm(),
             not_before: timestamp(&tbs.validity().not_before),
             not_after: timestamp(&tbs.validity().not_after),
+            key: OnceLock::new(),
         })))
     }
 
@@ -199,6 +202,16 @@ impl Certificate {
         PublicKey::from_spki_der(self.spki_der())
     }
 
+    /// The subject's key, decoded once and kept; `None` where it is not EC on one
+    /// of our curves.
+    pub(crate) fn kept_key(&self) -> Option<&PublicKey> {
+        if let Some(key) = self.0.key.get() {
+            return Some(key);
+        }
+        let key = self.public_key().ok()?;
+        Some(self.0.key.get_or_init(|| key))
+    }
+
     /// The SubjectPublicKeyInfo as it stands in the certificate.
     pub fn spki_der(&self) -> &[u8] {
         self.part(&self.0.spki)
@@ -232,6 +245,21 @@ impl Certificate {
     ) -> Result<(), crate::signature::SignatureError> {
         self.signature_algorithm()
             .verify(issuer_spki, self.tbs_der(), self.signature())
+    }
+
+    /// Verifies the signature under the key in a certificate of the issuer.
+    pub fn verify_issued_by(
+        &self,
+        issuer: &Certificate,
+    ) -> Result<(), crate::signature::SignatureError> {
+        match (self.signature_algorithm(), issuer.kept_key()) {
+            (SignatureAlgorithm::Ecdsa(hash), Some(key)) => key
+                .verify_der(hash, self.tbs_der(), self.signature())
+                .map_err(|_| crate::signature::SignatureError::Bad),
+            (algorithm, _) => {
+                algorithm.verify(issuer.spki_der(), self.tbs_der(), self.signature())
+            }
+        }
     }
 
     /// How a verdict names it.

@@ -1,9 +1,11 @@
-//! Chains as they arrive: PEM, DER, or the JSON array of an `x5c` header.
+//! Chains as they arrive: PEM, DER, or the JSON array of an `x5c` header; and
+//! CRLs in a file.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::certificate::{Certificate, CertificateError, MAX_CERTIFICATE};
+use crate::crl::{Crl, CrlError, MAX_CRL};
 
 /// How many certificates a chain may hold.
 pub const MAX_CHAIN: usize = 20;
@@ -53,6 +55,43 @@ pub enum ChainError {
         /// Why not.
         cause: CertificateError,
     },
+    /// A PEM block of another kind where CRLs are expected.
+    #[error("a PEM block {0:?} where X509 CRL is expected")]
+    NotCrl(String),
+    /// A CRL that was not read.
+    #[error("CRL {number}: {cause}")]
+    Crl {
+        /// Which, from 1.
+        number: usize,
+        /// Why not.
+        cause: CrlError,
+    },
+}
+
+/// Reads CRLs: one or several PEM blocks, or one in DER. At most [`MAX_CHAIN`] of
+/// them, and [`MAX_CRL`] bytes in all.
+pub fn read_crls(bytes: &[u8]) -> Result<Vec<Crl>, ChainError> {
+    if bytes.len() > MAX_CRL {
+        return Err(ChainError::TooLarge {
+            len: bytes.len(),
+            max: MAX_CRL,
+        });
+    }
+    let ders = if bytes.first() == Some(&0x30) {
+        vec![bytes.to_vec()]
+    } else {
+        let text = std::str::from_utf8(bytes).map_err(|_| ChainError::Empty)?;
+        pem_blocks(text, "X509 CRL", MAX_CRL, ChainError::NotCrl)?
+    };
+    if ders.is_empty() {
+        return Err(ChainError::Empty);
+    }
+    (1..)
+        .zip(ders)
+        .map(|(number, der)| {
+            Crl::from_der(&der).map_err(|cause| ChainError::Crl { number, cause })
+        })
+        .collect()
 }
 
 /// Reads certificates in the order they stand: one or several PEM blocks, one
@@ -72,7 +111,13 @@ pub fn read_chain(bytes: &[u8]) -> Result<Vec<Certificate>, ChainError> {
     if text.trim_start().starts_with('[') {
         return from_x5c_json(bytes);
     }
-    from_ders(pem_blocks(text)?)
+    let most = 2 * MAX_CERTIFICATE;
+    from_ders(pem_blocks(
+        text,
+        "CERTIFICATE",
+        most,
+        ChainError::NotCertificate,
+    )?)
 }
 
 /// Reads the certificates of an `x5c` header that has been decoded from base64.
@@ -137,7 +182,12 @@ const END: &str = "-----END ";
 const DASHES: &str = "-----";
 
 /// Text before, between and after blocks is passed over (RFC 7468, 5.2).
-fn pem_blocks(text: &str) -> Result<Vec<Vec<u8>>, ChainError> {
+fn pem_blocks(
+    text: &str,
+    kind: &str,
+    most: usize,
+    another_kind: fn(String) -> ChainError,
+) -> Result<Vec<Vec<u8>>, ChainError> {
     let mut ders = Vec::new();
     let mut rest = text;
     while let Some((_, block)) = rest.split_once(BEGIN) {
@@ -147,15 +197,15 @@ fn pem_blocks(text: &str) -> Result<Vec<Vec<u8>>, ChainError> {
         }
         let bad = |cause| ChainError::Pem { number, cause };
         let (label, body) = block.split_once(DASHES).ok_or(bad("no label"))?;
-        if label != "CERTIFICATE" {
-            let shown = label.chars().take(40).collect();
-            return Err(ChainError::NotCertificate(shown));
+        if label != kind {
+            return Err(another_kind(label.chars().take(40).collect()));
         }
         let (body, after) = body.split_once(END).ok_or(bad("no end"))?;
         rest = after
-            .strip_prefix("CERTIFICATE-----")
+            .strip_prefix(kind)
+            .and_then(|after| after.strip_prefix(DASHES))
             .ok_or(bad("its end names another kind"))?;
-        if body.len() > 2 * MAX_CERTIFICATE {
+        if body.len() > most {
             return Err(bad("too large"));
         }
         let compact: String = body.split_ascii_whitespace().collect();

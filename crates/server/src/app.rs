@@ -12,7 +12,8 @@ use crate::metrics::Metrics;
 use crate::routes::folder::PublicFolder;
 use crate::routes::health::{HealthState, Readiness};
 use crate::routes::operator::OperatorToken;
-use crate::routes::{folder, health, operator, provider, wsca};
+use crate::routes::trust::Trust;
+use crate::routes::{folder, health, operator, provider, trust, wsca};
 
 /// What a process serves. A role that is absent has no routes.
 #[derive(Debug, Default)]
@@ -27,6 +28,8 @@ pub struct App {
     pub wsca: Option<Arc<::wsca::Wsca>>,
     /// `/wallet-provider`.
     pub provider: Option<Arc<wallet_provider::WalletProvider>>,
+    /// `/trust`.
+    pub trust: Option<Trust>,
     /// `/operator`, if there is a token for it.
     pub operator: Option<OperatorToken>,
     /// Public files: the first part of the address, and the folder.
@@ -73,6 +76,9 @@ impl App {
                 let routes = operator::routes(Arc::clone(provider), token.clone());
                 router = router.nest("/operator", routes);
             }
+        }
+        if let Some(trust) = &self.trust {
+            router = router.nest("/trust", trust::routes(trust.clone()));
         }
         router
     }

@@ -18,4 +18,5 @@ pub use problem::Problem;
 pub use routes::folder::PublicFolder;
 pub use routes::health::Readiness;
 pub use routes::operator::OperatorToken;
+pub use routes::trust::Trust;
 pub use run::serve;

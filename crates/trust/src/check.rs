@@ -451,15 +451,17 @@ impl<'s> Question<'s, '_> {
                 .collect();
             kinds.sort_unstable();
             kinds.dedup();
-            for kind in kinds {
-                let subject = self.leaf.subject();
-                if profile != context.list() {
+            let subject = self.leaf.subject();
+            if profile != context.list() {
+                if !kinds.is_empty() {
                     let evidence = format!("it stands on the {profile} list {}", held.uri);
                     findings.push(rules::OTHER_CONTEXT.finding(subject, evidence));
-                } else if kind != context.service() {
-                    let evidence = format!("it stands on {} for {kind:?}", held.uri);
-                    findings.push(rules::OTHER_SERVICE.finding(subject, evidence));
                 }
+                continue;
+            }
+            for kind in kinds.into_iter().filter(|kind| *kind != context.service()) {
+                let evidence = format!("it stands on {} for {kind:?}", held.uri);
+                findings.push(rules::OTHER_SERVICE.finding(subject.clone(), evidence));
             }
         }
         findings

@@ -103,7 +103,7 @@ impl WalletProvider {
                 keys: share.iter().map(|key| key.jwk.clone()).collect(),
                 key_storage: common_level(share, |key| key.key_storage),
                 user_authentication: common_level(share, |key| key.user_authentication),
-                certification: self.certification(share),
+                certification: self.certification_of(share),
                 nonce: request.c_nonce.clone(),
                 status: StatusPeriod {
                     reference: entry.reference.clone(),
@@ -210,7 +210,7 @@ impl WalletProvider {
 
     /// What the statement says of the certification, where that is an address;
     /// the provider's own page on it otherwise.
-    fn certification(&self, keys: &[StatedKey]) -> String {
+    fn certification_of(&self, keys: &[StatedKey]) -> String {
         let first = keys.first().and_then(|key| key.certification.as_deref());
         match first.filter(|text| url::Url::parse(text).is_ok_and(|url| url.has_host())) {
             Some(address) => address.to_owned(),

@@ -160,6 +160,16 @@ impl WalletProvider {
         }
     }
 
+    /// What the solution and its key storage are certified for, for whoever follows
+    /// a KA's `certification`. Without a certification it says so.
+    pub fn certification(&self) -> serde_json::Value {
+        let device = &self.wsca.information().descriptor;
+        serde_json::json!({
+            "solution": self.config.solution.certification,
+            "key_storage": device,
+        })
+    }
+
     /// A challenge for an activation.
     pub async fn challenge(&self) -> Result<Challenge, Error> {
         let challenge = secrets::challenge()?;

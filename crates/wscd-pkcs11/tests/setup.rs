@@ -298,10 +298,6 @@ fn the_other_process() {
         "change-pin" => raw(&place, |session| {
             session.set_pin(&auth(PIN), &auth("999999")).unwrap();
         }),
-        "open" => {
-            let device = wscd_pkcs11::open(&place.uri()).await.unwrap();
-            device.health().await.unwrap();
-        }
         other => panic!("no role {other}"),
     });
 }

@@ -80,6 +80,7 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
             max_body: settings.limits.body_bytes,
             timeout: Duration::from_secs(settings.limits.request_seconds),
         },
+        lists: Vec::new(),
         operator_token: None,
     })
     .await

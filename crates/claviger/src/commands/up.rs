@@ -106,6 +106,7 @@ impl Development {
                 development: true,
             }),
             limits: server::Limits::default(),
+            lists: lists.sources(&test_bed.operator.certificate),
             operator_token: Some(operator_token(data)?),
         })
         .await?;
@@ -241,6 +242,10 @@ impl Report for Running {
             format!(
                 "curl -X POST {}/wallet-provider/challenge -H 'content-type: application/json' -d '{{}}'",
                 self.url
+            ),
+            format!(
+                "curl -X POST {}/trust/check -H 'content-type: application/json' -d \"{{\\\"context\\\":\\\"pid\\\",\\\"chain\\\":[\\\"$(grep -v CERT {}/pki/pid-provider.pem | tr -d '\\n')\\\"]}}\"",
+                self.url, self.data
             ),
             format!("curl {}/openapi.json", self.url),
             format!("curl {}/metrics", self.url),

@@ -6,6 +6,7 @@ use lote::{
     Signers, Verifier,
 };
 use pki::Certificate;
+use trust::{Location, SignerPolicy, Source};
 
 use super::TestBed;
 use super::parties::names;
@@ -71,6 +72,19 @@ impl SampleLists {
     /// The address of a list.
     pub(crate) fn url(&self, name: ListName) -> String {
         format!("{}/{}", self.url, name.file())
+    }
+
+    /// The lists as sources, read where they are written.
+    pub(crate) fn sources(&self, operator: &Certificate) -> Vec<Source> {
+        ListName::ALL
+            .into_iter()
+            .map(|name| Source {
+                profile: name.profile(),
+                location: Location::File(self.path(name)),
+                signers: SignerPolicy::Pinned(vec![operator.clone()]),
+                mode: Mode::Strict,
+            })
+            .collect()
     }
 
     /// The file of a list.

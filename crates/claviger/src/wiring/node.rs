@@ -3,11 +3,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Clock;
-use server::{App, Limits, Metrics, OperatorToken, PublicFolder, Readiness};
+use server::{App, Limits, Metrics, OperatorToken, PublicFolder, Readiness, Trust};
 use store::Database;
 use store::provider::SqliteProviderStore;
 use store::wsca::SqliteWscaStore;
 use tokio::task::JoinHandle;
+use trust::{Source, TrustService};
 use wallet_provider::{
     Config, FolderPublisher, IndexSecret, Parts, Seal, WalletProvider, WalletSolution,
 };
@@ -32,6 +33,9 @@ pub(crate) struct NodeParts {
     /// For the role `wallet-provider`.
     pub(crate) provider: Option<ProviderParts>,
     pub(crate) limits: Limits,
+    /// Where the lists come from that questions of trust are answered by; none,
+    /// and there are no such routes.
+    pub(crate) lists: Vec<Source>,
     /// The operators' token; without one there are no operators' routes.
     pub(crate) operator_token: Option<String>,
 }
@@ -56,7 +60,8 @@ pub(crate) struct Node {
     database: Database,
     wsca: Option<Arc<Wsca>>,
     provider: Option<Arc<WalletProvider>>,
-    upkeep: Option<JoinHandle<()>>,
+    trust: Option<Arc<TrustService>>,
+    upkeep: Vec<JoinHandle<()>>,
 }
 
 /// How often lists that changed, or whose token ends soon, are published, beyond
@@ -64,6 +69,8 @@ pub(crate) struct Node {
 const UPKEEP: Duration = Duration::from_secs(30);
 /// About once an hour, what is past its time is forgotten.
 const ROUNDS_A_PURGE: u64 = 120;
+/// How often lists are fetched again.
+const REFRESH: Duration = Duration::from_secs(300);
 
 impl Node {
     /// Opens the roles. What the last run acknowledged and did not finish (a
@@ -76,7 +83,8 @@ impl Node {
         let mut node = Self {
             wsca: None,
             provider: None,
-            upkeep: None,
+            trust: None,
+            upkeep: Vec::new(),
             database,
             parts,
         };
@@ -86,8 +94,16 @@ impl Node {
         if node.parts.roles.contains(&Role::WalletProvider) {
             let provider = Arc::new(node.open_provider().await?);
             provider.recover().await.doing("the wallet provider")?;
-            node.upkeep = Some(tokio::spawn(keep_up(Arc::clone(&provider))));
+            node.upkeep.push(tokio::spawn(keep_up(Arc::clone(&provider))));
             node.provider = Some(provider);
+        }
+        if !node.parts.lists.is_empty() {
+            let trust = Arc::new(node.open_trust()?);
+            trust.refresh().await;
+            let kept = Arc::clone(&trust);
+            node.upkeep
+                .push(tokio::spawn(async move { kept.keep_fresh(REFRESH).await }));
+            node.trust = Some(trust);
         }
         Ok(node)
     }
@@ -137,6 +153,10 @@ impl Node {
             readiness,
             wsca: self.wsca.clone(),
             provider: self.provider.clone(),
+            trust: self.trust.as_ref().map(|service| Trust {
+                service: Arc::clone(service),
+                clock: Arc::clone(&self.parts.clock),
+            }),
             operator: self.parts.operator_token.as_deref().map(OperatorToken::of),
             folders,
         })
@@ -144,7 +164,7 @@ impl Node {
 
     /// Ends what runs in the background and closes the database.
     pub(crate) async fn close(self) {
-        if let Some(upkeep) = self.upkeep {
+        for upkeep in self.upkeep {
             upkeep.abort();
         }
         self.database.close().await;
@@ -152,6 +172,15 @@ impl Node {
 
     fn status_folder(&self) -> PathBuf {
         self.parts.data.join("public").join("status")
+    }
+
+    fn open_trust(&self) -> Result<TrustService, Failure> {
+        let config = trust::Config {
+            sources: self.parts.lists.clone(),
+            limits: trust::Limits::default(),
+            copies: Some(self.parts.data.join("trust")),
+        };
+        TrustService::new(config, Arc::clone(&self.parts.clock)).doing("the trust service")
     }
 
     async fn open_wsca(&self) -> Result<Wsca, Failure> {

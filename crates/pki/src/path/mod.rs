@@ -252,9 +252,11 @@ impl<'s> Search<'s> {
                 true => Ok(()),
                 false => policy.accepts_algorithm(certificate.signature_algorithm()),
             };
-            policy
-                .accepts_key(certificate.spki_der())
-                .and(signed)
+            let key = match certificate.kept_key() {
+                Some(_) => Ok(()),
+                None => policy.accepts_key(certificate.spki_der()),
+            };
+            key.and(signed)
                 .map_err(|what| fault(&rules::ALGORITHM, what))?;
         }
         if self.settings.anchor_constraints && !anchor.is_ca() {

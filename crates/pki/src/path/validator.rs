@@ -3,7 +3,8 @@
 //! certval is given no trust store of its own (`require_ta_store` off): with one,
 //! a certificate bearing an anchor's key under another name is accepted without
 //! a look at its signature. Its time is always set (zero would switch the check
-//! off), and every signature is verified by this house's own code.
+//! off), and every signature is verified by this house's own code, with keys that
+//! are decoded once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,7 +14,6 @@ use certval::{
     PDVTrustAnchorChoice, PathValidationStatus, PkiEnvironment, TimeOfInterest,
     enforce_trust_anchor_constraints, validate_path_rfc5280,
 };
-use der::Encode;
 use der::asn1::BitString;
 use finding::Rule;
 use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
@@ -21,7 +21,6 @@ use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use super::{PathFault, PathSettings, PathValidator};
 use crate::certificate::Certificate;
 use crate::rules;
-use crate::signature::SignatureAlgorithm;
 
 /// certval, with the signatures verified by aws-lc-rs.
 ///
@@ -40,7 +39,7 @@ impl Certval {
     pub fn new() -> Self {
         let mut environment = PkiEnvironment::new();
         environment.add_validate_path_callback(validate_path_rfc5280);
-        environment.add_verify_signature_message_callback(verify);
+        environment.add_verify_signature_message_callback(verified_afterwards);
         Self {
             environment,
             anchors: Kept::default(),
@@ -95,19 +94,39 @@ impl std::fmt::Debug for Certval {
     }
 }
 
-fn verify(
+/// certval asks for each signature of a path in turn. It is told to go on: the
+/// path is accepted only after [`verify`] has looked at every one of them.
+fn verified_afterwards(
     _: &PkiEnvironment,
-    message: &[u8],
-    signature: &BitString,
-    algorithm: &AlgorithmIdentifierOwned,
-    spki: &SubjectPublicKeyInfoOwned,
+    _: &[u8],
+    _: &BitString,
+    _: &AlgorithmIdentifierOwned,
+    _: &SubjectPublicKeyInfoOwned,
 ) -> certval::Result<()> {
-    let failed = || Error::PathValidation(PathValidationStatus::SignatureVerificationFailure);
-    let algorithm = algorithm.to_der().map_err(|_| failed())?;
-    let spki = spki.to_der().map_err(|_| failed())?;
-    SignatureAlgorithm::from_der(&algorithm)
-        .verify(&spki, message, signature.as_bytes().ok_or_else(failed)?)
-        .map_err(|_| failed())
+    Ok(())
+}
+
+/// Each certificate's signature, under the key of the one above it; the anchor
+/// stands above the first.
+fn verify(anchor: &Certificate, path: &[&Certificate]) -> Result<(), PathFault> {
+    let issuers = [anchor].into_iter().chain(path.iter().copied());
+    for (certificate, issuer) in path.iter().zip(issuers) {
+        if !certificate.signature_algorithms_agree() {
+            return Err(PathFault {
+                rule: &rules::SIGNATURE_FIELDS,
+                subject: certificate.subject(),
+                evidence: "the signed and the unsigned signature algorithm differ".into(),
+            });
+        }
+        certificate
+            .verify_issued_by(issuer)
+            .map_err(|error| PathFault {
+                rule: &rules::PATH_SIGNATURE,
+                subject: certificate.subject(),
+                evidence: error.to_string(),
+            })?;
+    }
+    Ok(())
 }
 
 impl PathValidator for Certval {
@@ -145,8 +164,8 @@ impl PathValidator for Certval {
         if !settings.policies.is_empty() {
             own.set_initial_policy_set_from_oid_set(settings.policies.iter().copied().collect());
         }
-        let anchor = self.anchors.get(anchor).map_err(encoding)?;
-        let own = enforce_trust_anchor_constraints(&own, &anchor)
+        let taken = self.anchors.get(anchor).map_err(encoding)?;
+        let own = enforce_trust_anchor_constraints(&own, &taken)
             .map_err(|error| fault(rule_of(&error), text_of(&error)))?;
         let above = above
             .iter()
@@ -154,7 +173,7 @@ impl PathValidator for Certval {
             .collect::<Result<Vec<_>, _>>()
             .map_err(encoding)?;
         let leaf = PDVCertificate::try_from(leaf.der()).map_err(encoding)?;
-        let candidate = CertificationPath::new(anchor, above, leaf);
+        let candidate = CertificationPath::new(taken, above, leaf);
         let mut results = CertificationPathResults::new();
         match self
             .environment
@@ -162,7 +181,7 @@ impl PathValidator for Certval {
         {
             // An acceptance is one only where the results say so too.
             Ok(()) if results.get_validation_status() == Some(PathValidationStatus::Valid) => {
-                Ok(())
+                verify(anchor, path)
             }
             Ok(()) => Err(fault(&rules::PATH_OTHER, "no result was recorded".into())),
             Err(error) => {

@@ -5,4 +5,5 @@ pub(crate) mod folder;
 pub(crate) mod health;
 pub(crate) mod operator;
 pub(crate) mod provider;
+pub(crate) mod trust;
 pub(crate) mod wsca;

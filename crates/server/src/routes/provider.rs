@@ -25,6 +25,7 @@ pub(crate) type Provider = Arc<WalletProvider>;
 pub(crate) fn routes(provider: Provider) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(view))
+        .routes(routes!(certification))
         .routes(routes!(challenge))
         .routes(routes!(activations))
         .routes(routes!(complete_activation))
@@ -54,6 +55,14 @@ type Answer = Result<Signed, Problem>;
     responses((status = 200, body = ProviderView)))]
 async fn view(State(provider): State<Provider>) -> Json<ProviderView> {
     Json(provider.view())
+}
+
+/// What the solution and its key storage are certified for: where a KA's
+/// `certification` leads
+#[utoipa::path(get, path = "/certification", tag = "wallet provider",
+    responses((status = 200, body = Object)))]
+async fn certification(State(provider): State<Provider>) -> Json<serde_json::Value> {
+    Json(provider.certification())
 }
 
 /// A challenge for an activation

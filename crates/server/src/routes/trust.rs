@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
+use clock::Clock;
 use jose::b64;
 use serde::Deserialize;
 use trust::{CheckRequest, Context, Policy, Revocation, TrustService};
@@ -16,7 +17,16 @@ use utoipa_axum::routes;
 use super::provider::read;
 use crate::problem::Problem;
 
-pub(crate) fn routes(trust: Arc<TrustService>) -> OpenApiRouter {
+/// The lists, and the time that questions are about.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    /// The lists.
+    pub service: Arc<TrustService>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+pub(crate) fn routes(trust: Trust) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(check))
         .with_state(trust)
@@ -42,7 +52,7 @@ struct TrustQuestion {
         (status = 200, body = Object, description = "A verdict: trusted yes, no or undecided"),
         (status = 400, body = Problem)))]
 async fn check(
-    State(trust): State<Arc<TrustService>>,
+    State(trust): State<Trust>,
     body: Bytes,
 ) -> Result<Json<finding::Verdict>, Problem> {
     let question: TrustQuestion = read(&body)?;
@@ -50,16 +60,17 @@ async fn check(
         chain: chain(&question.chain)?,
         context: question.context.parse::<Context>().map_err(malformed)?,
         policy: match question.policy {
-            Some(name) => name.parse::<Policy>().map_err(malformed)?,
+            Some(name) => Policy::from_name(&name)
+                .ok_or_else(|| malformed("policy: direct-only or direct-or-pkix"))?,
             None => Policy::default(),
         },
         revocation: match question.revocation {
             Some(name) => name.parse::<Revocation>().map_err(malformed)?,
-            None => Revocation::default(),
+            None => Revocation::Hard,
         },
-        at: None,
+        at: trust.clock.now(),
     };
-    Ok(Json(trust.check(&request).await))
+    Ok(Json(trust.service.check(&request).await))
 }
 
 fn chain(texts: &[String]) -> Result<Vec<pki::Certificate>, Problem> {

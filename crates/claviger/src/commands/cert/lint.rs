@@ -1,5 +1,4 @@
-//! `claviger cert`: what a certificate is, and which rules of its profile it
-//! breaks.
+//! `claviger cert lint`: which rules of its profile a certificate breaks.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,12 +12,6 @@ use crate::exit::{Doing, Done, Outcome};
 use crate::output::{self, Output, Report};
 use crate::{input, time};
 
-#[derive(Debug, clap::Subcommand)]
-pub(crate) enum Command {
-    /// Check a certificate against its profile
-    Lint(Lint),
-}
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct Lint {
     /// The certificate: PEM, DER, or a JSON array as in x5c (the first is checked)
@@ -31,13 +24,7 @@ pub(crate) struct Lint {
     at: Option<Timestamp>,
 }
 
-pub(crate) fn run(command: &Command, output: Output) -> Done {
-    match command {
-        Command::Lint(args) => lint(args, output),
-    }
-}
-
-fn lint(args: &Lint, output: Output) -> Done {
+pub(super) fn run(args: &Lint, output: Output) -> Done {
     let bytes = input::read(&args.file, input::CERTIFICATES)?;
     let chain = pki::read_chain(&bytes).doing(args.file.display())?;
     let Some(certificate) = chain.first() else {
