@@ -27,10 +27,6 @@ impl Output {
         Self { json }
     }
 
-    /// Whether one JSON document is wanted.
-    pub(crate) fn is_json(self) -> bool {
-        self.json
-    }
 
     /// Whether somebody watches standard error, so that progress is worth showing.
     pub(crate) fn shows_progress(self) -> bool {

@@ -81,3 +81,58 @@ fn an_unknown_device_is_refused_in_one_line() {
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.contains("abacus"), "{said}");
 }
+
+#[test]
+fn the_circle_closes_on_a_pkcs11_token() {
+    let module = [
+        "/usr/lib/softhsm/libsofthsm2.so",
+        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+        "/usr/lib64/pkcs11/libsofthsm2.so",
+    ]
+    .into_iter()
+    .find(|path| Path::new(path).is_file());
+    let Some(module) = module else {
+        claviger_fixtures::skip(
+            "the_circle_closes_on_a_pkcs11_token",
+            "SoftHSM2 is not installed (Debian: apt-get install softhsm2)",
+        );
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir(path("tokens")).unwrap();
+    std::fs::write(
+        path("softhsm2.conf"),
+        format!("directories.tokendir = {}\n", path("tokens")),
+    )
+    .unwrap();
+    for (name, pin) in [("so", "12345678"), ("pin", "87654321")] {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::write(path(name), pin).unwrap();
+        std::fs::set_permissions(path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let device = format!(
+        "pkcs11:token=circle?module-path={module}&pin-source={}",
+        path("pin")
+    );
+    let run = |arguments: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_claviger"))
+            .args(arguments)
+            .env("SOFTHSM2_CONF", path("softhsm2.conf"))
+            .output()
+            .unwrap()
+    };
+    for arguments in [
+        vec!["wscd", "init", "--device", &device, "--so-pin-source", &path("so")],
+        vec!["demo", "--json", "--device", &device],
+        vec!["wscd", "conformance", "--device", &device],
+    ] {
+        let output = run(&arguments);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}

@@ -1,6 +1,7 @@
 //! Certificate revocation lists (RFC 5280, 5): read, and made.
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use der::asn1::{Any, OctetString, Uint};
 use der::{Decode, Encode, Sequence};
@@ -42,6 +43,9 @@ pub struct Crl {
     algorithm: SignatureAlgorithm,
     algorithms_agree: bool,
     signature: Vec<u8>,
+    /// The key under which the signature has been found to verify. The bytes do
+    /// not change, so neither does that.
+    verified: Arc<OnceLock<Vec<u8>>>,
 }
 
 /// When and why a certificate was revoked.
@@ -136,6 +140,7 @@ impl Crl {
                 .as_bytes()
                 .ok_or_else(|| CrlError::NotDer(der::ErrorKind::Failed.into()))?
                 .to_vec(),
+            verified: Arc::default(),
         })
     }
 
@@ -207,13 +212,20 @@ impl Crl {
         named && key
     }
 
-    /// Verifies its signature under the key of a SubjectPublicKeyInfo.
+    /// Verifies its signature under the key of a SubjectPublicKeyInfo; once, for
+    /// this CRL and its clones.
     pub fn verify_signature(&self, issuer_spki: &[u8]) -> Result<(), SignatureError> {
         if !self.algorithms_agree {
             return Err(SignatureError::Mismatch);
         }
+        if self.verified.get().is_some_and(|key| key == issuer_spki) {
+            return Ok(());
+        }
         self.algorithm
-            .verify(issuer_spki, &self.tbs, &self.signature)
+            .verify(issuer_spki, &self.tbs, &self.signature)?;
+        // Another key may have been first; then this one is looked at each time.
+        let _ = self.verified.set(issuer_spki.to_vec());
+        Ok(())
     }
 }
 

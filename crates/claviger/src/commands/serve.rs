@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args, _output: Output) -> Done {
 }
 
 async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
-    let device = wscd::open(&settings.device.uri).await.doing("device.uri")?;
+    let device = crate::device::open(&settings.device.uri).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     if settings.development && samples_are_wanted(settings) {
         let development = Development::on_device(&settings.data, url, device, clock).await?;

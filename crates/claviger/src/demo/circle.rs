@@ -49,7 +49,7 @@ impl Circle {
             .doing("cannot listen on loopback")?;
         let address = listener.local_addr().doing("the listening address")?;
         let url = format!("http://{address}");
-        let device = wscd::open(device).await.doing("the device")?;
+        let device = crate::device::open(device).await?;
         let descriptor = device.descriptor().clone();
         let development =
             Development::on_device(folder.path(), &url, device, clock.clone()).await?;

@@ -23,7 +23,8 @@ use crate::{logging, runtime};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The device that holds the keys: software:, or software:PATH?key-file=FILE
+    /// The device that holds the keys: software:, software:PATH?key-file=FILE, or
+    /// pkcs11:token=LABEL?module-path=FILE&pin-source=FILE
     #[arg(long, default_value = "software:")]
     device: String,
     /// Keep every artefact (lists, certificates, tokens, status lists) in this folder

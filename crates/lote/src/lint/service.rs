@@ -257,7 +257,15 @@ impl Linter {
             let evidence = format!("{}, and it shall not be used", show(started));
             self.by_annex(&rules::SVC_STATUS_TIME, 3, "6.6.5", at.clone(), evidence);
         }
-        self.date(&at, started)
+        let started = self.date(&at, started)?;
+        let late = self.issued.filter(|issued| started > *issued);
+        if let Some(issued) =
+            late.filter(|_| self.table.map(|t| t.status) == Some(Presence::Required))
+        {
+            let evidence = format!("{started} lies after the time of issue, {issued}");
+            self.by_annex(&rules::SVC_STATUS_TIME, 3, "6.6.5", at, evidence);
+        }
+        Some(started)
     }
 
     fn uris_of_service(&mut self, path: &str, information: &ServiceInformation) {

@@ -6,7 +6,7 @@
 //! off), and every signature is verified by this house's own code, with keys that
 //! are decoded once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use certval::{
@@ -20,17 +20,20 @@ use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use super::{PathFault, PathSettings, PathValidator};
 use crate::certificate::Certificate;
+use crate::profile::validity;
 use crate::rules;
 
 /// certval, with the signatures verified by aws-lc-rs.
 ///
 /// What certval makes of an anchor or an intermediate is kept, so that it is
-/// decoded once however many leaves hang from it. Only that: each path is
-/// validated anew, signatures and all.
+/// decoded once however many leaves hang from it; and which paths it accepted,
+/// so that a provider's leaf, which comes with everything that provider signs, is
+/// walked once. The times and the signatures of a path are looked at each time.
 pub struct Certval {
     environment: PkiEnvironment,
     anchors: Kept<PDVTrustAnchorChoice>,
     intermediates: Kept<PDVCertificate>,
+    accepted: RwLock<HashSet<[u8; 32]>>,
 }
 
 impl Certval {
@@ -44,6 +47,7 @@ impl Certval {
             environment,
             anchors: Kept::default(),
             intermediates: Kept::default(),
+            accepted: RwLock::default(),
         }
     }
 }
@@ -51,6 +55,8 @@ impl Certval {
 /// How many anchors, and how many intermediates, a validator keeps decoded: some
 /// 10 kB each.
 pub const MAX_KEPT: usize = 512;
+/// How many accepted paths a validator remembers, by 32 octets each.
+const MAX_ACCEPTED: usize = 8192;
 
 /// What was decoded, by the SHA-256 of the bytes it was decoded from.
 #[derive(Debug)]
@@ -136,15 +142,52 @@ impl PathValidator for Certval {
         path: &[&Certificate],
         settings: &PathSettings,
     ) -> Result<(), PathFault> {
+        let Some((leaf, above)) = path.split_last() else {
+            return Err(PathFault {
+                rule: &rules::PATH_EMPTY,
+                subject: String::new(),
+                evidence: "an empty path".into(),
+            });
+        };
+        let id = id_of(anchor, path, settings);
+        let accepted = self.accepted.read().unwrap_or_else(PoisonError::into_inner);
+        let known = accepted.contains(&id);
+        drop(accepted);
+        if known {
+            in_time(anchor, path, settings)?;
+        } else {
+            self.walk(anchor, above, leaf, settings)?;
+        }
+        verify(anchor, path)?;
+        if !known {
+            let mut accepted = self
+                .accepted
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            if accepted.len() >= MAX_ACCEPTED {
+                accepted.clear();
+            }
+            accepted.insert(id);
+        }
+        Ok(())
+    }
+}
+
+impl Certval {
+    /// Everything but the signatures.
+    fn walk(
+        &self,
+        anchor: &Certificate,
+        above: &[&Certificate],
+        leaf: &Certificate,
+        settings: &PathSettings,
+    ) -> Result<(), PathFault> {
         let fault = |rule: &'static Rule, evidence: String| PathFault {
             rule,
-            subject: path.last().map_or_else(String::new, |leaf| leaf.subject()),
+            subject: leaf.subject(),
             evidence,
         };
         let encoding = |error: der::Error| fault(&rules::PATH_ENCODING, error.to_string());
-        let Some((leaf, above)) = path.split_last() else {
-            return Err(fault(&rules::PATH_EMPTY, "an empty path".into()));
-        };
         let seconds = u64::try_from(settings.at.as_second()).unwrap_or_default();
         if seconds == 0 {
             return Err(fault(
@@ -167,13 +210,13 @@ impl PathValidator for Certval {
         let taken = self.anchors.get(anchor).map_err(encoding)?;
         let own = enforce_trust_anchor_constraints(&own, &taken)
             .map_err(|error| fault(rule_of(&error), text_of(&error)))?;
-        let above = above
+        let decoded = above
             .iter()
             .map(|certificate| self.intermediates.get(certificate))
             .collect::<Result<Vec<_>, _>>()
             .map_err(encoding)?;
-        let leaf = PDVCertificate::try_from(leaf.der()).map_err(encoding)?;
-        let candidate = CertificationPath::new(taken, above, leaf);
+        let target = PDVCertificate::try_from(leaf.der()).map_err(encoding)?;
+        let candidate = CertificationPath::new(taken, decoded, target);
         let mut results = CertificationPathResults::new();
         match self
             .environment
@@ -181,7 +224,7 @@ impl PathValidator for Certval {
         {
             // An acceptance is one only where the results say so too.
             Ok(()) if results.get_validation_status() == Some(PathValidationStatus::Valid) => {
-                verify(anchor, path)
+                Ok(())
             }
             Ok(()) => Err(fault(&rules::PATH_OTHER, "no result was recorded".into())),
             Err(error) => {
@@ -190,7 +233,7 @@ impl PathValidator for Certval {
                 if let Some(at) = results.get_failure_index()
                     && let Some(certificate) = usize::try_from(at)
                         .ok()
-                        .and_then(|at| path.get(at.checked_sub(1)?))
+                        .and_then(|at| above.get(at.checked_sub(1)?))
                 {
                     fault.subject = certificate.subject();
                 }
@@ -198,6 +241,48 @@ impl PathValidator for Certval {
             }
         }
     }
+}
+
+/// What certval's answer depends on, the time apart: the path, and what is asked
+/// of it.
+fn id_of(anchor: &Certificate, path: &[&Certificate], settings: &PathSettings) -> [u8; 32] {
+    let mut all = Vec::with_capacity(32 * (path.len() + 2));
+    let flags = [
+        settings.explicit_policy,
+        settings.inhibit_policy_mapping,
+        settings.inhibit_any_policy,
+        settings.anchor_constraints,
+    ];
+    all.extend(flags.map(u8::from));
+    all.extend((path.len() as u64).to_be_bytes());
+    all.extend(anchor.sha256());
+    for certificate in path {
+        all.extend(certificate.sha256());
+    }
+    for policy in &settings.policies {
+        all.extend(policy.to_string().into_bytes());
+        all.push(b' ');
+    }
+    jose::sha256(&all)
+}
+
+/// The one thing about an accepted path that changes.
+fn in_time(
+    anchor: &Certificate,
+    path: &[&Certificate],
+    settings: &PathSettings,
+) -> Result<(), PathFault> {
+    let anchor = settings.anchor_constraints.then_some(anchor);
+    for certificate in path.iter().copied().chain(anchor) {
+        if let Some(finding) = validity(certificate, "", settings.at) {
+            return Err(PathFault {
+                rule: &rules::PATH_VALIDITY,
+                subject: certificate.subject(),
+                evidence: finding.evidence,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn rule_of(error: &Error) -> &'static Rule {
@@ -264,5 +349,54 @@ mod tests {
             }
             assert!(kept.0.read().unwrap().len() <= MAX_KEPT);
         }
+    }
+
+    #[tokio::test]
+    async fn an_accepted_path_is_asked_for_its_time_signatures_and_settings_again() {
+        let (root_key, key) = (
+            TestKey::generate(Curve::P256),
+            TestKey::generate(Curve::P256),
+        );
+        let request = |profile, name: &str, key: &TestKey| {
+            Request::new(
+                profile,
+                Subject::legal("BE", "Claviger Test", "VATBE-0876866142", name),
+                Signer::public_key(key).clone(),
+                "2026-01-01T00:00:00Z".parse().unwrap(),
+                "2028-01-01T00:00:00Z".parse().unwrap(),
+            )
+        };
+        let root = request(Profile::Ca, "Root", &root_key);
+        let root = issue(&root, Issuer::Itself(&root_key)).await.unwrap();
+        let ca = Issuer::Ca {
+            certificate: &root,
+            signer: &root_key,
+        };
+        let leaf = request(Profile::StatusList, "Leaf", &key);
+        let leaf = issue(&leaf, ca).await.unwrap();
+        let validator = Certval::new();
+        let mut settings = PathSettings::at("2026-11-22T12:00:00Z".parse().unwrap());
+        for _ in 0..2 {
+            validator.validate(&root, &[&leaf], &settings).unwrap();
+            assert_eq!(validator.accepted.read().unwrap().len(), 1);
+        }
+        let rule = |settings: &PathSettings| {
+            let fault = validator.validate(&root, &[&leaf], settings).unwrap_err();
+            fault.rule.id
+        };
+        settings.at = "2028-01-01T00:00:01Z".parse().unwrap();
+        assert_eq!(rule(&settings), rules::PATH_VALIDITY.id);
+        settings.at = "2026-11-22T12:00:00Z".parse().unwrap();
+        settings.explicit_policy = true;
+        settings.policies = vec![crate::Oid::new_unwrap("1.2.3.4")];
+        assert_eq!(rule(&settings), rules::PATH_POLICY.id);
+        // The same names and dates with other bytes are another path.
+        let mut forged = leaf.der().to_vec();
+        *forged.last_mut().unwrap() ^= 1;
+        let forged = Certificate::from_der(&forged).unwrap();
+        settings = PathSettings::at(settings.at);
+        let fault = validator.validate(&root, &[&forged], &settings);
+        assert_eq!(fault.unwrap_err().rule.id, rules::PATH_SIGNATURE.id);
+        assert_eq!(validator.accepted.read().unwrap().len(), 1);
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn run(args: &Issue, output: Output) -> Done {
         }
     };
     let issued = runtime::block_on(async {
-        let device = wscd::open(&args.device).await.doing("the device")?;
+        let device = crate::device::open(&args.device).await?;
         let key = signer(&device, &args.key).await?;
         let request = request(args, &key)?;
         let made = match (&issuer, &args.issuer_key) {

@@ -167,7 +167,7 @@ pub(super) fn seal(args: &Seal, output: Output) -> Done {
     let what = || args.draft.display();
     draft.issue(at, next_update).doing(what())?;
     let sealed = runtime::block_on(async {
-        let device = wscd::open(&args.device).await.doing("the device")?;
+        let device = crate::device::open(&args.device).await?;
         let name = KeyName::new(&args.key).doing("--key")?;
         let signer = DeviceSigner::open(Arc::clone(&device), name, jose::Curve::P256)
             .await

@@ -1,0 +1,22 @@
+//! Devices by their URI: the binary knows every family there is.
+
+use std::sync::Arc;
+
+use wscd::Wscd;
+
+use crate::exit::{Doing, Failure};
+
+/// Opens the device that a URI names: `software:…` or `pkcs11:…`.
+pub(crate) async fn open(uri: &str) -> Result<Arc<dyn Wscd>, Failure> {
+    let scheme = uri.split(':').next().unwrap_or_default();
+    if scheme.eq_ignore_ascii_case(wscd_pkcs11::SCHEME) {
+        return wscd_pkcs11::open(uri).await.doing("the device");
+    }
+    match wscd::open(uri).await {
+        Err(wscd::OpenError::UnknownScheme { scheme }) => Err(Failure::new(format!(
+            "the device: no device of scheme {scheme:?} is known; known: software, {}",
+            wscd_pkcs11::SCHEME
+        ))),
+        opened => opened.doing("the device"),
+    }
+}
