@@ -16,11 +16,11 @@ usage() {
 
 # The flags of cargo-fuzz; RUSTC_BOOTSTRAP lets the stable compiler take them.
 build() {
-    RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cpasses=sancov-module \
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Cpasses=sancov-module \
 -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 -Cllvm-args=-sanitizer-coverage-pc-table \
--Cllvm-args=-sanitizer-coverage-trace-compares" \
+-Cllvm-args=-sanitizer-coverage-trace-compares -Zsanitizer=address" \
         cargo build --locked --release --target "$host" --target-dir "$out"
 }
 

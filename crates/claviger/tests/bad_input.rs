@@ -11,6 +11,7 @@ use std::process::Command;
 /// The commands, with `FILE` where the file goes.
 const COMMANDS: &[&[&str]] = &[
     &["cert", "lint", "FILE", "--profile", "pid"],
+    &["cert", "path", "--chain", "FILE", "--anchors", "FILE"],
     &["list", "lint", "FILE"],
     &["list", "verify", "FILE", "--signer", "FILE"],
     &["list", "diff", "FILE", "FILE"],
