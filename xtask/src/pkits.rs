@@ -115,15 +115,15 @@ fn run(command: &mut Command) -> Result<(), String> {
         return Ok(());
     }
     let text = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     let error = lines
         .iter()
         .rfind(|line| line.starts_with("ERROR"))
         .or(lines.last());
-    Err(error.map_or_else(
-        || output.status.to_string(),
-        |line| line.trim().to_owned(),
-    ))
+    Err(error.map_or_else(|| output.status.to_string(), |line| line.trim().to_owned()))
 }
 
 #[cfg(test)]

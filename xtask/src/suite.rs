@@ -208,10 +208,7 @@ fn rust_tests(
     if let Some(suite) = suite {
         command.env(pkits::FOLDER, suite);
     }
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .doing("cargo test")?;
+    let mut child = command.stdout(Stdio::piped()).spawn().doing("cargo test")?;
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).lines() {
             let line = line.doing("cargo test")?;

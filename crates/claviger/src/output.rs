@@ -27,7 +27,6 @@ impl Output {
         Self { json }
     }
 
-
     /// Whether somebody watches standard error, so that progress is worth showing.
     pub(crate) fn shows_progress(self) -> bool {
         !self.json && std::io::stderr().is_terminal()

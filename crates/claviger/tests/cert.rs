@@ -14,6 +14,7 @@ fn claviger(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_claviger"))
         .args(arguments)
         .arg("--json")
+        .env("CLAVIGER_TEST_STORE_KEY", "5a".repeat(32))
         .current_dir(folder)
         .output()
         .unwrap()
@@ -36,8 +37,13 @@ fn rules(report: &Value) -> Vec<&str> {
 }
 
 fn issue(folder: &Path, name: &str, more: &[&str], status: i32) -> Value {
-    let (out, device) = (format!("{name}.pem"), "software:device?key-file=device.key");
-    let common = ["cert", "issue", "--device", device, "--key", name, "--out", &out];
+    let (out, device) = (
+        format!("{name}.pem"),
+        "software:device?key-env=CLAVIGER_TEST_STORE_KEY",
+    );
+    let common = [
+        "cert", "issue", "--device", device, "--key", name, "--out", &out,
+    ];
     asked(folder, &[common.as_slice(), more].concat(), status)
 }
 
@@ -74,7 +80,14 @@ fn certificates_are_issued_linted_and_led_to_their_anchor() {
     assert_eq!(rules(&linted), [""; 0]);
 
     let path = |anchors: &str, more: &[&str], status: i32| {
-        let common = ["cert", "path", "--chain", "wallet.pem", "--anchors", anchors];
+        let common = [
+            "cert",
+            "path",
+            "--chain",
+            "wallet.pem",
+            "--anchors",
+            anchors,
+        ];
         asked(folder, &[common.as_slice(), more].concat(), status)
     };
     let yes = path("ca.pem", &[], 0);
@@ -100,7 +113,14 @@ fn a_file_of_another_kind_is_said_to_be_one() {
     let folder = folder.path();
     issue(folder, "ca", &["--profile", "ca", "--subject", CA], 0);
     let arguments = [
-        "cert", "path", "--chain", "ca.pem", "--anchors", "ca.pem", "--crls", "ca.pem",
+        "cert",
+        "path",
+        "--chain",
+        "ca.pem",
+        "--anchors",
+        "ca.pem",
+        "--crls",
+        "ca.pem",
     ];
     let output = claviger(folder, &arguments);
     let said = String::from_utf8_lossy(&output.stderr);

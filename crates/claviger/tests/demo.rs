@@ -1,5 +1,10 @@
 //! `claviger demo` closes the circle, and says under which requirements.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod support;
 
@@ -52,7 +57,10 @@ fn the_circle_closes_and_every_refusal_names_its_rule() {
     let requirements = std::fs::read_to_string(requirements).unwrap();
     for id in record["requirements"].as_array().unwrap() {
         let line = format!("id = \"{}\"", id.as_str().unwrap());
-        assert!(requirements.contains(&line), "docs/requirements.toml lacks {id}");
+        assert!(
+            requirements.contains(&line),
+            "docs/requirements.toml lacks {id}"
+        );
     }
     assert!(out.join("manifest.json").is_file());
 }
@@ -123,7 +131,14 @@ fn the_circle_closes_on_a_pkcs11_token() {
             .unwrap()
     };
     for arguments in [
-        vec!["wscd", "init", "--device", &device, "--so-pin-source", &path("so")],
+        vec![
+            "wscd",
+            "init",
+            "--device",
+            &device,
+            "--so-pin-source",
+            &path("so"),
+        ],
         vec!["demo", "--json", "--device", &device],
         vec!["wscd", "conformance", "--device", &device],
     ] {

@@ -5,7 +5,12 @@
 //! `tests/support/unsynced.c` is the fault-injecting layer: it keeps, beside the
 //! running process, what would be left after a loss of power.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod support;
 
@@ -58,14 +63,28 @@ async fn unsynced_writes_dropped_lose_nothing_acknowledged() {
     fs::rename(&left, &data).unwrap();
     let up = Up::start(&data, &listen);
     let token = reqwest::get(&uri).await.unwrap().bytes().await.unwrap();
-    assert!(is_set(&token, &uri, index), "the revocation is still published");
-    let unit = phone.provider.unit(phone.answer.unit, phone.device.signing()).await;
+    assert!(
+        is_set(&token, &uri, index),
+        "the revocation is still published"
+    );
+    let unit = phone
+        .provider
+        .unit(phone.answer.unit, phone.device.signing())
+        .await;
     assert_eq!(unit.unwrap().state, UnitState::Revoked);
 
     // The other unit's activation, PIN and attestation were acknowledged too.
-    let unit = other.provider.unit(other.answer.unit, other.device.signing()).await;
+    let unit = other
+        .provider
+        .unit(other.answer.unit, other.device.signing())
+        .await;
     assert_eq!(unit.unwrap().state, UnitState::Operational);
-    let token = reqwest::get(&other_uri).await.unwrap().bytes().await.unwrap();
+    let token = reqwest::get(&other_uri)
+        .await
+        .unwrap()
+        .bytes()
+        .await
+        .unwrap();
     assert!(!is_set(&token, &other_uri, other_index));
     let pin = sci::Pin::new("493827").unwrap();
     sci::Sci::open_session(&other.sci, &pin, sci::Task::Issuance)

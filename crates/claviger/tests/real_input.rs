@@ -1,5 +1,10 @@
 //! Certificates and lists that this project did not make.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod support;
 
@@ -21,9 +26,21 @@ fn the_reference_certificates_break_the_rules_they_break() {
         return;
     };
     let cases: [(&str, &str, &[&str]); 3] = [
-        ("pid-issuer", "pid", &["PKI-PID-QC-TYPE", "PKI-PID-QC-TYPE-PLACE"]),
-        ("wallet-provider", "wallet", &["PKI-WAL-QC-TYPE", "PKI-WAL-QC-TYPE-PLACE"]),
-        ("verifier-access", "access", &["PKI-ACCESS-CPS", "PKI-ACCESS-IDENTIFIER"]),
+        (
+            "pid-issuer",
+            "pid",
+            &["PKI-PID-QC-TYPE", "PKI-PID-QC-TYPE-PLACE"],
+        ),
+        (
+            "wallet-provider",
+            "wallet",
+            &["PKI-WAL-QC-TYPE", "PKI-WAL-QC-TYPE-PLACE"],
+        ),
+        (
+            "verifier-access",
+            "access",
+            &["PKI-ACCESS-CPS", "PKI-ACCESS-IDENTIFIER"],
+        ),
     ];
     for (name, profile, expected) in cases {
         let file = vectors.join(format!("certificates/eudi-reference-{name}.pem"));
@@ -88,7 +105,11 @@ fn the_reference_pid_certificate_is_trusted_through_a_list_that_holds_it() {
     };
 
     let (code, verdict) = check(&holds, "skip");
-    assert_eq!((code, &verdict["trusted"]), (0, &"yes".into()), "{verdict:#}");
+    assert_eq!(
+        (code, &verdict["trusted"]),
+        (0, &"yes".into()),
+        "{verdict:#}"
+    );
     assert_eq!(verdict["method"], "direct");
     assert_eq!(verdict["anchor"]["sha256"], verdict["path"][0]["sha256"]);
     assert!(
@@ -97,10 +118,18 @@ fn the_reference_pid_certificate_is_trusted_through_a_list_that_holds_it() {
     );
 
     let (code, verdict) = check(&holds, "hard");
-    assert_eq!((code, &verdict["trusted"]), (3, &"undecided".into()), "{verdict:#}");
+    assert_eq!(
+        (code, &verdict["trusted"]),
+        (3, &"undecided".into()),
+        "{verdict:#}"
+    );
 
     let (code, verdict) = check(&other, "skip");
-    assert_eq!((code, &verdict["trusted"]), (1, &"no".into()), "{verdict:#}");
+    assert_eq!(
+        (code, &verdict["trusted"]),
+        (1, &"no".into()),
+        "{verdict:#}"
+    );
     assert!(verdict["anchor"].is_null());
 }
 
@@ -155,7 +184,9 @@ impl ListMaker {
 
     /// A certificate of the same subject that is another one.
     fn imitation(&self, chain: &Path) -> PathBuf {
-        let original = pki::read_chain(&std::fs::read(chain).unwrap()).unwrap().remove(0);
+        let original = pki::read_chain(&std::fs::read(chain).unwrap())
+            .unwrap()
+            .remove(0);
         let key = claviger_fixtures::TestKey::generate(jose::Curve::P256);
         let issuer = pki::Issuer::Itself(&key);
         let request = pki::Request::new(
@@ -182,7 +213,8 @@ impl ListMaker {
             std::fs::write(&path, text).unwrap();
             path.to_str().unwrap().to_owned()
         };
-        let address = "{ street = \"Street 1\", locality = \"Town\", postal_code = \"1\", country = \"DE\" }";
+        let address =
+            "{ street = \"Street 1\", locality = \"Town\", postal_code = \"1\", country = \"DE\" }";
         let description = write(
             "list.toml",
             &format!(
@@ -208,16 +240,36 @@ impl ListMaker {
         let signer = signer.to_str().unwrap();
         for arguments in [
             vec![
-                "list", "new", "--profile", "pid", "--description", &description, "--signer",
-                signer, "--out", draft,
+                "list",
+                "new",
+                "--profile",
+                "pid",
+                "--description",
+                &description,
+                "--signer",
+                signer,
+                "--out",
+                draft,
             ],
             vec![
-                "list", "add", draft, "--entity", &entity, "--certificate",
+                "list",
+                "add",
+                draft,
+                "--entity",
+                &entity,
+                "--certificate",
                 certificate.to_str().unwrap(),
             ],
             vec![
-                "list", "seal", draft, "--device", &self.device(), "--certificate", signer,
-                "--out", out.to_str().unwrap(),
+                "list",
+                "seal",
+                draft,
+                "--device",
+                &self.device(),
+                "--certificate",
+                signer,
+                "--out",
+                out.to_str().unwrap(),
             ],
             vec!["list", "verify", out.to_str().unwrap(), "--signer", signer],
         ] {

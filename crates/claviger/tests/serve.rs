@@ -25,9 +25,8 @@ certification = "none"
 #[test]
 fn the_software_device_is_refused_in_production() {
     let folder = tempfile::tempdir().unwrap();
-    let text = format!(
-        "public_url = \"https://wallet.example\"\n{COMMON}[device]\nuri = \"software:\"\n"
-    );
+    let text =
+        format!("public_url = \"https://wallet.example\"\n{COMMON}[device]\nuri = \"software:\"\n");
     for command in [vec!["serve", "--config"], vec!["config", "check"]] {
         let file = config(folder.path(), &text);
         let mut arguments = command.clone();
@@ -35,7 +34,10 @@ fn the_software_device_is_refused_in_production() {
         let output = claviger(&arguments);
         assert_eq!(output.status.code(), Some(2));
         let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("device.uri") && said.contains("development"), "{said}");
+        assert!(
+            said.contains("device.uri") && said.contains("development"),
+            "{said}"
+        );
         assert_eq!(said.lines().count(), 1, "{said}");
     }
 }

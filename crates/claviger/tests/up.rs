@@ -1,6 +1,11 @@
 //! `claviger up`: what it acknowledged survives `kill -9`; a restart goes on where
 //! it was; its interface is the documented one.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod support;
 
@@ -42,12 +47,20 @@ async fn an_acknowledged_revocation_survives_kill_9() {
             is_set(&get(&uri).await, &uri, index),
             "round {round}: the published list shows the revocation"
         );
-        let unit = phone.provider.unit(phone.answer.unit, phone.device.signing()).await;
+        let unit = phone
+            .provider
+            .unit(phone.answer.unit, phone.device.signing())
+            .await;
         assert_eq!(unit.unwrap().state, UnitState::Revoked);
         let key = phone.device.fresh_signing_key().unwrap();
         let refused = phone
             .provider
-            .wias(phone.answer.unit, phone.device.signing(), &[key.as_ref()], None)
+            .wias(
+                phone.answer.unit,
+                phone.device.signing(),
+                &[key.as_ref()],
+                None,
+            )
             .await
             .unwrap_err();
         assert_eq!(refused.problem().unwrap().code, "unit-revoked");
@@ -66,12 +79,18 @@ async fn a_restart_goes_on_where_it_was() {
     drop(up);
 
     let up = Up::start(&data, &listen);
-    assert_eq!(get(&format!("{}/lists/wallet.jws", up.url)).await, wallet_list);
+    assert_eq!(
+        get(&format!("{}/lists/wallet.jws", up.url)).await,
+        wallet_list
+    );
     assert_eq!(
         get(&format!("{}/wallet-provider/provider", up.url)).await,
         identity
     );
-    let unit = phone.provider.unit(phone.answer.unit, phone.device.signing()).await;
+    let unit = phone
+        .provider
+        .unit(phone.answer.unit, phone.device.signing())
+        .await;
     assert_eq!(unit.unwrap().state, UnitState::Operational);
     let pin = sci::Pin::new("493827").unwrap();
     sci::Sci::open_session(&phone.sci, &pin, sci::Task::Issuance)
@@ -103,7 +122,15 @@ async fn operators_need_their_token() {
     let phone = Phone::activate(&up, "user").await;
     let token = up.data.join("operator.token");
     let list = |token: &str| {
-        support::claviger(&["unit", "list", "--json", "--url", &up.url, "--token-file", token])
+        support::claviger(&[
+            "unit",
+            "list",
+            "--json",
+            "--url",
+            &up.url,
+            "--token-file",
+            token,
+        ])
     };
     let shown = list(token.to_str().unwrap());
     let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
@@ -128,7 +155,10 @@ async fn operators_need_their_token() {
         token.to_str().unwrap(),
     ]);
     assert!(revoked.status.success());
-    let seen = phone.provider.unit(phone.answer.unit, phone.device.signing()).await;
+    let seen = phone
+        .provider
+        .unit(phone.answer.unit, phone.device.signing())
+        .await;
     assert_eq!(seen.unwrap().state, UnitState::Revoked);
 }
 
@@ -162,8 +192,16 @@ async fn the_edge_refuses_in_one_form() {
         (http.get(url("/lists/..%2fclaviger.db")), 404, "not-found"),
         (http.get(url("/lists/.hidden")), 404, "not-found"),
         (http.delete(url("/health")), 405, "method"),
-        (http.post(url("/wallet-provider/activations")).body(large), 413, "too-large"),
-        (http.post(url("/wallet-provider/activations")).body("{"), 400, "malformed"),
+        (
+            http.post(url("/wallet-provider/activations")).body(large),
+            413,
+            "too-large",
+        ),
+        (
+            http.post(url("/wallet-provider/activations")).body("{"),
+            400,
+            "malformed",
+        ),
         (
             http.post(url("/wallet-provider/activations"))
                 .body(r#"{"activation":"a","activation":"b"}"#),
@@ -171,11 +209,16 @@ async fn the_edge_refuses_in_one_form() {
             "malformed",
         ),
         (
-            http.post(url("/wallet-provider/unit/wia")).body(r#"{"proofs":[]}"#),
+            http.post(url("/wallet-provider/unit/wia"))
+                .body(r#"{"proofs":[]}"#),
             400,
             "malformed",
         ),
-        (http.post(url("/wsca/r2ps")).body("x"), 400, "ILLEGAL_REQUEST_DATA"),
+        (
+            http.post(url("/wsca/r2ps")).body("x"),
+            400,
+            "ILLEGAL_REQUEST_DATA",
+        ),
         (http.get(url("/operator/units")), 401, "unauthorized"),
     ];
     for (request, status, code) in cases {
@@ -197,6 +240,12 @@ async fn the_edge_refuses_in_one_form() {
         assert_eq!(String::from_utf8(body).unwrap(), r#"{"status":"ok"}"#);
     }
     let metrics = String::from_utf8(get(&url("/metrics")).await).unwrap();
-    assert!(metrics.contains("claviger_http_requests_total"), "{metrics}");
-    assert!(!metrics.contains("hidden"), "addresses do not become labels");
+    assert!(
+        metrics.contains("claviger_http_requests_total"),
+        "{metrics}"
+    );
+    assert!(
+        !metrics.contains("hidden"),
+        "addresses do not become labels"
+    );
 }

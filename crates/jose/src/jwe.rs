@@ -268,6 +268,7 @@ fn concat_kdf(shared: &[u8], apu: &[u8], apv: &[u8]) -> ContentKey {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
     use super::*;
 
     #[test]

@@ -256,9 +256,7 @@ impl Certificate {
             (SignatureAlgorithm::Ecdsa(hash), Some(key)) => key
                 .verify_der(hash, self.tbs_der(), self.signature())
                 .map_err(|_| crate::signature::SignatureError::Bad),
-            (algorithm, _) => {
-                algorithm.verify(issuer.spki_der(), self.tbs_der(), self.signature())
-            }
+            (algorithm, _) => algorithm.verify(issuer.spki_der(), self.tbs_der(), self.signature()),
         }
     }
 

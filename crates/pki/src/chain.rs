@@ -88,9 +88,7 @@ pub fn read_crls(bytes: &[u8]) -> Result<Vec<Crl>, ChainError> {
     }
     (1..)
         .zip(ders)
-        .map(|(number, der)| {
-            Crl::from_der(&der).map_err(|cause| ChainError::Crl { number, cause })
-        })
+        .map(|(number, der)| Crl::from_der(&der).map_err(|cause| ChainError::Crl { number, cause }))
         .collect()
 }
 

@@ -13,9 +13,7 @@ use crate::crl::Crl;
 use crate::ocsp::{OcspAnswer, OcspPolicy, status_by_ocsp};
 use crate::path::Path;
 use crate::profile::Profile;
-use crate::revocation::{
-    RevocationSources, RevocationStatus, Unknown, path_status, status_by_crl,
-};
+use crate::revocation::{RevocationSources, RevocationStatus, Unknown, path_status, status_by_crl};
 use crate::rules;
 use crate::signature::AlgorithmPolicy;
 

@@ -76,8 +76,22 @@ impl Bed {
         std::fs::write(self.0.join("extensions"), extensions).unwrap();
         let serial = format!("0x{serial}");
         self.run(&[
-            "x509", "-req", "-in", &request, "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "20",
-            "-set_serial", &serial, "-extfile", "extensions", "-out", &out,
+            "x509",
+            "-req",
+            "-in",
+            &request,
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-days",
+            "20",
+            "-set_serial",
+            &serial,
+            "-extfile",
+            "extensions",
+            "-out",
+            &out,
         ]);
     }
 
@@ -94,8 +108,21 @@ impl Bed {
         std::fs::write(self.0.join("request.der"), &request.der).unwrap();
         let (pem, key) = (format!("{signer}.pem"), format!("{signer}.key"));
         let arguments = [
-            "ocsp", "-index", "index.txt", "-CA", "ca.pem", "-rsigner", &pem, "-rkey", &key,
-            "-reqin", "request.der", "-respout", "response.der", "-ndays", "1",
+            "ocsp",
+            "-index",
+            "index.txt",
+            "-CA",
+            "ca.pem",
+            "-rsigner",
+            &pem,
+            "-rkey",
+            &key,
+            "-reqin",
+            "request.der",
+            "-respout",
+            "response.der",
+            "-ndays",
+            "1",
         ];
         self.run(&[arguments.as_slice(), extra].concat());
         let der = std::fs::read(self.0.join("response.der")).unwrap();

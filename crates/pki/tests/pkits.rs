@@ -154,7 +154,9 @@ fn suite() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("CLAVIGER_PKITS") {
         return Some(PathBuf::from(named));
     }
-    let fetched = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?.join("pkits");
+    let fetched = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()?
+        .join("pkits");
     fetched.join("source.txt").is_file().then_some(fetched)
 }
 

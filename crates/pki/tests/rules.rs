@@ -158,10 +158,7 @@ async fn keys_are_of_agreed_size(#[case] bits: usize, #[case] broken: bool) {
 fn rsa(bits: usize) -> Vec<u8> {
     let mut modulus = vec![0xff; bits.div_ceil(8)];
     modulus[0] >>= modulus.len() * 8 - bits;
-    let key = vec![
-        Uint::new(&modulus).unwrap(),
-        Uint::new(&[1, 0, 1]).unwrap(),
-    ];
+    let key = vec![Uint::new(&modulus).unwrap(), Uint::new(&[1, 0, 1]).unwrap()];
     let key = BitString::from_bytes(&key.to_der().unwrap()).unwrap();
     let algorithm = [
         oid::RSA_ENCRYPTION.to_der().unwrap(),
@@ -177,7 +174,11 @@ fn rsa(bits: usize) -> Vec<u8> {
 }
 
 #[rstest]
-#[case::not_a_ca(oid::BASIC_CONSTRAINTS, Some(says_ca(false)), "PKI-CA-BASIC-CONSTRAINTS")]
+#[case::not_a_ca(
+    oid::BASIC_CONSTRAINTS,
+    Some(says_ca(false)),
+    "PKI-CA-BASIC-CONSTRAINTS"
+)]
 #[case::signs_crls_only(oid::KEY_USAGE, Some(usage(KeyUsages::CRLSign)), "PKI-CA-KEY-USAGE")]
 #[case::no_usage(oid::KEY_USAGE, None, "PKI-CA-KEY-USAGE")]
 #[case::no_key_id(oid::SUBJECT_KEY_IDENTIFIER, None, "PKI-SKI")]

@@ -1,5 +1,3 @@
-use std::borrow::Cow;
-
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -18,11 +16,11 @@ pub struct Problem {
     #[serde(rename = "type")]
     pub kind: String,
     /// What the code means, the same for every occurrence.
-    pub title: Cow<'static, str>,
+    pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
     /// The stable code that programs go by.
-    pub code: Cow<'static, str>,
+    pub code: &'static str,
     /// What was wrong with this request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -36,15 +34,10 @@ pub struct Problem {
 
 impl Problem {
     /// A problem with a stable code.
-    pub fn new(
-        status: StatusCode,
-        code: impl Into<Cow<'static, str>>,
-        title: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        let code = code.into();
+    pub fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
         Self {
             kind: format!("urn:claviger:problem:{code}"),
-            title: title.into(),
+            title,
             status: status.as_u16(),
             code,
             detail: None,

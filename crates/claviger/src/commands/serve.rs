@@ -32,7 +32,9 @@ pub(crate) fn run(args: &Args, _output: Output) -> Done {
         logging::Form::Json
     });
     if settings.development {
-        tracing::warn!("development = true: THE SOFTWARE DEVICE AND ACTIVATIONS WITHOUT EVIDENCE ARE ACCEPTED");
+        tracing::warn!(
+            "development = true: THE SOFTWARE DEVICE AND ACTIVATIONS WITHOUT EVIDENCE ARE ACCEPTED"
+        );
         tracing::warn!("development = true: NOT FOR REAL USERS");
     }
     runtime::block_on(async {

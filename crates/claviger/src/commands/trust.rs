@@ -159,7 +159,9 @@ pub(crate) fn judge(
                 .doing("--lists");
         }
         if urls.len() != lists.lists.len() {
-            return Err(Failure::new("--lists: name either addresses or files, not both"));
+            return Err(Failure::new(
+                "--lists: name either addresses or files, not both",
+            ));
         }
         let sources = urls
             .into_iter()

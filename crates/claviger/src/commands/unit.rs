@@ -83,12 +83,16 @@ pub(crate) fn run(command: &Command, output: Output) -> Done {
             if let Some(after) = args.after {
                 path.push_str(&format!("&after={after}"));
             }
-            let units: Units = args.node.ask(|http, url| http.get(format!("{url}/{path}")))?;
+            let units: Units = args
+                .node
+                .ask(|http, url| http.get(format!("{url}/{path}")))?;
             output.print(&units)?;
         }
         Command::Show(args) => {
             let path = format!("operator/units/{}", args.unit);
-            let unit: UnitView = args.node.ask(|http, url| http.get(format!("{url}/{path}")))?;
+            let unit: UnitView = args
+                .node
+                .ask(|http, url| http.get(format!("{url}/{path}")))?;
             output.print(&Units { units: vec![unit] })?;
         }
         Command::Revoke(args) => {

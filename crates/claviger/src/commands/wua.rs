@@ -14,8 +14,8 @@ use wua::{KaCheck, Limits, UnverifiedKa, UnverifiedWia, WiaCheck};
 
 use super::trust::{Lists, judge};
 use crate::exit::{Doing, Done, Outcome};
-use crate::output::{self, Output, Report};
 use crate::input;
+use crate::output::{self, Output, Report};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -42,11 +42,21 @@ pub(crate) fn run(command: &Command, output: Output) -> Done {
     let report = match (&args.wia, &args.ka) {
         (Some(path), _) => {
             let text = input::read_text(path, input::TOKEN)?;
-            examine(args, "WIA", UnverifiedWia::parse(&text, &Limits::default()), wia)?
+            examine(
+                args,
+                "WIA",
+                UnverifiedWia::parse(&text, &Limits::default()),
+                wia,
+            )?
         }
         (None, Some(path)) => {
             let text = input::read_text(path, input::TOKEN)?;
-            examine(args, "KA", UnverifiedKa::parse(&text, &Limits::default()), ka)?
+            examine(
+                args,
+                "KA",
+                UnverifiedKa::parse(&text, &Limits::default()),
+                ka,
+            )?
         }
         (None, None) => return Err(crate::exit::Failure::new("--wia or --ka is needed")),
     };

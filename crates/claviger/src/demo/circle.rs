@@ -66,7 +66,10 @@ impl Circle {
 
         let mut step = recorder.step(
             "Three sealed lists, fetched over HTTP",
-            &["ETSI-TS119602-D.3-END-ENTITY", "ETSI-TS119602-E.3-END-ENTITY"],
+            &[
+                "ETSI-TS119602-D.3-END-ENTITY",
+                "ETSI-TS119602-E.3-END-ENTITY",
+            ],
         );
         let app = development.node.app()?.into_router();
         let (stop, stopped) = oneshot::channel::<()>();

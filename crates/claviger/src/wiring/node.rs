@@ -94,7 +94,8 @@ impl Node {
         if node.parts.roles.contains(&Role::WalletProvider) {
             let provider = Arc::new(node.open_provider().await?);
             provider.recover().await.doing("the wallet provider")?;
-            node.upkeep.push(tokio::spawn(keep_up(Arc::clone(&provider))));
+            node.upkeep
+                .push(tokio::spawn(keep_up(Arc::clone(&provider))));
             node.provider = Some(provider);
         }
         if !node.parts.lists.is_empty() {

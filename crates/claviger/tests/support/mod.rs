@@ -1,5 +1,13 @@
 //! A running `claviger up`, and a wallet instance that talks to it.
-#![allow(dead_code, unreachable_pub, missing_debug_implementations)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_debug_implementations,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -80,7 +88,10 @@ impl Up {
         }
         let Ok(running) = serde_json::from_str::<Value>(&text) else {
             let output = child.wait_with_output().unwrap();
-            panic!("up did not start: {}", String::from_utf8_lossy(&output.stderr));
+            panic!(
+                "up did not start: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         };
         // Nobody reads on: what it logs must not fill the pipe.
         let stderr = child.stderr.take().unwrap();
@@ -125,7 +136,9 @@ impl Phone {
         let clock = Arc::new(SystemClock);
         let device = Arc::new(SoftwareKeystore::generate().unwrap());
         let base = format!("{}/wallet-provider", up.url);
-        let provider = ProviderClient::discover(&base, clock.clone()).await.unwrap();
+        let provider = ProviderClient::discover(&base, clock.clone())
+            .await
+            .unwrap();
         let answer = provider
             .activate(&Activation {
                 alias,
@@ -145,7 +158,9 @@ impl Phone {
         let address = format!("{}/wsca/r2ps", up.url).parse().unwrap();
         let transport = HttpTransport::new(reqwest::Client::new(), address);
         let sci = RemoteSci::new(transport, service, answer.unit, device.clone(), clock);
-        sci.register_pin(&Pin::choose("493827").unwrap()).await.unwrap();
+        sci.register_pin(&Pin::choose("493827").unwrap())
+            .await
+            .unwrap();
         provider
             .complete_activation(answer.unit, device.signing())
             .await
@@ -164,7 +179,12 @@ impl Phone {
         let key = self.device.fresh_signing_key().unwrap();
         let answer = self
             .provider
-            .wias(self.answer.unit, self.device.signing(), &[key.as_ref()], None)
+            .wias(
+                self.answer.unit,
+                self.device.signing(),
+                &[key.as_ref()],
+                None,
+            )
             .await
             .unwrap();
         let wia = answer.attestations[0].clone();

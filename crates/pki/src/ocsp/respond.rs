@@ -58,9 +58,7 @@ impl ResponderId {
 pub async fn sign_reply(reply: &OcspReply, signer: &dyn Signer) -> Result<Vec<u8>, IssueError> {
     let responder = match &reply.responder {
         ResponderId::Name(der) => explicit(0xa1, der),
-        ResponderId::Key(hash) => {
-            explicit(0xa2, &OctetString::new(hash.as_slice())?.to_der()?)
-        }
+        ResponderId::Key(hash) => explicit(0xa2, &OctetString::new(hash.as_slice())?.to_der()?),
     };
     let data = ResponseData {
         responder: Any::from_der(&responder?)?,

@@ -118,11 +118,7 @@ impl OcspAnswer {
     }
 
     /// What it says of the certificate: where it says several things, the worst.
-    pub(crate) fn about(
-        &self,
-        certificate: &Certificate,
-        issuer: &Certificate,
-    ) -> Option<&Single> {
+    pub(crate) fn about(&self, certificate: &Certificate, issuer: &Certificate) -> Option<&Single> {
         let hashes = [CertIdHash::Sha1, CertIdHash::Sha256];
         let ids = hashes.map(|hash| super::CertId::of(certificate, issuer, hash));
         let means = |single: &&Single| single.id.as_ref().is_some_and(|id| ids.contains(id));
@@ -308,8 +304,7 @@ fn is_named(responder: &ResponderId, certificate: &Certificate) -> bool {
     match responder {
         ResponderId::Name(der) => {
             der == certificate.subject_der()
-                || Name::from_der(der)
-                    .is_ok_and(|name| name.matches(&certificate.subject_name()))
+                || Name::from_der(der).is_ok_and(|name| name.matches(&certificate.subject_name()))
         }
         ResponderId::Key(hash) => *hash == CertIdHash::Sha1.of(key_bits(certificate)),
     }

@@ -51,10 +51,7 @@ struct TrustQuestion {
     responses(
         (status = 200, body = Object, description = "A verdict: trusted yes, no or undecided"),
         (status = 400, body = Problem)))]
-async fn check(
-    State(trust): State<Trust>,
-    body: Bytes,
-) -> Result<Json<finding::Verdict>, Problem> {
+async fn check(State(trust): State<Trust>, body: Bytes) -> Result<Json<finding::Verdict>, Problem> {
     let question: TrustQuestion = read(&body)?;
     let request = CheckRequest {
         chain: chain(&question.chain)?,
@@ -75,7 +72,10 @@ async fn check(
 
 fn chain(texts: &[String]) -> Result<Vec<pki::Certificate>, Problem> {
     if texts.is_empty() || texts.len() > pki::MAX_CHAIN {
-        return Err(malformed(format!("chain: 1 to {} certificates", pki::MAX_CHAIN)));
+        return Err(malformed(format!(
+            "chain: 1 to {} certificates",
+            pki::MAX_CHAIN
+        )));
     }
     texts
         .iter()

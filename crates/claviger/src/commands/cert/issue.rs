@@ -184,7 +184,15 @@ fn subject(text: &str) -> Result<Subject, String> {
             return Err(format!("{:?} stands twice", name.trim()));
         }
     }
-    let [country, organization, identifier, common_name, given, surname, serial] = values;
+    let [
+        country,
+        organization,
+        identifier,
+        common_name,
+        given,
+        surname,
+        serial,
+    ] = values;
     let needs = |value: Option<String>, name: &str| value.ok_or_else(|| format!("no {name}"));
     if organization.is_some() || identifier.is_some() {
         if given.is_some() || surname.is_some() || serial.is_some() {
@@ -290,7 +298,10 @@ mod tests {
     #[case("C=BE,C=FR", "\"C\" stands twice")]
     #[case("X=1", "\"X\" is no attribute of a subject")]
     #[case("C=BE,CN=Name", "no O, and no givenName")]
-    #[case("O=Org,surname=S", "attributes of an organization and of a human being")]
+    #[case(
+        "O=Org,surname=S",
+        "attributes of an organization and of a human being"
+    )]
     fn what_is_missing_is_said(#[case] text: &str, #[case] why: &str) {
         assert_eq!(subject(text), Err(why.to_owned()));
     }
