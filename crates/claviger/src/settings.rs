@@ -35,6 +35,25 @@ pub(crate) struct Settings {
     /// What is accepted of a request.
     #[serde(default)]
     pub(crate) limits: LimitSettings,
+    /// The file with the operators' token; without it nobody sees or revokes units
+    /// over HTTP.
+    pub(crate) operator_token_file: Option<PathBuf>,
+    /// The lists that questions of trust are answered by; without one there are no
+    /// such routes.
+    #[serde(default)]
+    pub(crate) trusted_lists: Vec<ListSettings>,
+}
+
+/// `[[trusted_lists]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListSettings {
+    /// What kind of list: pid, wallet, access, registration, pub-eaa, registrars, mdl.
+    pub(crate) profile: String,
+    /// Where it is: an https address, or a file.
+    pub(crate) location: String,
+    /// The certificates that must have sealed it (PEM).
+    pub(crate) signer: PathBuf,
 }
 
 /// A part of the house that a process can run.
@@ -159,11 +178,28 @@ impl Settings {
         if self.roles.is_empty() {
             return wrong("roles", "at least one of wallet-provider, wsca, lists");
         }
-        if !self.development && self.device.uri.starts_with("software:") {
-            return wrong(
-                "device.uri",
-                "the software device is for development only (development = true)",
-            );
+        let scheme = self.device.uri.split(':').next().unwrap_or_default();
+        match scheme.to_ascii_lowercase().as_str() {
+            "pkcs11" => {}
+            "software" if !self.development => {
+                return wrong(
+                    "device.uri",
+                    "the software device is for development only (development = true)",
+                );
+            }
+            "software" if self.device.uri.len() == "software:".len() => {
+                return wrong(
+                    "device.uri",
+                    "a device in memory forgets its keys at each start: software:PATH?key-file=FILE",
+                );
+            }
+            "software" => {}
+            _ => return wrong("device.uri", "neither pkcs11: nor software:"),
+        }
+        for list in &self.trusted_lists {
+            if lote::Profile::from_name(&list.profile).is_none() {
+                return wrong("trusted_lists.profile", "no list has this profile");
+            }
         }
         if self.roles.contains(&Role::WalletProvider) {
             let Some(provider) = &self.wallet_provider else {
@@ -217,7 +253,7 @@ mod tests {
         data = "/tmp/x"
         roles = ["wsca", "lists"]
         [device]
-        uri = "software:"
+        uri = "software:/x?key-env=K"
     "#;
 
     fn with(environment: &[(&str, &str)]) -> Result<Settings, String> {
@@ -232,12 +268,12 @@ mod tests {
     fn the_environment_overrides_the_file() {
         let settings = with(&[
             ("CLAVIGER_LISTEN", "127.0.0.1:81"),
-            ("CLAVIGER_DEVICE__URI", "software:/x?key-env=K"),
+            ("CLAVIGER_DEVICE__URI", "pkcs11:token=t"),
             ("CLAVIGER_LIMITS__BODY_BYTES", "1000"),
         ])
         .unwrap();
         assert_eq!(settings.listen.port(), 81);
-        assert_eq!(settings.device.uri, "software:/x?key-env=K");
+        assert_eq!(settings.device.uri, "pkcs11:token=t");
         assert_eq!(settings.limits.body_bytes, 1000);
     }
 
@@ -248,6 +284,9 @@ mod tests {
     #[case(&[("CLAVIGER_ROLES", "wallet-provider,wsca")], "wallet_provider")]
     #[case(&[("CLAVIGER_PUBLIC_URL", "http://x/")], "public_url")]
     #[case(&[("CLAVIGER_TYPO", "1")], "typo")]
+    #[case(&[("CLAVIGER_DEVICE__URI", "software:")], "device.uri")]
+    #[case(&[("CLAVIGER_DEVICE__URI", "abacus:")], "device.uri")]
+    #[case(&[("CLAVIGER_DEVELOPMENT", "false"), ("CLAVIGER_DEVICE__URI", "SOFTWARE:/x")], "device.uri")]
     fn an_error_names_the_key(#[case] environment: &[(&str, &str)], #[case] key: &str) {
         let error = with(environment).unwrap_err();
         assert!(error.contains(key), "{error}");

@@ -122,6 +122,72 @@ fn hostile_files(folder: &Path) -> Vec<PathBuf> {
     ]
 }
 
+/// The same, with good files in every place but one.
+#[test]
+fn one_hostile_file_among_good_ones_is_refused_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = folder.path().join("good");
+    let made = Command::new(env!("CARGO_BIN_EXE_claviger"))
+        .args(["demo", "--out"])
+        .arg(&good)
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    let good = |name: &str| good.join(name).to_str().unwrap().to_owned();
+    let (chain, list, signer) = (
+        good("pid-provider.pem"),
+        good("lists/pid.jws"),
+        good("list-operator.pem"),
+    );
+    let ka = good("ka.jwt");
+    let commands: [&[&str]; 6] = [
+        &[
+            "trust",
+            "check",
+            "--chain",
+            &chain,
+            "--context",
+            "pid",
+            "--lists",
+            "FILE",
+        ],
+        &[
+            "trust",
+            "check",
+            "--chain",
+            &chain,
+            "--context",
+            "pid",
+            "--lists",
+            &list,
+            "--signer",
+            "FILE",
+        ],
+        &["wua", "verify", "--ka", &ka, "--lists", "FILE"],
+        &["list", "verify", &list, "--signer", "FILE"],
+        &["list", "diff", &list, "FILE"],
+        &[
+            "unit",
+            "list",
+            "--token-file",
+            "FILE",
+            "--url",
+            "http://127.0.0.1:1",
+        ],
+    ];
+    let files = hostile_files(folder.path());
+    for command in commands {
+        for file in &files {
+            // A folder of lists may be given, and a token may be any text.
+            let fits =
+                (file.is_dir() && command.contains(&"--lists")) || command.first() == Some(&"unit");
+            if !fits {
+                check(command, file);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_directory_of_lists_may_be_empty_but_not_missing() {
     let folder = tempfile::tempdir().unwrap();

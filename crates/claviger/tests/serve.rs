@@ -45,7 +45,15 @@ fn the_software_device_is_refused_in_production() {
 #[test]
 fn development_says_so_loudly() {
     let folder = tempfile::tempdir().unwrap();
-    let text = format!("development = true\n{COMMON}[device]\nuri = \"software:\"\n");
+    let folder_shown = folder.path().display();
+    let key = folder.path().join("key");
+    std::fs::write(&key, "7".repeat(64)).unwrap();
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let text = format!(
+        "development = true\n{COMMON}[device]\n\
+         uri = \"software:{folder_shown}/store?key-file={folder_shown}/key\"\n"
+    );
     let file = config(folder.path(), &text);
     let checked = claviger(&["config", "check", &file]);
     assert_eq!(checked.status.code(), Some(0));
@@ -54,4 +62,18 @@ fn development_says_so_loudly() {
     let served = claviger(&["serve", "--config", &file]);
     assert_eq!(served.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&served.stderr).contains("NOT FOR REAL USERS"));
+}
+
+#[test]
+fn the_sample_configuration_holds() {
+    let sample = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/claviger.example.toml"
+    );
+    let checked = claviger(&["config", "check", sample]);
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
 }

@@ -219,6 +219,12 @@ async fn the_edge_refuses_in_one_form() {
             400,
             "ILLEGAL_REQUEST_DATA",
         ),
+        (
+            http.post(url("/wallet-provider/challenge"))
+                .body("{\"x\":1}"),
+            400,
+            "malformed",
+        ),
         (http.get(url("/operator/units")), 401, "unauthorized"),
     ];
     for (request, status, code) in cases {
@@ -248,4 +254,17 @@ async fn the_edge_refuses_in_one_form() {
         !metrics.contains("hidden"),
         "addresses do not become labels"
     );
+}
+
+#[test]
+fn a_client_that_sends_half_a_request_does_not_hold_up_the_end() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(&folder.path().join("data"), "127.0.0.1:0");
+    let mut slow = std::net::TcpStream::connect(up.listen()).unwrap();
+    slow.write_all(b"GET /heal").unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let stopped = up.interrupt_twice(std::time::Duration::from_secs(10));
+    assert!(stopped, "asked twice, it stops at once");
+    drop(slow);
 }

@@ -146,15 +146,15 @@ finding::rules! {
         "the key usage of a certificate whose key signs holds digitalSignature";
 
     // Direct trust.
-    DIRECT_NOT_LISTED = "PKI-DIRECT-NOT-LISTED", "ETSI TS 119 602 v1.1.1, 6.6.3.2", Error,
+    DIRECT_NOT_LISTED = "PKI-DIRECT-NOT-LISTED", "ETSI TS 119 602 v1.1.1, 6.6.3.1", Error,
         "under direct trust the certificate itself stands in the list, byte for byte";
-    DIRECT_LOOKALIKE = "PKI-DIRECT-LOOKALIKE", "ETSI TS 119 602 v1.1.1, 6.6.3.2", Error,
+    DIRECT_LOOKALIKE = "PKI-DIRECT-LOOKALIKE", "ETSI TS 119 602 v1.1.1, 6.6.3.1", Error,
         "a certificate with a listed one's issuer or subject and serial number, but other bytes, is another certificate";
-    DIRECT_SAME_KEY = "PKI-DIRECT-SAME-KEY", "ETSI TS 119 602 v1.1.1, 6.6.3.2", Error,
+    DIRECT_SAME_KEY = "PKI-DIRECT-SAME-KEY", "ETSI TS 119 602 v1.1.1, 6.6.3.1", Error,
         "a certificate with a listed one's key, but other bytes, is another certificate";
-    DIRECT_SAME_SUBJECT = "PKI-DIRECT-SAME-SUBJECT", "ETSI TS 119 602 v1.1.1, 6.6.3.2", Error,
+    DIRECT_SAME_SUBJECT = "PKI-DIRECT-SAME-SUBJECT", "ETSI TS 119 602 v1.1.1, 6.6.3.1", Error,
         "a certificate with a listed one's subject, but another key, is another certificate";
-    DIRECT_ISSUER_LISTED = "PKI-DIRECT-ISSUER-LISTED", "ETSI TS 119 602 v1.1.1, 6.6.3.2", Note,
+    DIRECT_ISSUER_LISTED = "PKI-DIRECT-ISSUER-LISTED", "ETSI TS 119 602 v1.1.1, 6.6.3.1", Note,
         "the list holds the certificate's issuer; direct trust does not build paths";
 
     // Paths.

@@ -42,6 +42,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Puts the edge around `routes`.
 pub(crate) fn around(routes: Router, limits: Limits) -> Router {
     let layers = ServiceBuilder::new()
+        .map_request(without_request_id)
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
@@ -63,6 +64,12 @@ pub(crate) fn around(routes: Router, limits: Limits) -> Router {
     routes
         .route_layer(middleware::from_fn(count_requests))
         .layer(layers)
+}
+
+/// A request's id is ours to give: what a client sends would stand in our log.
+fn without_request_id<B>(mut request: Request<B>) -> Request<B> {
+    request.headers_mut().remove(REQUEST_ID);
+    request
 }
 
 /// One span a request: its id, method and path. Neither query nor headers nor

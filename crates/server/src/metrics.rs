@@ -58,7 +58,11 @@ pub(crate) async fn count_requests(request: Request, next: Next) -> Response {
         .get::<MatchedPath>()
         .map_or("none", MatchedPath::as_str)
         .to_owned();
-    let method = request.method().as_str().to_owned();
+    let method = match request.method().as_str() {
+        // What a client makes up does not become a label.
+        method @ ("GET" | "HEAD" | "POST" | "OPTIONS") => method.to_owned(),
+        _ => "other".to_owned(),
+    };
     let start = Instant::now();
     let response = next.run(request).await;
     let status = response.status().as_u16().to_string();

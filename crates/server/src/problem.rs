@@ -76,7 +76,7 @@ impl Problem {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "The service failed; nothing of the request has taken effect",
+            "The service failed",
         )
         .because(cause)
     }

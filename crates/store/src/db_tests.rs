@@ -156,6 +156,45 @@ async fn a_write_that_panics_leaves_the_queue_running() {
     assert_eq!(count(&database).await, 1);
 }
 
+async fn limit_pages(database: &Database, pages: i64) {
+    let mut connection = database.writing.acquire().await.unwrap();
+    let pragma = format!("PRAGMA max_page_count = {pages}");
+    sqlx::query(sqlx::AssertSqlSafe(pragma))
+        .execute(&mut *connection)
+        .await
+        .unwrap();
+}
+
+/// SQLite ends the transaction by itself when the disk is full.
+#[tokio::test]
+async fn a_full_disk_fails_the_writes_that_met_it_and_none_after_it() {
+    let (_folder, database) = scratch().await;
+    add(&database, 1).await.unwrap();
+    for round in 0..3 {
+        // No fewer pages than there are.
+        limit_pages(&database, 1).await;
+        let text = "x".repeat(1 << 20);
+        let full = database
+            .write::<(), Error, _>(move |tx| {
+                Box::pin(async move {
+                    sqlx::query("INSERT INTO note VALUES (99, ?)")
+                        .bind(text)
+                        .execute(tx)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+            .unwrap_err();
+        assert!(full.to_string().contains("full"), "{full}");
+        limit_pages(&database, 1_000_000).await;
+        add(&database, 10 + round).await.unwrap();
+        database.health().await.unwrap();
+    }
+    assert_eq!(database.synced().await.unwrap(), Durability::required());
+    assert_eq!(count(&database).await, 4);
+}
+
 #[tokio::test]
 async fn a_caller_that_leaves_does_not_undo_its_write() {
     let (_folder, database) = scratch().await;

@@ -9,7 +9,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::Connection;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Error;
@@ -151,7 +153,40 @@ async fn run_all(
     waiting: &mut std::vec::IntoIter<Box<dyn Job>>,
     ran: &mut Vec<Ran>,
 ) -> Result<(), sqlx::Error> {
-    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let mut held = Held {
+        connection: pool.acquire().await?,
+        sound: false,
+    };
+    in_transaction(&mut held.connection, waiting, ran).await?;
+    held.sound = true;
+    Ok(())
+}
+
+/// The writing connection. It goes back to the pool only after a commit.
+///
+/// On some errors (a full disk is one) SQLite ends the transaction by itself,
+/// and what sqlx believes of the connection is no longer so. Whatever went wrong,
+/// a panic too: the connection is closed, which undoes what it had not committed,
+/// and the next group opens another.
+struct Held {
+    connection: PoolConnection<Sqlite>,
+    sound: bool,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.sound {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+async fn in_transaction(
+    connection: &mut SqliteConnection,
+    waiting: &mut std::vec::IntoIter<Box<dyn Job>>,
+    ran: &mut Vec<Ran>,
+) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     while waiting.len() > 0 {
         sqlx::query("SAVEPOINT job")
             .execute(&mut *transaction)

@@ -31,6 +31,9 @@ pub struct Config {
     pub ka_index: KaIndex,
     /// How long a challenge or nonce waits for its answer.
     pub challenge_lifetime: SignedDuration,
+    /// How many challenges for an activation wait for their answer at once, at
+    /// most: anybody may ask for one.
+    pub max_challenges: u64,
     /// How long a WIA lasts, under 24 hours.
     pub wia_lifetime: SignedDuration,
     /// How long a KA lasts.
@@ -105,6 +108,7 @@ impl Config {
             wia_draft: ClientAttestationDraft::default(),
             ka_index: KaIndex::default(),
             challenge_lifetime: SignedDuration::from_mins(5),
+            max_challenges: 100_000,
             wia_lifetime: SignedDuration::from_hours(23),
             ka_lifetime: DAY.saturating_mul(30),
             max_status_period: DAY.saturating_mul(2 * 366),
@@ -166,6 +170,9 @@ impl Config {
             if time <= SignedDuration::ZERO {
                 return fail(key, "more than nothing");
             }
+        }
+        if self.max_challenges == 0 {
+            return fail("max_challenges", "at least 1");
         }
         if self.list_lifetime <= self.list_ttl {
             return fail("list_lifetime", "longer than list_ttl");

@@ -95,7 +95,9 @@ impl From<StoreError> for Error {
             StoreError::DeviceKnown => (Problem::DeviceKnown, "device key"),
             StoreError::AccountCode => (Problem::AccountCode, "account"),
             StoreError::KeyAttested(_) => (Problem::KeyAttested, "statement"),
-            StoreError::IndexInUse { .. } | StoreError::Failed(_) => return Self::Store(error),
+            StoreError::IndexInUse { .. }
+            | StoreError::TooManyChallenges
+            | StoreError::Failed(_) => return Self::Store(error),
         };
         Self::refused(problem, subject, error.to_string())
     }

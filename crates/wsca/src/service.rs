@@ -182,6 +182,14 @@ impl Wsca {
             .map_err(|error: CommitError| WscaError::of_commit(error, &guards))
     }
 
+    /// Answers an enrolment of a unit that is there: with the same keys it is done.
+    async fn enrolled_before(&self, unit: &Unit, keys: &DeviceKeys) -> Result<(), AdminError> {
+        if unit.signing != keys.sign || unit.agreement != keys.agree {
+            return Err(AdminError::AlreadyEnrolled);
+        }
+        Ok(self.shards.settle(unit.row().shard).await?)
+    }
+
     /// Changes a unit for the administrator, again where it changed meanwhile.
     async fn administer(
         &self,
@@ -198,7 +206,7 @@ impl Wsca {
                 mut writes,
             } = change(&unit)
             else {
-                return Ok(());
+                return Ok(self.shards.settle(unit.row().shard).await?);
             };
             if status == Some(Status::Destroyed) {
                 self.device
@@ -252,8 +260,7 @@ impl WscaAdmin for Wsca {
         if let Some(unit) = self.load(id).await? {
             return match unit.status() {
                 Status::Destroyed => Err(AdminError::Destroyed),
-                _ if unit.signing == keys.sign && unit.agreement == keys.agree => Ok(()),
-                _ => Err(AdminError::AlreadyEnrolled),
+                _ => self.enrolled_before(&unit, &keys).await,
             };
         }
         let binding = wscd::UnitBinding(*id.as_bytes());
@@ -295,8 +302,8 @@ impl WscaAdmin for Wsca {
         match self.shards.commit(change).await {
             // Someone enrolled it meanwhile: with the same keys it is this one.
             Err(WscaError::Conflict) => match self.load(id).await? {
-                Some(unit) if unit.signing == keys.sign && unit.agreement == keys.agree => Ok(()),
-                _ => Err(AdminError::AlreadyEnrolled),
+                Some(unit) => self.enrolled_before(&unit, &keys).await,
+                None => Err(AdminError::AlreadyEnrolled),
             },
             other => Ok(other?),
         }

@@ -21,7 +21,9 @@
 //! - after the anchor: the row is the anchor's.
 //!
 //! Changes that arrive while a commit is under way wait and share the next one, and
-//! its anchor.
+//! its anchor. A request that finds its change made already (a second freeze, a
+//! second destruction, a second enrolment) commits nothing, and is told of success
+//! only once the state it found is anchored.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -203,6 +205,22 @@ impl Shards {
         answered
             .await
             .unwrap_or_else(|_| Err(WscaError::Internal("a commit was abandoned".into())))
+    }
+
+    /// Makes sure that the newest state seen of a shard is anchored: what is answered
+    /// well without a commit of its own rests on an earlier one, whose anchor may
+    /// have failed.
+    pub(crate) async fn settle(&self, number: u16) -> Result<(), WscaError> {
+        let shard = self.get(number)?;
+        let mut anchored = shard.committing.lock().await;
+        shard.must_be_open()?;
+        let Some(state) = shard.known().state else {
+            return Ok(());
+        };
+        if anchored.is_some_and(|anchor| anchor.epoch >= state.epoch) {
+            return Ok(());
+        }
+        self.anchor(shard, state, &mut anchored).await
     }
 
     /// Whoever gets the lock commits for all who wait.

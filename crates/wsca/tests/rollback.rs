@@ -10,8 +10,10 @@ mod common;
 
 use std::sync::Arc;
 
+use common::device::Watched;
 use common::{RIGHT, WRONG, World, code, pin};
 use jose::Curve;
+use rstest::rstest;
 use sci::{Code, Digest, Sci, Task};
 use wsca::{Alarm, Batch, Config, Holdings, ShardRow, Write, WscaAdmin, WscaStore};
 use wscd::software::{SoftwareDevice, StoreKey};
@@ -297,6 +299,47 @@ async fn a_database_that_is_ahead_of_its_anchor_is_taken_and_anchored() {
     // And from then on the step that was ahead is behind.
     let world = world.restore_and_restart(&ahead).await;
     assert!(is_locked(&world));
+}
+
+/// What is asked again after its anchor failed commits nothing the second time. It
+/// must not be answered well before the device remembers it: whoever then puts the
+/// rows from before back must be noticed.
+#[rstest]
+#[tokio::test]
+async fn what_is_asked_again_is_answered_well_only_once_it_is_anchored(
+    #[values("enroll", "freeze", "destroy")] asked: &str,
+    #[values(false, true)] at_another_node: bool,
+) {
+    let device = Watched::new(Arc::new(SoftwareDevice::ephemeral().unwrap()));
+    let world = World::on(device.clone(), one_shard()).await;
+    let other = world.second_node().await;
+    let phone = world.registered().await;
+    let stranger = sci::UnitId::random();
+    let keys = common::keys(&*phone.keystore);
+    let ask = async |wsca: &wsca::Wsca| match asked {
+        "enroll" => wsca.enroll(stranger, keys.clone()).await,
+        "freeze" => wsca.freeze(phone.unit, "stolen").await,
+        _ => wsca.destroy_unit(phone.unit).await,
+    };
+    let earlier = world.copy_database().await;
+    device.refuse_anchors(true);
+    let again = if at_another_node { &other } else { &world.wsca };
+    for wsca in [&world.wsca, again] {
+        let answer = ask(wsca).await;
+        assert!(
+            matches!(answer, Err(wsca::AdminError::Unavailable(_))),
+            "{answer:?}"
+        );
+    }
+    device.refuse_anchors(false);
+    let anchors = device.anchors();
+    ask(again).await.unwrap();
+    assert_eq!(device.anchors(), anchors + 1);
+    ask(again).await.unwrap();
+    assert_eq!(device.anchors(), anchors + 1, "it is anchored once");
+    drop((phone, other));
+    let world = world.restore_and_restart(&earlier).await;
+    assert!(is_locked(&world), "{asked}: {:?}", world.wsca.alarms());
 }
 
 async fn holdings(world: &World, phone: &common::Phone) -> Holdings {

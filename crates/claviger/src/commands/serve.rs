@@ -7,13 +7,15 @@ use std::time::Duration;
 use clock::{Clock, SystemClock};
 use server::Limits;
 use tokio::net::TcpListener;
+use trust::{Location, SignerPolicy, Source};
+use url::Url;
 use wallet_provider::{Seal, WalletSolution};
 use wscd::{DeviceSigner, KeyName, Wscd};
 
 use super::up::Development;
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::Output;
-use crate::settings::{Role, Settings, WalletProviderSettings};
+use crate::settings::{ListSettings, Role, Settings, WalletProviderSettings};
 use crate::wiring::{Node, NodeParts, ProviderParts};
 use crate::{input, logging, runtime, shutdown};
 
@@ -49,9 +51,14 @@ pub(crate) fn run(args: &Args, _output: Output) -> Done {
         let node = open(&settings, &url).await?;
         let app = node.app()?.into_router();
         tracing::info!(%address, %url, roles = ?settings.roles, "serving");
-        server::serve(listener, app, shutdown::requested())
-            .await
-            .doing("the server")?;
+        server::serve(
+            listener,
+            app,
+            shutdown::requested(),
+            shutdown::requested_again(),
+        )
+        .await
+        .doing("the server")?;
         node.close().await;
         tracing::info!("drained and stopped");
         Ok(Outcome::Yes)
@@ -82,10 +89,36 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
             max_body: settings.limits.body_bytes,
             timeout: Duration::from_secs(settings.limits.request_seconds),
         },
-        lists: Vec::new(),
-        operator_token: None,
+        lists: sources(&settings.trusted_lists)?,
+        operator_token: settings
+            .operator_token_file
+            .as_deref()
+            .map(|path| input::read_text(path, 4096))
+            .transpose()?,
     })
     .await
+}
+
+fn sources(lists: &[ListSettings]) -> Result<Vec<Source>, Failure> {
+    lists
+        .iter()
+        .map(|list| {
+            let profile = lote::Profile::from_name(&list.profile)
+                .ok_or_else(|| Failure::new("trusted_lists.profile: no list has this profile"))?;
+            let location = match Url::parse(&list.location) {
+                Ok(url) if list.location.contains("://") => Location::Url(url),
+                _ => Location::File(PathBuf::from(&list.location)),
+            };
+            let bytes = input::read(&list.signer, input::CERTIFICATES)?;
+            let signers = pki::read_chain(&bytes).doing(list.signer.display())?;
+            Ok(Source {
+                profile,
+                location,
+                signers: SignerPolicy::Pinned(signers),
+                mode: lote::Mode::Strict,
+            })
+        })
+        .collect()
 }
 
 /// In development, a wallet provider without certificates gets sample ones.

@@ -30,7 +30,8 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Question {
     /// What it is to be trusted for: pid, pid-status, wallet, wallet-status,
-    /// access-certificate, registration-certificate, pub-eaa, mdl …
+    /// access-certificate, registration-certificate,
+    /// registration-certificate-status, pub-eaa, pub-eaa-status, mdl or mdl-status
     #[arg(long)]
     context: Context,
     #[command(flatten)]
@@ -51,7 +52,8 @@ pub(crate) struct Lists {
     /// direct-or-pkix: they may hold CAs
     #[arg(long, default_value = "direct-only", value_parser = policy)]
     policy: Policy,
-    /// hard: what cannot be learnt leaves it undecided; soft: it is reported; skip
+    /// hard: what cannot be learnt leaves it undecided; soft: that is reported only;
+    /// skip: nobody is asked
     #[arg(long, default_value = "hard")]
     revocation: Revocation,
     /// The time the answer holds for (RFC 3339); now, if absent
@@ -151,6 +153,9 @@ pub(crate) fn judge(
         .filter(|place| place.contains("://"))
         .map(|place| Url::parse(place).doing(place))
         .collect::<Result<_, _>>()?;
+    for place in &lists.lists {
+        refuse_what_is_no_list(Path::new(place))?;
+    }
     runtime::block_on(async {
         if urls.is_empty() {
             let places: Vec<PathBuf> = lists.lists.iter().map(PathBuf::from).collect();
@@ -184,6 +189,24 @@ pub(crate) fn judge(
         service.refresh().await;
         Ok(service.check(&request).await)
     })
+}
+
+/// In a folder, what is no list is passed over and reported. A file that was named
+/// itself has to be one.
+fn refuse_what_is_no_list(place: &Path) -> Result<(), Failure> {
+    if !place.is_file() {
+        return Ok(());
+    }
+    let bytes = input::read(place, input::LIST)?;
+    let linted = lote::lint_bytes(&bytes, None, time::now());
+    match (linted.list, linted.findings.first()) {
+        (None, Some(why)) => Err(Failure::new(format!(
+            "{}: not a list: {}",
+            place.display(),
+            why.evidence
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn read_signers(path: &Path) -> Result<Vec<Certificate>, Failure> {

@@ -45,9 +45,14 @@ pub(crate) fn run(args: &Args, output: Output) -> Done {
         let development = Development::open(&args.data, &url, Arc::new(SystemClock)).await?;
         let app = development.node.app()?.into_router();
         output.print(&Running::of(&development, &args.data, &url))?;
-        server::serve(listener, app, shutdown::requested())
-            .await
-            .doing("the server")?;
+        server::serve(
+            listener,
+            app,
+            shutdown::requested(),
+            shutdown::requested_again(),
+        )
+        .await
+        .doing("the server")?;
         development.node.close().await;
         tracing::info!("drained and stopped");
         Ok(Outcome::Yes)

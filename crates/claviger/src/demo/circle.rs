@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clock::{Clock, ShiftedClock};
+use jiff::SignedDuration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -43,7 +44,10 @@ impl Circle {
             ],
         );
         let folder = tempfile::tempdir().doing("a temporary folder")?;
+        // The pauses between wrong PINs move this clock by more than an hour. It
+        // starts in the past, so that nothing that is kept is from the future.
         let clock = Arc::new(ShiftedClock::new());
+        clock.advance(SignedDuration::from_hours(-2));
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .doing("cannot listen on loopback")?;
@@ -73,9 +77,14 @@ impl Circle {
         );
         let app = development.node.app()?.into_router();
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(server::serve(listener, app, async {
-            let _ = stopped.await;
-        }));
+        let server = tokio::spawn(server::serve(
+            listener,
+            app,
+            async {
+                let _ = stopped.await;
+            },
+            std::future::pending(),
+        ));
         let operator = development.test_bed.operator.certificate.clone();
         let mut sources = Vec::new();
         for name in ListName::ALL {

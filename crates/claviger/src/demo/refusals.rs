@@ -32,7 +32,7 @@ pub(super) async fn refuse(
 ) -> Result<(), Failure> {
     let mut step = recorder.step(
         "What must be refused is refused",
-        &["TS3-2.2.2.2", "WIAM_09", "WIAM_17", "CIR-2024-2979-5-1-b"],
+        &["TS3-2.2.2.2", "WIAM_09", "WIAM_14", "CIR-2024-2979-5-1-b"],
     );
     forged_attestations(&mut step, circle, issuer, first, shown).await?;
     replay(&mut step, issuer, shown).await?;

@@ -112,7 +112,7 @@ pub(super) async fn attest(
             "TS3-2.2.1",
             "TS3-2.3.1",
             "TS3-2.3.2",
-            "TS3-2.4",
+            "TS3-2.4.1",
             "ISSU_35a",
             "WIAM_19",
         ],

@@ -109,6 +109,24 @@ impl Up {
         self.child.wait().unwrap();
     }
 
+    /// Asks it to stop, and asks once more; whether it stopped within `limit`.
+    pub fn interrupt_twice(mut self, limit: std::time::Duration) -> bool {
+        let pid = self.child.id().to_string();
+        for _ in 0..2 {
+            let sent = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+            assert!(sent.success());
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < limit {
+            if self.child.try_wait().unwrap().is_some() {
+                return true;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        false
+    }
+
     /// The address it listens on.
     pub fn listen(&self) -> String {
         self.url.trim_start_matches("http://").to_owned()

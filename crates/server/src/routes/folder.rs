@@ -21,7 +21,7 @@ pub struct PublicFolder {
     pub folder: PathBuf,
     /// What a file's name ends with, beyond the name in its address.
     pub suffix: &'static str,
-    /// Their media type.
+    /// Their media type; a CRL (`.crl`) has its own.
     pub media_type: &'static str,
     /// How long a cache may keep a file without asking again, in seconds.
     pub max_age: u32,
@@ -68,10 +68,11 @@ async fn file(
                 .any(|t| t.trim().trim_start_matches("W/") == tag)
         });
     let mut headers = HeaderMap::new();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(folder.media_type),
-    );
+    let media_type = match name.rsplit_once('.') {
+        Some((_, "crl")) => "application/pkix-crl",
+        _ => folder.media_type,
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }

@@ -68,7 +68,11 @@ async fn certification(State(provider): State<Provider>) -> Json<serde_json::Val
 /// A challenge for an activation
 #[utoipa::path(post, path = "/challenge", tag = "wallet provider", request_body = Empty,
     responses((status = 200, body = Challenge)))]
-async fn challenge(State(provider): State<Provider>) -> Result<Json<Challenge>, Problem> {
+async fn challenge(
+    State(provider): State<Provider>,
+    body: Bytes,
+) -> Result<Json<Challenge>, Problem> {
+    let Empty {} = read(&body)?;
     Ok(Json(provider.challenge().await.map_err(problem)?))
 }
 
@@ -98,6 +102,7 @@ async fn complete_activation(
     body: Bytes,
 ) -> Answer {
     let caller = caller(&provider, &headers, "/unit/activation", &body).await?;
+    let Empty {} = read(&body)?;
     let answer = provider.complete_activation(&caller).await;
     answer.map(Signed).map_err(problem)
 }
@@ -110,6 +115,7 @@ async fn complete_activation(
             description = "UnitView, signed")))]
 async fn unit(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
     let caller = caller(&provider, &headers, "/unit", &body).await?;
+    let Empty {} = read(&body)?;
     let answer = provider.own_view(&caller).await;
     answer.map(Signed).map_err(problem)
 }
@@ -122,6 +128,7 @@ async fn unit(State(provider): State<Provider>, headers: HeaderMap, body: Bytes)
             description = "Challenge, signed")))]
 async fn nonce(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
     let caller = caller(&provider, &headers, "/unit/nonce", &body).await?;
+    let Empty {} = read(&body)?;
     let answer = provider.statement_nonce(&caller).await;
     answer.map(Signed).map_err(problem)
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sci::UnitId;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use wallet_provider::UnitState;
 use wallet_provider::{Issuance, Purpose, SpentRequest, StoreError};
 
@@ -51,6 +51,75 @@ pub(super) async fn issue(tx: &mut SqliteConnection, issuance: Issuance) -> Resu
     Ok(())
 }
 
+/// What [`issue`] would answer now, as far as the request, the unit, the nonce and
+/// the keys go. It changes nothing.
+pub(super) async fn check(pool: &SqlitePool, issuance: &Issuance) -> Result<(), StoreError> {
+    let mut snapshot = pool.begin().await.map_err(sql)?;
+    let tx = &mut *snapshot;
+    let unit = issuance.unit;
+    let spent: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM spent_request WHERE unit = ? AND jti = ?")
+            .bind(unit.as_bytes().as_slice())
+            .bind(&issuance.request.jti)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(sql)?;
+    if spent.is_some() {
+        return Err(StoreError::Replayed);
+    }
+    match state(tx, unit).await? {
+        UnitState::Operational => {}
+        other => return Err(StoreError::UnitState(other)),
+    }
+    if let Some(nonce) = issuance.nonce {
+        let expires_at =
+            sqlx::query_scalar("SELECT expires_at FROM challenge WHERE hash = ? AND unit IS ?")
+                .bind(nonce.as_slice())
+                .bind(owner(Purpose::Statement(unit)))
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(sql)?;
+        still_waits(expires_at, issuance.at)?;
+    }
+    for (place, thumbprint) in issuance.keys.iter().enumerate() {
+        let attested: Option<i64> = sqlx::query_scalar("SELECT 1 FROM attested_key WHERE hash = ?")
+            .bind(attested_key_hash(thumbprint).as_slice())
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(sql)?;
+        if attested.is_some() {
+            return Err(StoreError::KeyAttested(place));
+        }
+    }
+    Ok(())
+}
+
+/// How many challenges for an activation wait for their answer.
+pub(super) async fn waiting_activations(
+    pool: &SqlitePool,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let count: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM challenge WHERE unit IS NULL AND expires_at > ?")
+            .bind(seconds(now))
+            .fetch_one(pool)
+            .await
+            .map_err(sql)?;
+    rows::unsigned("challenge", "count", count)
+}
+
+pub(super) async fn forget_challenges(
+    tx: &mut SqliteConnection,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query("DELETE FROM challenge WHERE expires_at <= ?")
+        .bind(seconds(now))
+        .execute(tx)
+        .await
+        .map_err(sql)?;
+    Ok(done.rows_affected())
+}
+
 pub(super) async fn add_challenge(
     tx: &mut SqliteConnection,
     hash: [u8; 32],
@@ -82,6 +151,10 @@ pub(super) async fn answer_challenge(
     .fetch_optional(tx)
     .await
     .map_err(sql)?;
+    still_waits(expires_at, at)
+}
+
+fn still_waits(expires_at: Option<i64>, at: Timestamp) -> Result<(), StoreError> {
     match expires_at {
         None => Err(StoreError::ChallengeUnknown),
         Some(end) if end <= seconds(at) => Err(StoreError::ChallengeExpired),

@@ -114,6 +114,23 @@ pub(super) async fn list(
     Ok(Some((state, set.collect::<Result<_, _>>()?)))
 }
 
+/// Sets entries that the world was told are revoked.
+pub(super) async fn set_again(
+    tx: &mut SqliteConnection,
+    list: i64,
+    indices: &[u64],
+) -> Result<(), StoreError> {
+    for index in indices {
+        sqlx::query("INSERT INTO status_set (list, idx) VALUES (?, ?) ON CONFLICT DO NOTHING")
+            .bind(list)
+            .bind(signed(*index))
+            .execute(&mut *tx)
+            .await
+            .map_err(sql)?;
+    }
+    Ok(())
+}
+
 pub(super) async fn published(
     tx: &mut SqliteConnection,
     list: i64,

@@ -82,6 +82,16 @@ impl ProviderStore for SqliteProviderStore {
             .await
     }
 
+    async fn waiting_activations(&self, now: Timestamp) -> Result<u64, StoreError> {
+        issuance::waiting_activations(self.database.reader(), now).await
+    }
+
+    async fn forget_challenges(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.database
+            .write(move |tx| boxed(issuance::forget_challenges(tx, now)))
+            .await
+    }
+
     async fn begin_activation(&self, unit: NewUnit) -> Result<Activated, StoreError> {
         self.database
             .write(move |tx| boxed(activation::begin(tx, unit)))
@@ -141,6 +151,10 @@ impl ProviderStore for SqliteProviderStore {
             .await
     }
 
+    async fn check_issuance(&self, issuance: &Issuance) -> Result<(), StoreError> {
+        issuance::check(self.database.reader(), issuance).await
+    }
+
     async fn issue(&self, issuance: Issuance) -> Result<(), StoreError> {
         self.database
             .write(move |tx| boxed(issuance::issue(tx, issuance)))
@@ -189,6 +203,12 @@ impl ProviderStore for SqliteProviderStore {
 
     async fn list(&self, list: i64) -> Result<Option<(ListState, Vec<u64>)>, StoreError> {
         lists::list(self.database.reader(), list).await
+    }
+
+    async fn set_again(&self, list: i64, indices: Vec<u64>) -> Result<(), StoreError> {
+        self.database
+            .write(move |tx| boxed(async move { lists::set_again(tx, list, &indices).await }))
+            .await
     }
 
     async fn published(

@@ -10,6 +10,9 @@ pub trait Publisher: Send + Sync + std::fmt::Debug {
     /// new token survives a crash, and at no moment was there none or half of one.
     async fn put(&self, name: &str, token: Vec<u8>) -> Result<(), PublishError>;
 
+    /// The list's token as it is published now; `None` where there is none.
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, PublishError>;
+
     /// Takes a list away for good.
     async fn remove(&self, name: &str) -> Result<(), PublishError>;
 }
@@ -68,16 +71,30 @@ impl Publisher for FolderPublisher {
         in_background(path.clone(), move || replace(&mut OsDisk, &path, &token)).await
     }
 
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, PublishError> {
+        let path = self.path(name);
+        in_background(path.clone(), move || match std::fs::read(&path) {
+            Ok(token) => Ok(Some(token)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(PublishError {
+                path,
+                what: "cannot be read",
+                source,
+            }),
+        })
+        .await
+    }
+
     async fn remove(&self, name: &str) -> Result<(), PublishError> {
         let path = self.path(name);
         in_background(path.clone(), move || take_away(&mut OsDisk, &path)).await
     }
 }
 
-async fn in_background(
+async fn in_background<T: Send + 'static>(
     path: PathBuf,
-    work: impl FnOnce() -> Result<(), PublishError> + Send + 'static,
-) -> Result<(), PublishError> {
+    work: impl FnOnce() -> Result<T, PublishError> + Send + 'static,
+) -> Result<T, PublishError> {
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| {
@@ -308,6 +325,7 @@ mod tests {
         for token in ["one", "two"] {
             lists.put("a", token.into()).await.unwrap();
             assert_eq!(std::fs::read_to_string(lists.path("a")).unwrap(), token);
+            assert_eq!(lists.get("a").await.unwrap().unwrap(), token.as_bytes());
         }
         assert_eq!(
             std::fs::read_dir(folder.path().join("lists"))
@@ -318,6 +336,7 @@ mod tests {
         lists.remove("a").await.unwrap();
         lists.remove("a").await.unwrap();
         assert!(!lists.path("a").exists());
+        assert_eq!(lists.get("a").await.unwrap(), None);
     }
 
     #[tokio::test]

@@ -21,6 +21,13 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
         expires_at: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// How many challenges for an activation wait for their answer and have not
+    /// expired.
+    async fn waiting_activations(&self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Forgets the challenges that expired by `now`; how many.
+    async fn forget_challenges(&self, now: Timestamp) -> Result<u64, StoreError>;
+
     /// Answers the challenge and makes the unit and, where it is new, its account;
     /// or finds the installed unit of the same device and account again.
     async fn begin_activation(&self, unit: NewUnit) -> Result<Activated, StoreError>;
@@ -54,6 +61,11 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
         request: SpentRequest,
         challenge: Option<([u8; 32], Timestamp)>,
     ) -> Result<(), StoreError>;
+
+    /// Refuses what [`ProviderStore::issue`] would refuse of the issuance's request,
+    /// unit, nonce and keys, and changes nothing: asked before anything is spent on
+    /// it. Its entries are not looked at.
+    async fn check_issuance(&self, issuance: &Issuance) -> Result<(), StoreError>;
 
     /// Records an issuance to an operational unit: its request and nonce are
     /// spent, its keys are in no other KA, its entries are free.
@@ -90,6 +102,10 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
     /// The list as it stands now and every index of it that is revoked.
     async fn list(&self, list: i64) -> Result<Option<(ListState, Vec<u64>)>, StoreError>;
 
+    /// Sets entries of a list that were published as revoked, and that the store
+    /// does not know of: it was restored from an older copy.
+    async fn set_again(&self, list: i64, indices: Vec<u64>) -> Result<(), StoreError>;
+
     /// The list was published as it stood at `revision`; the token lasts until
     /// `expires_at`.
     async fn published(
@@ -102,7 +118,7 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
     /// The addresses of all lists.
     async fn list_uris(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Forgets what is past its time: challenges, requests, references past their
+    /// Forgets what ended by `now`: challenges, requests, references past their
     /// maintenance, and lists that were closed before `closed_before` and to which
     /// no reference is left.
     async fn purge(&self, now: Timestamp, closed_before: Timestamp) -> Result<Purged, StoreError>;
@@ -145,6 +161,9 @@ pub enum StoreError {
         /// The index.
         index: u64,
     },
+    /// As many activations are under way as are taken at once.
+    #[error("too many activations wait for an answer; try again later")]
+    TooManyChallenges,
     /// The store itself failed.
     #[error("the store failed: {0}")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),

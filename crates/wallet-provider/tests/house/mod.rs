@@ -584,6 +584,10 @@ impl Publisher for DiskFull {
         })
     }
 
+    async fn get(&self, _: &str) -> Result<Option<Vec<u8>>, PublishError> {
+        Ok(None)
+    }
+
     async fn remove(&self, _: &str) -> Result<(), PublishError> {
         Ok(())
     }
