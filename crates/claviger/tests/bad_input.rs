@@ -140,7 +140,16 @@ fn one_hostile_file_among_good_ones_is_refused_too() {
         good("list-operator.pem"),
     );
     let ka = good("ka.jwt");
-    let commands: [&[&str]; 6] = [
+    let commands: [&[&str]; 7] = [
+        &[
+            "list",
+            "publish",
+            "FILE",
+            "--signer",
+            &signer,
+            "--out",
+            "/nonexistent/lists",
+        ],
         &[
             "trust",
             "check",

@@ -115,8 +115,10 @@ impl WalletProvider {
                 self.store.close_list(block.list, now).await?;
                 continue;
             }
-            if !block.published {
-                self.publish_changed().await?;
+            if !block.published && !self.publish_one(block.list).await? {
+                // Published before, though the store does not know: its counters
+                // were handed out already. The list is closed now.
+                continue;
             }
             return self.open(block);
         }

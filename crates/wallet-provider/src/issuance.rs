@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use jose::PublicKey;
 use provider_api::{Attestations, KaRequest, KeyProof, Problem, WiaRequest};
 use sci::{KeyStatement, StatedKey};
+use wsca::AdminError;
 use wua::{AttackPotential, Ka, Level, StatusPeriod, Wia};
 
 use crate::allocation::Allocated;
@@ -33,6 +34,15 @@ impl WalletProvider {
             .config
             .rounding
             .maintenance_end(now, expires, preferred);
+        let mut issuance = Issuance {
+            unit: caller.unit(),
+            request: caller.spent(),
+            nonce: None,
+            keys: Vec::new(),
+            entries: Vec::new(),
+            at: now,
+        };
+        self.check_issuance(&issuance).await?;
         let entries = self.allocate(ListKind::Wia, keys.len()).await?;
         let mut attestations = Vec::with_capacity(keys.len());
         for (key, entry) in keys.into_iter().zip(&entries) {
@@ -50,8 +60,8 @@ impl WalletProvider {
                     .await?,
             );
         }
-        self.record(caller, None, Vec::new(), &entries, maintained_until, now)
-            .await?;
+        issuance.entries = new_entries(&entries, maintained_until);
+        self.store.issue(issuance).await?;
         tracing::info!(event = "wia.issued", count = attestations.len());
         self.answer(caller.request.jti(), self.batch(attestations))
             .await
@@ -94,6 +104,15 @@ impl WalletProvider {
         let issued = rounding.down(now);
         let expires = rounding.down(now.checked_add(self.config.ka_lifetime).unwrap_or(now));
         let maintained_until = rounding.maintenance_end(now, expires, preferred);
+        let mut issuance = Issuance {
+            unit: caller.unit(),
+            request: caller.spent(),
+            nonce: Some(nonce),
+            keys: keys.iter().map(|key| key.jwk.thumbprint()).collect(),
+            entries: Vec::new(),
+            at: now,
+        };
+        self.check_issuance(&issuance).await?;
         let entries = self.allocate(ListKind::Ka, count).await?;
         let mut attestations = Vec::with_capacity(count);
         for (share, entry) in keys.chunks(keys.len() / count).zip(&entries) {
@@ -113,16 +132,8 @@ impl WalletProvider {
             let seal = &self.ka_seal;
             attestations.push(ka.sign(&seal.chain, seal.signer.as_ref()).await?);
         }
-        let thumbprints = keys.iter().map(|key| key.jwk.thumbprint()).collect();
-        self.record(
-            caller,
-            Some(nonce),
-            thumbprints,
-            &entries,
-            maintained_until,
-            now,
-        )
-        .await?;
+        issuance.entries = new_entries(&entries, maintained_until);
+        self.store.issue(issuance).await?;
         tracing::info!(
             event = "ka.issued",
             count = attestations.len(),
@@ -218,33 +229,24 @@ impl WalletProvider {
         }
     }
 
-    async fn record(
-        &self,
-        caller: &Caller,
-        nonce: Option<[u8; 32]>,
-        keys: Vec<[u8; 32]>,
-        entries: &[Allocated],
-        maintained_until: Timestamp,
-        at: Timestamp,
-    ) -> Result<(), Error> {
-        let entries = entries
-            .iter()
-            .map(|entry| NewEntry {
-                list: entry.list,
-                index: entry.reference.idx,
-                maintained_until,
-            })
-            .collect();
-        let request = caller.spent();
-        let issuance = Issuance {
-            unit: caller.unit(),
-            request,
-            nonce,
-            keys,
-            entries,
-            at,
-        };
-        Ok(self.store.issue(issuance).await?)
+    /// Refuses an issuance before an index or a signature is spent on it: one that
+    /// the store would refuse when it records, and one to a unit that the WSCA does
+    /// not serve. The WSCA's memory is another: where the store was restored from
+    /// before a revocation, the WSCA still knows.
+    async fn check_issuance(&self, issuance: &Issuance) -> Result<(), Error> {
+        self.store.check_issuance(issuance).await?;
+        let refused = |problem, what| Err(Error::refused(problem, "unit", what));
+        let frozen = "the WSCA has frozen or destroyed its keys";
+        match self.wsca.unit_state(issuance.unit).await {
+            Ok(state) if state.frozen || state.destroyed => refused(Problem::UnitRevoked, frozen),
+            Err(AdminError::Destroyed) => refused(Problem::UnitRevoked, frozen),
+            Ok(state) if !state.has_factor => {
+                let what = "the user has no PIN at the WSCA";
+                refused(Problem::NoFactor, what)
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn batch(&self, attestations: Vec<String>) -> Attestations {
@@ -283,6 +285,15 @@ impl WalletProvider {
             }
         }
     }
+}
+
+fn new_entries(entries: &[Allocated], maintained_until: Timestamp) -> Vec<NewEntry> {
+    let new = |entry: &Allocated| NewEntry {
+        list: entry.list,
+        index: entry.reference.idx,
+        maintained_until,
+    };
+    entries.iter().map(new).collect()
 }
 
 /// The level that every one of the keys earns: the lowest, and none where one

@@ -33,6 +33,15 @@ pub struct WalletProvider {
     pub(crate) allocation: Allocation,
     /// One publication at a time: an older state of a list never replaces a newer.
     pub(crate) publishing: tokio::sync::Mutex<()>,
+    pub(crate) challenge_room: tokio::sync::Mutex<ChallengeRoom>,
+}
+
+/// How many more challenges are given before they are counted again.
+#[derive(Debug, Default)]
+pub(crate) struct ChallengeRoom {
+    left: u64,
+    /// The second in which they were counted last and there was no room.
+    full_at: Option<i64>,
 }
 
 /// What a provider is made of.
@@ -132,16 +141,28 @@ impl WalletProvider {
             answer_key: parts.answer_key,
             agreement_key: parts.agreement_key,
             publishing: tokio::sync::Mutex::default(),
+            challenge_room: tokio::sync::Mutex::default(),
         })
     }
 
-    /// What has to be done at each start, before the first request: the WSCA is
-    /// told of revocations it was not told of, and every list that changed since
-    /// it was published is published.
+    /// What has to be done at each start, before the first request, and from time to
+    /// time: every list that changed since it was published is published, the WSCA
+    /// is told of revocations it was not told of, and challenges that nobody
+    /// answered are forgotten.
+    ///
+    /// All of it is tried, whatever fails. The error is the first one, and the rest
+    /// was logged; what failed is due still, and is made up for by the next call. A
+    /// caller can serve requests all the same.
     pub async fn recover(&self) -> Result<(), Error> {
-        self.freeze_revoked().await?;
-        self.publish_changed().await?;
-        Ok(())
+        let published = self.publish_changed().await;
+        let frozen = self.freeze_revoked().await;
+        let forgotten = self.purge_challenges().await;
+        published.and(frozen).and(forgotten).map(|_| ())
+    }
+
+    /// Forgets the challenges that expired; how many.
+    pub async fn purge_challenges(&self) -> Result<u64, Error> {
+        Ok(self.store.forget_challenges(self.clock.now()).await?)
     }
 
     /// Whether requests can be served.
@@ -172,6 +193,7 @@ impl WalletProvider {
 
     /// A challenge for an activation.
     pub async fn challenge(&self) -> Result<Challenge, Error> {
+        self.admit_challenge().await?;
         let challenge = secrets::challenge()?;
         let expires_at = self.challenge_end();
         self.store
@@ -288,6 +310,35 @@ impl WalletProvider {
             body,
         };
         Ok(answer.sign(self.answer_key.as_ref()).await?)
+    }
+
+    /// Refuses a challenge where too many wait for their answer. They are counted
+    /// once in a while, not each time: nodes that share a store may exceed the limit
+    /// by what each of them took at its last count.
+    async fn admit_challenge(&self) -> Result<(), Error> {
+        let limit = self.config.max_challenges;
+        let now = self.clock.now();
+        let mut room = self.challenge_room.lock().await;
+        if room.left == 0 {
+            if room.full_at == Some(now.as_second()) {
+                return Err(StoreError::TooManyChallenges.into());
+            }
+            let waiting = self.store.waiting_activations(now).await?;
+            room.left = limit.saturating_sub(waiting).min(limit.div_ceil(100));
+        }
+        match room.left.checked_sub(1) {
+            Some(left) => {
+                *room = ChallengeRoom {
+                    left,
+                    full_at: None,
+                };
+                Ok(())
+            }
+            None => {
+                room.full_at = Some(now.as_second());
+                Err(StoreError::TooManyChallenges.into())
+            }
+        }
     }
 
     fn challenge_end(&self) -> Timestamp {

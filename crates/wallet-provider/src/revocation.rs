@@ -52,6 +52,7 @@ impl WalletProvider {
         let mut failed = None;
         for unit in &units {
             if let Err(error) = self.freeze(*unit).await {
+                tracing::error!(event = "unit.freeze-failed", %error);
                 failed.get_or_insert(error);
             }
         }
@@ -69,8 +70,8 @@ impl WalletProvider {
     }
 
     /// When this returns `Ok`, the revocation is on disk and will be published
-    /// whatever happens. Freezing the keys and publishing follow at once; should
-    /// one fail, it is made up for (by the next publication or start), and the
+    /// whatever happens. Freezing this unit's keys and publishing follow at once;
+    /// should one fail, [`WalletProvider::recover`] makes up for it, and the
     /// revocation stands.
     async fn revoke(
         &self,
@@ -95,12 +96,11 @@ impl WalletProvider {
             entries = revoked.entries,
             already = revoked.already
         );
-        if let Err(error) = self.freeze_revoked().await {
+        if let Err(error) = self.freeze(unit).await {
             tracing::error!(event = "unit.freeze-failed", %error);
         }
-        if let Err(error) = self.publish_changed().await {
-            tracing::error!(event = "list.publication-failed", %error);
-        }
+        // Those that fail are told of one by one.
+        let _ = self.publish_changed().await;
         self.unit_view(unit).await
     }
 

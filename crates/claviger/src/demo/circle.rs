@@ -16,6 +16,13 @@ use crate::commands::up::Development;
 use crate::exit::{Doing, Failure};
 use crate::testbed::ListName;
 
+/// The issuer's identifier.
+pub(super) const ISSUER: &str = "https://pid.example";
+/// The challenge it gave for the WIA's proof.
+pub(super) const CHALLENGE: &str = "5c8d1b0e6f3a4d7f9b2e";
+/// The c_nonce it gave for the key's proof.
+pub(super) const C_NONCE: &str = "wKI4LT17ac15ES9bw8ac4";
+
 /// Everything that runs behind the circle: the node with all its roles, served on
 /// loopback, and the trust service that fetched its lists.
 #[derive(Debug)]

@@ -12,17 +12,10 @@ use issuer_guard::{
 
 use trust::{Policy, Revocation};
 
-use super::circle::Circle;
+use super::circle::{C_NONCE, CHALLENGE, Circle, ISSUER};
 use super::record::Recorder;
 use super::units::Shown;
 use crate::exit::{Doing, Failure};
-
-/// The issuer's identifier.
-pub(super) const ISSUER: &str = "https://pid.example";
-/// The challenge it gave for the WIA's proof.
-pub(super) const CHALLENGE: &str = "5c8d1b0e6f3a4d7f9b2e";
-/// The c_nonce it gave for the key's proof.
-pub(super) const C_NONCE: &str = "wKI4LT17ac15ES9bw8ac4";
 
 /// A PID provider's side.
 #[derive(Debug)]

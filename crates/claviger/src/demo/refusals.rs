@@ -12,8 +12,8 @@ use status_list::Reference;
 use wallet_client::keystore::DeviceKeystore;
 use wua::{Ka, StatusPeriod};
 
-use super::circle::Circle;
-use super::issuer::{C_NONCE, Issuer};
+use super::circle::{C_NONCE, Circle};
+use super::issuer::Issuer;
 use super::record::{Open, Recorder};
 use super::units::{Shown, key_proof};
 use super::wallet::Wallet;

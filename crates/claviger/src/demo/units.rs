@@ -10,8 +10,7 @@ use sci::{KeyInfo, KeySigner, Sci, Task};
 use wallet_client::keystore::DeviceKeystore;
 use wua::{ClientAttestationDraft, KeyProof, KeyProofProfile, WiaProof};
 
-use super::circle::Circle;
-use super::issuer::{C_NONCE, CHALLENGE, ISSUER};
+use super::circle::{C_NONCE, CHALLENGE, Circle, ISSUER};
 use super::record::Recorder;
 use super::wallet::Wallet;
 use crate::exit::{Doing, Failure};

@@ -16,7 +16,7 @@ use wsca::Wsca;
 use wscd::{DeviceAgreement, DeviceSigner, KeyName, MacPurpose, Wscd};
 use zeroize::Zeroizing;
 
-use super::readiness::{DatabaseReady, DeviceReady, ProviderReady, WscaReady};
+use super::readiness::{DatabaseReady, DeviceReady, ProviderReady, Trouble, WscaReady};
 use crate::exit::{Doing, Failure};
 use crate::settings::Role;
 
@@ -62,6 +62,7 @@ pub(crate) struct Node {
     provider: Option<Arc<WalletProvider>>,
     trust: Option<Arc<TrustService>>,
     upkeep: Vec<JoinHandle<()>>,
+    trouble: Trouble,
 }
 
 /// How often lists that changed, or whose token ends soon, are published, beyond
@@ -85,6 +86,7 @@ impl Node {
             provider: None,
             trust: None,
             upkeep: Vec::new(),
+            trouble: Trouble::default(),
             database,
             parts,
         };
@@ -93,9 +95,11 @@ impl Node {
         }
         if node.parts.roles.contains(&Role::WalletProvider) {
             let provider = Arc::new(node.open_provider().await?);
-            provider.recover().await.doing("the wallet provider")?;
-            node.upkeep
-                .push(tokio::spawn(keep_up(Arc::clone(&provider))));
+            // What cannot be finished now (one unit whose record was altered, a device
+            // that is away) must not keep everything else from working.
+            node.trouble.note(provider.recover().await);
+            let upkeep = keep_up(Arc::clone(&provider), node.trouble.clone());
+            node.upkeep.push(tokio::spawn(upkeep));
             node.provider = Some(provider);
         }
         if !node.parts.lists.is_empty() {
@@ -121,7 +125,10 @@ impl Node {
         }
         let mut folders = Vec::new();
         if let Some(provider) = &self.provider {
-            readiness.push(Arc::new(ProviderReady(Arc::clone(provider))));
+            readiness.push(Arc::new(ProviderReady {
+                provider: Arc::clone(provider),
+                trouble: self.trouble.clone(),
+            }));
             folders.push((
                 "status",
                 PublicFolder {
@@ -243,14 +250,12 @@ impl Node {
     }
 }
 
-async fn keep_up(provider: Arc<WalletProvider>) {
+async fn keep_up(provider: Arc<WalletProvider>, trouble: Trouble) {
     let mut pause = tokio::time::interval(UPKEEP);
     pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for round in 0u64.. {
         pause.tick().await;
-        if let Err(error) = provider.recover().await {
-            tracing::error!(%error, "status lists were not published; trying again");
-        }
+        trouble.note(provider.recover().await);
         if round % ROUNDS_A_PURGE == 0
             && let Err(error) = provider.purge().await
         {

@@ -1,6 +1,6 @@
 //! What `/ready` asks.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use server::Readiness;
@@ -57,8 +57,36 @@ impl Readiness for WscaReady {
     }
 }
 
+/// What the provider's upkeep could not finish, until it could.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Trouble(Arc<Mutex<Option<String>>>);
+
+impl Trouble {
+    /// Takes down how a round of upkeep went.
+    pub(super) fn note(&self, round: Result<(), wallet_provider::Error>) {
+        let trouble = round.err().map(|error| error.to_string());
+        if let Some(error) = &trouble {
+            tracing::error!(
+                error,
+                "revocations or status lists are not finished; trying again"
+            );
+        }
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    fn check(&self) -> Result<(), String> {
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some(trouble) => Err(trouble.clone()),
+        }
+    }
+}
+
 #[derive(Debug)]
-pub(super) struct ProviderReady(pub(super) Arc<WalletProvider>);
+pub(super) struct ProviderReady {
+    pub(super) provider: Arc<WalletProvider>,
+    pub(super) trouble: Trouble,
+}
 
 #[async_trait]
 impl Readiness for ProviderReady {
@@ -67,6 +95,10 @@ impl Readiness for ProviderReady {
     }
 
     async fn check(&self) -> Result<(), String> {
-        self.0.health().await.map_err(|error| error.to_string())
+        self.provider
+            .health()
+            .await
+            .map_err(|error| error.to_string())?;
+        self.trouble.check()
     }
 }
