@@ -11,7 +11,7 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     write_with_mode(path, content, 0o644)
 }
 
-/// As [`write`], readable by its owner alone.
+/// As [`write()`], readable by its owner alone.
 pub(crate) fn write_secret(path: &Path, content: &[u8]) -> io::Result<()> {
     write_with_mode(path, content, 0o600)
 }

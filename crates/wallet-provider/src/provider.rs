@@ -154,10 +154,17 @@ impl WalletProvider {
     /// was logged; what failed is due still, and is made up for by the next call. A
     /// caller can serve requests all the same.
     pub async fn recover(&self) -> Result<(), Error> {
-        let published = self.publish_changed().await;
-        let frozen = self.freeze_revoked().await;
-        let forgotten = self.purge_challenges().await;
-        published.and(frozen).and(forgotten).map(|_| ())
+        let done = [
+            self.publish_changed().await.err(),
+            self.freeze_revoked().await.err(),
+            self.purge_challenges().await.err(),
+        ];
+        let mut errors = done.into_iter().flatten();
+        let first = errors.next();
+        for error in errors {
+            tracing::error!(event = "recovery.failed", %error);
+        }
+        first.map_or(Ok(()), Err)
     }
 
     /// Forgets the challenges that expired; how many.

@@ -80,6 +80,12 @@ impl WalletProvider {
     /// Then the list is closed, for its counters are old too, and the answer is
     /// `false`.
     async fn publish(&self, list: i64) -> Result<bool, Error> {
+        let Some((state, _)) = self.store.list(list).await? else {
+            return Ok(false);
+        };
+        // Read before the store is: what another node published in between is in
+        // the store by then.
+        let published = self.published(&state).await?;
         let Some((state, revoked)) = self.store.list(list).await? else {
             return Ok(false);
         };
@@ -87,7 +93,7 @@ impl WalletProvider {
         let mut list = bits(&state, &revoked)?;
         let mut issued = now;
         let mut sound = true;
-        if let Some(published) = self.published(&state).await? {
+        if let Some(published) = published {
             issued = issued.max(published.issued());
             let lost = lost(&list, published.list());
             if !lost.is_empty() {
@@ -161,7 +167,12 @@ fn read(token: &[u8], state: &ListState, key: &PublicKey) -> Result<VerifiedStat
     };
     let issued = std::str::from_utf8(token)
         .ok()
-        .and_then(|text| jose::jws::parse(text, limits.token_bytes).ok()?.claims().ok())
+        .and_then(|text| {
+            jose::jws::parse(text, limits.token_bytes)
+                .ok()?
+                .claims()
+                .ok()
+        })
         .and_then(|claims| status_list::numeric_date(claims.get("iat")?))
         .ok_or("it is no status list token")?;
     UnverifiedStatusList::parse(token, &limits)
@@ -178,7 +189,9 @@ fn lost(list: &StatusList, published: &StatusList) -> Vec<u64> {
         .filter(|(_, (own, told))| *told & !*own != 0)
         .flat_map(|(first, (own, told))| {
             let lost = told & !own;
-            (0..8).filter(move |bit| lost >> bit & 1 == 1).map(move |bit| first + bit)
+            (0..8)
+                .filter(move |bit| lost >> bit & 1 == 1)
+                .map(move |bit| first + bit)
         })
         .collect()
 }

@@ -141,6 +141,15 @@ impl House {
 
     /// Whether the published list says that the entry is revoked.
     pub fn revoked(&self, reference: &Reference) -> bool {
+        !self
+            .published(reference)
+            .status(reference)
+            .unwrap()
+            .is_valid()
+    }
+
+    /// The published list that the reference is into.
+    pub fn published(&self, reference: &Reference) -> status_list::VerifiedStatusList {
         let name = reference
             .uri
             .strip_prefix(STATUS)
@@ -149,11 +158,10 @@ impl House {
         let path = self.folder.join("lists").join(format!("{name}.jwt"));
         let token = std::fs::read(path).unwrap();
         let key = Signer::public_key(self.seal.as_ref());
-        let list = UnverifiedStatusList::parse(&token, &status_list::Limits::default())
+        UnverifiedStatusList::parse(&token, &status_list::Limits::default())
             .unwrap()
             .verify(&StatusListCheck::new(&reference.uri, key, self.clock.now()))
-            .unwrap();
-        !list.status(reference).unwrap().is_valid()
+            .unwrap()
     }
 
     pub fn lists(&self) -> usize {
@@ -456,6 +464,8 @@ pub struct WscaState {
     pub units: Vec<(UnitId, DeviceKeys)>,
     pub factors: HashSet<UnitId>,
     pub frozen: HashSet<UnitId>,
+    /// Units that cannot be frozen.
+    pub stuck: HashSet<UnitId>,
     pub away: bool,
 }
 
@@ -548,7 +558,11 @@ impl WscaAdmin for TestWsca {
     }
 
     async fn freeze(&self, unit: UnitId, _: &str) -> Result<(), AdminError> {
-        self.reach()?.frozen.insert(unit);
+        let mut state = self.reach()?;
+        if state.stuck.contains(&unit) {
+            return Err(AdminError::RecordAltered);
+        }
+        state.frozen.insert(unit);
         Ok(())
     }
 
@@ -566,6 +580,31 @@ impl WscaAdmin for TestWsca {
 
     fn information(&self) -> &ActivationInfo {
         &self.information
+    }
+}
+
+/// A folder in which the lists that stand in it can be read and not written.
+#[derive(Debug)]
+pub struct Stuck {
+    pub lists: FolderPublisher,
+    pub stuck: Vec<String>,
+}
+
+#[async_trait]
+impl Publisher for Stuck {
+    async fn put(&self, name: &str, token: Vec<u8>) -> Result<(), PublishError> {
+        if self.stuck.iter().any(|stuck| stuck == name) {
+            return DiskFull.put(name, token).await;
+        }
+        self.lists.put(name, token).await
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, PublishError> {
+        self.lists.get(name).await
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), PublishError> {
+        self.lists.remove(name).await
     }
 }
 
