@@ -119,16 +119,20 @@ impl Default for LimitSettings {
 }
 
 /// Variables of that prefix that configure something else: tests and tools.
-const NOT_SETTINGS: [&str; 9] = [
+const NOT_SETTINGS: [&str; 13] = [
     "CLAVIGER_BLESS",
     "CLAVIGER_DENY",
+    "CLAVIGER_DEVICE_KEY",
+    "CLAVIGER_FUZZ_ROUNDS",
+    "CLAVIGER_FUZZ_SEED",
     "CLAVIGER_LOG",
     "CLAVIGER_PKITS",
+    "CLAVIGER_PKITS_REPORT",
+    "CLAVIGER_SHADOW",
     "CLAVIGER_SKIP_LOG",
     "CLAVIGER_SOFTHSM",
     "CLAVIGER_TOOLS",
     "CLAVIGER_VECTORS",
-    "CLAVIGER_DEVICE_KEY",
 ];
 
 impl Settings {
@@ -262,6 +266,38 @@ mod tests {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         Settings::of(GOOD, environment).map_err(|error| error.to_string())
+    }
+
+    /// A variable of a test or a tool that is not set apart would be taken for a
+    /// misspelt setting.
+    #[test]
+    fn every_variable_of_tests_and_tools_is_set_apart() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut places = vec![root.join("crates"), root.join("xtask")];
+        let mut unknown = Vec::new();
+        while let Some(place) = places.pop() {
+            if place.is_dir() {
+                let inside = std::fs::read_dir(place).unwrap();
+                places.extend(inside.map(|entry| entry.unwrap().path()));
+                continue;
+            }
+            let own = place.ends_with("claviger/src/settings.rs");
+            if own
+                || place
+                    .extension()
+                    .is_none_or(|kind| kind != "rs" && kind != "c")
+            {
+                continue;
+            }
+            let text = std::fs::read_to_string(&place).unwrap();
+            for rest in text.split("\"CLAVIGER_").skip(1) {
+                let name = format!("CLAVIGER_{}", rest.split('"').next().unwrap());
+                if !NOT_SETTINGS.contains(&name.as_str()) {
+                    unknown.push(format!("{name} in {}", place.display()));
+                }
+            }
+        }
+        assert_eq!(unknown, Vec::<String>::new());
     }
 
     #[test]

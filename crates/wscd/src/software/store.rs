@@ -37,7 +37,7 @@ pub(super) struct Store {
     path: PathBuf,
     key: StoreKey,
     /// Unlocks when it is dropped.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Store {
@@ -230,13 +230,24 @@ impl std::fmt::Debug for StoreKey {
     }
 }
 
-fn lock(path: &Path) -> Result<File, OpenError> {
+/// A lock that is given up when it is dropped. Closing the file alone would leave
+/// it to a process that is being started at that moment and holds a copy.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
+fn lock(path: &Path) -> Result<Lock, OpenError> {
     let lock_path = beside(path, "lock");
     let lock = private_file(OpenOptions::new().write(true).create(true).truncate(false))
         .open(&lock_path)
         .map_err(|error| io_error("open", &lock_path, error))?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        Ok(()) => Ok(Lock(lock)),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
             path: path.to_owned(),
         }),
