@@ -28,6 +28,7 @@ pub(crate) fn run(command: &Command, output: Output) -> Done {
         file: args.file.display().to_string(),
         development: settings.development,
         listen: settings.listen.to_string(),
+        ignored: settings.ignored,
     })?;
     Ok(Outcome::Yes)
 }
@@ -37,6 +38,8 @@ struct Checked {
     file: String,
     development: bool,
     listen: String,
+    /// The `CLAVIGER_*` variables that are no setting.
+    ignored: Vec<String>,
 }
 
 impl Report for Checked {
@@ -46,6 +49,9 @@ impl Report for Checked {
         } else {
             "production"
         };
+        for name in &self.ignored {
+            writeln!(out, "{name} is no setting and is left alone")?;
+        }
         writeln!(
             out,
             "{} holds: {mode}, listening on {}",

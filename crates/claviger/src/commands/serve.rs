@@ -33,6 +33,9 @@ pub(crate) fn run(args: &Args, _output: Output) -> Done {
     } else {
         logging::Form::Json
     });
+    for name in &settings.ignored {
+        tracing::warn!(name, "a variable that is no setting is left alone");
+    }
     if settings.development {
         tracing::warn!(
             "development = true: THE SOFTWARE DEVICE AND ACTIVATIONS WITHOUT EVIDENCE ARE ACCEPTED"
