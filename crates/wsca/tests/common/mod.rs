@@ -32,6 +32,8 @@ pub struct World {
     pub database: Database,
     pub store: Arc<SqliteWscaStore>,
     pub wsca: Arc<Wsca>,
+    /// The databases of further nodes, to be closed before files are replaced.
+    others: Mutex<Vec<Database>>,
 }
 
 impl World {
@@ -69,7 +71,17 @@ impl World {
             database,
             store,
             wsca: Arc::new(wsca),
+            others: Mutex::default(),
         }
+    }
+
+    /// Closes every database, so that nothing is at work on the files any more.
+    async fn close(&self) {
+        let others = std::mem::take(&mut *self.others.lock().unwrap());
+        for other in others {
+            other.close().await;
+        }
+        self.database.close().await;
     }
 
     /// The same database and clock, and this device.
@@ -84,7 +96,7 @@ impl World {
 
     /// The process stops and starts again on the same database and device.
     pub async fn restart(self) -> Self {
-        self.database.close().await;
+        self.close().await;
         Self::at(self.folder, self.device, self.clock, self.config).await
     }
 
@@ -93,6 +105,7 @@ impl World {
         let database = Database::open(self.folder.path().join("wsca.db"))
             .await
             .unwrap();
+        self.others.lock().unwrap().push(database.clone());
         let store = Arc::new(SqliteWscaStore::new(database));
         let node = Wsca::open(
             self.device.clone(),
@@ -167,7 +180,7 @@ impl World {
 
     /// Puts an earlier copy back, with the process stopped, and starts again.
     pub async fn restore_and_restart(self, copy: &Copy) -> Self {
-        self.database.close().await;
+        self.close().await;
         copy.put_back(self.folder.path());
         Self::at(self.folder, self.device, self.clock, self.config).await
     }
