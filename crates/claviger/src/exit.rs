@@ -23,6 +23,17 @@ impl From<finding::Trusted> for Outcome {
     }
 }
 
+impl Outcome {
+    /// No, if any of the findings is an error.
+    pub(crate) fn of(findings: &[finding::Finding]) -> Self {
+        if finding::has_errors(findings) {
+            Outcome::No
+        } else {
+            Outcome::Yes
+        }
+    }
+}
+
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         ExitCode::from(match outcome {

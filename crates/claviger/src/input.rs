@@ -5,10 +5,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::exit::Failure;
+use crate::exit::{Doing, Failure};
 
 /// The size of a certificate file, in bytes: a chain as PEM.
-pub(crate) const CERTIFICATES: u64 = 1 << 20;
+const CERTIFICATES: u64 = 1 << 20;
 /// The size of a list, in bytes: 10,000 entities are about 38 MB as a seal.
 pub(crate) const LIST: u64 = 64 << 20;
 /// The size of a token, in bytes.
@@ -41,6 +41,12 @@ pub(crate) fn read(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
         Ok(len) if len > max => Err(too_large(path, len, max)),
         _ => Ok(bytes),
     }
+}
+
+/// The certificates in a file: PEM, DER, or a JSON array as in x5c.
+pub(crate) fn certificates(path: &Path) -> Result<Vec<pki::Certificate>, Failure> {
+    let bytes = read(path, CERTIFICATES)?;
+    pki::read_chain(&bytes).doing(path.display())
 }
 
 /// The text of a file of at most `max` bytes, without white space around it.

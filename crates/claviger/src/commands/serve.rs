@@ -112,8 +112,7 @@ fn sources(lists: &[ListSettings]) -> Result<Vec<Source>, Failure> {
                 Ok(url) if list.location.contains("://") => Location::Url(url),
                 _ => Location::File(PathBuf::from(&list.location)),
             };
-            let bytes = input::read(&list.signer, input::CERTIFICATES)?;
-            let signers = pki::read_chain(&bytes).doing(list.signer.display())?;
+            let signers = input::certificates(&list.signer)?;
             Ok(Source {
                 profile,
                 location,
@@ -140,8 +139,7 @@ async fn provider_parts(
 ) -> Result<ProviderParts, Failure> {
     let seal = |name: &'static str, key: &'static str, path: Option<PathBuf>| async move {
         let path = path.ok_or_else(|| Failure::new(format!("{key}: needed")))?;
-        let bytes = input::read(&path, input::CERTIFICATES)?;
-        let chain = pki::read_chain(&bytes).doing(path.display())?;
+        let chain = input::certificates(&path)?;
         let signer = DeviceSigner::open(
             Arc::clone(device),
             KeyName::new(name).doing(key)?,

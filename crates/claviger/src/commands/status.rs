@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use finding::{CertificateRef, Finding, Refusal, has_errors};
+use finding::{CertificateRef, Finding, Refusal};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use status_list::{Limits, StatusListCheck, UnverifiedStatusList, VerifiedStatusList};
@@ -65,11 +65,7 @@ fn inspect(args: &Inspect, output: Output) -> Done {
         Err(refusal) => report.findings = refusal.into_findings(),
     }
     output.print(&report)?;
-    Ok(if has_errors(&report.findings) {
-        Outcome::No
-    } else {
-        Outcome::Yes
-    })
+    Ok(Outcome::of(&report.findings))
 }
 
 /// Reads the token under its own certificate. Whether that certificate is to be

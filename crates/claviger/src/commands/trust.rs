@@ -88,8 +88,7 @@ fn policy(name: &str) -> Result<Policy, String> {
 pub(crate) fn run(command: &Command, output: Output) -> Done {
     let verdict = match command {
         Command::Check(args) => {
-            let bytes = input::read(&args.chain, input::CERTIFICATES)?;
-            let chain = pki::read_chain(&bytes).doing(args.chain.display())?;
+            let chain = input::certificates(&args.chain)?;
             judge(&args.question.lists, args.question.context, chain)?
         }
         Command::Token(args) => token(args)?,
@@ -141,7 +140,11 @@ pub(crate) fn judge(
         revocation: lists.revocation,
         at: lists.at.unwrap_or_else(time::now),
     };
-    let signers = lists.signer.as_deref().map(read_signers).transpose()?;
+    let signers = lists
+        .signer
+        .as_deref()
+        .map(input::certificates)
+        .transpose()?;
     let limits = Limits {
         allow_insecure_loopback: lists.allow_loopback,
         ..Limits::default()
@@ -207,9 +210,4 @@ fn refuse_what_is_no_list(place: &Path) -> Result<(), Failure> {
         ))),
         _ => Ok(()),
     }
-}
-
-fn read_signers(path: &Path) -> Result<Vec<Certificate>, Failure> {
-    let bytes = input::read(path, input::CERTIFICATES)?;
-    pki::read_chain(&bytes).doing(path.display())
 }

@@ -98,7 +98,7 @@ impl SampleLists {
         name: ListName,
         at: Timestamp,
     ) -> Result<(), Failure> {
-        let at = Timestamp::from_second(at.as_second()).unwrap_or(at);
+        let at = crate::time::whole_second(at);
         let path = self.path(name);
         let what = || format!("the sample list {}", path.display());
         let mut fresh = self.draft(test_bed, name, at).doing(what())?;

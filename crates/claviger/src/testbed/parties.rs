@@ -213,8 +213,7 @@ impl Maker<'_> {
         if !path.exists() {
             return Ok(None);
         }
-        let bytes = input::read(path, input::CERTIFICATES)?;
-        let chain = pki::read_chain(&bytes).doing(path.display())?;
+        let chain = input::certificates(path)?;
         let week = SignedDuration::from_hours(7 * 24);
         Ok(chain.into_iter().next().filter(|certificate| {
             let fits = certificate

@@ -71,8 +71,7 @@ pub(super) fn run(args: &Issue, output: Output) -> Done {
     let issuer = match &args.issuer {
         None => None,
         Some(file) => {
-            let bytes = input::read(file, input::CERTIFICATES)?;
-            let mut chain = pki::read_chain(&bytes).doing(file.display())?;
+            let mut chain = input::certificates(file)?;
             Some(chain.swap_remove(0))
         }
     };

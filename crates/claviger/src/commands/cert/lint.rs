@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use pki::Profile;
 use serde::Serialize;
 
-use crate::exit::{Doing, Done, Outcome};
+use crate::exit::{Done, Outcome};
 use crate::output::{self, Output, Report};
 use crate::{input, time};
 
@@ -25,8 +25,7 @@ pub(crate) struct Lint {
 }
 
 pub(super) fn run(args: &Lint, output: Output) -> Done {
-    let bytes = input::read(&args.file, input::CERTIFICATES)?;
-    let chain = pki::read_chain(&bytes).doing(args.file.display())?;
+    let chain = input::certificates(&args.file)?;
     let Some(certificate) = chain.first() else {
         return Err(crate::exit::Failure::new(format!(
             "{}: no certificate in it",
@@ -41,11 +40,7 @@ pub(super) fn run(args: &Lint, output: Output) -> Done {
         findings: pki::profile::lint(certificate, args.profile, at),
     };
     output.print(&report)?;
-    Ok(if finding::has_errors(&report.findings) {
-        Outcome::No
-    } else {
-        Outcome::Yes
-    })
+    Ok(Outcome::of(&report.findings))
 }
 
 #[derive(Serialize)]

@@ -42,8 +42,8 @@ fn policy(text: &str) -> Result<Oid, String> {
 }
 
 pub(super) fn run(args: &PathArgs, output: Output) -> Done {
-    let chain = certificates(&args.chain)?;
-    let anchors = AnchorIndex::new(certificates(&args.anchors)?);
+    let chain = input::certificates(&args.chain)?;
+    let anchors = AnchorIndex::new(input::certificates(&args.anchors)?);
     let crls = match &args.crls {
         None => None,
         Some(file) => {
@@ -103,11 +103,6 @@ fn worse(one: Trusted, other: Trusted) -> Trusted {
         (Trusted::Undecided, _) | (_, Trusted::Undecided) => Trusted::Undecided,
         (Trusted::Yes, Trusted::Yes) => Trusted::Yes,
     }
-}
-
-fn certificates(file: &std::path::Path) -> Result<Vec<Certificate>, Failure> {
-    let bytes = input::read(file, input::CERTIFICATES)?;
-    pki::read_chain(&bytes).doing(file.display())
 }
 
 #[derive(Serialize)]

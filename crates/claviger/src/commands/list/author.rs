@@ -4,13 +4,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use lote::{Draft, NewService, Profile, ServiceKind, UncheckedList};
 use serde::Serialize;
 use wscd::{DeviceSigner, KeyName};
 
 use super::description::{self, EntityDescription, ListDescription};
-use super::read::{certificates, profile};
+use super::read::profile;
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{Output, Report};
 use crate::{files, input, runtime, time};
@@ -91,7 +90,7 @@ pub(crate) struct Seal {
 pub(super) fn new(args: &New, output: Output) -> Done {
     let description: ListDescription = description::read(&args.description)?;
     let (operator, publication) = description.into_parts();
-    let signers = certificates(&args.signer)?;
+    let signers = input::certificates(&args.signer)?;
     let draft = Draft::new(args.profile, &operator, &publication, &signers);
     write_draft(&args.out, draft.list())?;
     done(output, &args.out, draft.list())
@@ -118,7 +117,7 @@ pub(super) fn add(args: &Add, output: Output) -> Done {
         let service = NewService {
             kind,
             name,
-            certificates: certificates(certificate)?,
+            certificates: input::certificates(certificate)?,
             unique_id: description.service.unique_id.clone(),
             supply_point: description.service.supply_point.clone(),
         };
@@ -142,14 +141,14 @@ pub(super) fn withdraw(args: &Withdraw, output: Output) -> Done {
 pub(super) fn signers(args: &Signers, output: Output) -> Done {
     let mut draft = read_draft(&args.draft)?;
     if let Some(path) = &args.announce {
-        for certificate in certificates(path)? {
+        for certificate in input::certificates(path)? {
             draft
                 .announce_signer(&certificate)
                 .doing(args.draft.display())?;
         }
     }
     if let Some(path) = &args.retire {
-        for certificate in certificates(path)? {
+        for certificate in input::certificates(path)? {
             draft
                 .retire_signer(&certificate)
                 .doing(args.draft.display())?;
@@ -161,8 +160,8 @@ pub(super) fn signers(args: &Signers, output: Output) -> Done {
 
 pub(super) fn seal(args: &Seal, output: Output) -> Done {
     let mut draft = read_draft(&args.draft)?;
-    let chain = certificates(&args.certificate)?;
-    let at = whole_second(time::now());
+    let chain = input::certificates(&args.certificate)?;
+    let at = time::whole_second(time::now());
     let next_update = lote::next_update_after(at, args.next_update_days);
     let what = || args.draft.display();
     draft.issue(at, next_update).doing(what())?;
@@ -221,9 +220,4 @@ impl Report for Written {
             if self.entities == 1 { "y" } else { "ies" }
         )
     }
-}
-
-/// The moment something is issued at has no fraction: lists cannot carry one.
-fn whole_second(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }

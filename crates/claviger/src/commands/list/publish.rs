@@ -13,7 +13,7 @@ use lote::{Mode, Signers, VerifiedList, Verifier};
 use owo_colors::OwoColorize;
 use serde::Serialize;
 
-use super::read::{certificates, mode};
+use super::read::mode;
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{self, Output, Report};
 use crate::{files, input, time};
@@ -52,7 +52,7 @@ pub(crate) struct Publish {
 
 pub(super) fn publish(args: &Publish, output: Output) -> Done {
     let bytes = input::read(&args.file, input::LIST)?;
-    let signers = certificates(&args.signer)?;
+    let signers = input::certificates(&args.signer)?;
     let at = args.at.unwrap_or_else(time::now);
     let verifier = Verifier {
         signers: Signers::Pinned(&signers),

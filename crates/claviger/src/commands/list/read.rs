@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use finding::{CertificateRef, Finding, has_errors};
+use finding::{CertificateRef, Finding};
 use jiff::Timestamp;
 use lote::{Change, ChangeKind, Mode, Profile, Signers, UncheckedList, Verifier};
 use owo_colors::OwoColorize;
 use pki::Certificate;
 use serde::Serialize;
 
-use crate::exit::{Doing, Done, Failure, Outcome};
+use crate::exit::{Done, Failure, Outcome};
 use crate::output::{self, Output, Report};
 use crate::{input, time};
 
@@ -83,12 +83,12 @@ pub(super) fn lint(args: &Lint, output: Output) -> Done {
         findings: linted.findings,
     };
     output.print(&report)?;
-    Ok(outcome(&report.findings))
+    Ok(Outcome::of(&report.findings))
 }
 
 pub(super) fn verify(args: &Verify, output: Output) -> Done {
     let bytes = input::read(&args.file, input::LIST)?;
-    let signers = certificates(&args.signer)?;
+    let signers = input::certificates(&args.signer)?;
     let at = args.at.unwrap_or_else(time::now);
     let verifier = Verifier {
         signers: Signers::Pinned(&signers),
@@ -115,7 +115,7 @@ pub(super) fn verify(args: &Verify, output: Output) -> Done {
         },
     };
     output.print(&report)?;
-    Ok(outcome(&report.findings))
+    Ok(Outcome::of(&report.findings))
 }
 
 pub(super) fn diff(args: &Diff, output: Output) -> Done {
@@ -168,20 +168,6 @@ fn unverified(path: &Path) -> Result<(UncheckedList, Option<Certificate>), Failu
     match linted.list {
         Some(list) => Ok((list, linted.signer)),
         None => Err(Failure::new(format!("{}: {why}", path.display()))),
-    }
-}
-
-/// The certificates in a file that a person names.
-pub(super) fn certificates(path: &Path) -> Result<Vec<pki::Certificate>, Failure> {
-    let bytes = input::read(path, input::CERTIFICATES)?;
-    pki::read_chain(&bytes).doing(path.display())
-}
-
-fn outcome(findings: &[Finding]) -> Outcome {
-    if has_errors(findings) {
-        Outcome::No
-    } else {
-        Outcome::Yes
     }
 }
 
