@@ -179,61 +179,104 @@ pub fn encrypt_to(
     content: &[u8],
     recipient: &PublicKey,
 ) -> Result<String, JweError> {
-    let ephemeral = EphemeralPrivateKey::generate(ecdh(recipient.curve()), &SystemRandom::new())
-        .map_err(|_| JweError::Library)?;
-    let point = ephemeral
-        .compute_public_key()
-        .map_err(|_| JweError::Library)?;
-    let epk =
-        PublicKey::from_point(recipient.curve(), point.as_ref()).map_err(JweError::EphemeralKey)?;
-    let peer = agreement::UnparsedPublicKey::new(ecdh(recipient.curve()), recipient.point());
-    let key = agreement::agree_ephemeral(ephemeral, peer, JweError::Library, |shared| {
-        Ok(concat_kdf(shared, apu, apv))
-    })?;
-
-    let mut full = Map::new();
-    full.insert("alg".into(), "ECDH-ES".into());
-    full.insert("enc".into(), "A256GCM".into());
-    full.insert("epk".into(), epk.to_jwk());
-    for (name, value) in [("apu", apu), ("apv", apv)] {
-        if !value.is_empty() {
-            full.insert(name.into(), b64::encode(value).into());
-        }
-    }
-    seal(full, header, content, &key)
+    Draft::to(header, apu, apv, recipient)?.seal(content)
 }
 
 /// Encrypts `content` under a shared key (`dir`, `A256GCM`).
 pub fn encrypt_direct(header: Map, content: &[u8], key: &ContentKey) -> Result<String, JweError> {
-    let mut full = Map::new();
-    full.insert("alg".into(), "dir".into());
-    full.insert("enc".into(), "A256GCM".into());
-    seal(full, header, content, key)
+    Draft::direct(header, key).seal(content)
 }
 
-fn seal(mut full: Map, header: Map, content: &[u8], key: &ContentKey) -> Result<String, JweError> {
-    for (name, value) in header {
-        full.entry(name).or_insert(value);
+/// A JWE that has its header and its key, and no content yet: for a content that
+/// speaks of the header it will stand under. It seals once.
+pub struct Draft {
+    encoded_header: String,
+    key: ContentKey,
+}
+
+impl Draft {
+    /// To the holder of `recipient`, as [`encrypt_to`] has it.
+    pub fn to(
+        header: Map,
+        apu: &[u8],
+        apv: &[u8],
+        recipient: &PublicKey,
+    ) -> Result<Self, JweError> {
+        let algorithm = ecdh(recipient.curve());
+        let ephemeral = EphemeralPrivateKey::generate(algorithm, &SystemRandom::new())
+            .map_err(|_| JweError::Library)?;
+        let point = ephemeral
+            .compute_public_key()
+            .map_err(|_| JweError::Library)?;
+        let epk = PublicKey::from_point(recipient.curve(), point.as_ref())
+            .map_err(JweError::EphemeralKey)?;
+        let peer = agreement::UnparsedPublicKey::new(algorithm, recipient.point());
+        let key = agreement::agree_ephemeral(ephemeral, peer, JweError::Library, |shared| {
+            Ok(concat_kdf(shared, apu, apv))
+        })?;
+        let mut full = Map::new();
+        full.insert("alg".into(), "ECDH-ES".into());
+        full.insert("enc".into(), "A256GCM".into());
+        full.insert("epk".into(), epk.to_jwk());
+        for (name, value) in [("apu", apu), ("apv", apv)] {
+            if !value.is_empty() {
+                full.insert(name.into(), b64::encode(value).into());
+            }
+        }
+        Ok(Self::with(full, header, key))
     }
-    let encoded_header = b64::encode(Value::Object(full).to_string());
-    let mut iv = [0; 12];
-    SystemRandom::new()
-        .fill(&mut iv)
-        .map_err(|_| JweError::Library)?;
-    let mut ciphertext = content.to_vec();
-    let tag = aead(key)?
-        .seal_in_place_separate_tag(
-            Nonce::assume_unique_for_key(iv),
-            Aad::from(encoded_header.as_bytes()),
-            &mut ciphertext,
-        )
-        .map_err(|_| JweError::Library)?;
-    Ok(format!(
-        "{encoded_header}..{}.{}.{}",
-        b64::encode(iv),
-        b64::encode(ciphertext),
-        b64::encode(tag)
-    ))
+
+    /// Under a shared key, as [`encrypt_direct`] has it.
+    pub fn direct(header: Map, key: &ContentKey) -> Self {
+        let mut full = Map::new();
+        full.insert("alg".into(), "dir".into());
+        full.insert("enc".into(), "A256GCM".into());
+        Self::with(full, header, key.clone())
+    }
+
+    fn with(mut full: Map, header: Map, key: ContentKey) -> Self {
+        for (name, value) in header {
+            full.entry(name).or_insert(value);
+        }
+        Self {
+            encoded_header: b64::encode(Value::Object(full).to_string()),
+            key,
+        }
+    }
+
+    /// The header as it will stand in the text, for whoever hashes it.
+    pub fn encoded_header(&self) -> &str {
+        &self.encoded_header
+    }
+
+    /// The whole JWE.
+    pub fn seal(self, content: &[u8]) -> Result<String, JweError> {
+        let mut iv = [0; 12];
+        SystemRandom::new()
+            .fill(&mut iv)
+            .map_err(|_| JweError::Library)?;
+        let mut ciphertext = content.to_vec();
+        let tag = aead(&self.key)?
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(iv),
+                Aad::from(self.encoded_header.as_bytes()),
+                &mut ciphertext,
+            )
+            .map_err(|_| JweError::Library)?;
+        Ok(format!(
+            "{}..{}.{}.{}",
+            self.encoded_header,
+            b64::encode(iv),
+            b64::encode(ciphertext),
+            b64::encode(tag)
+        ))
+    }
+}
+
+impl std::fmt::Debug for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Draft({})", self.encoded_header)
+    }
 }
 
 fn aead(key: &ContentKey) -> Result<LessSafeKey, JweError> {

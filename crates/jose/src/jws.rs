@@ -237,6 +237,11 @@ impl Verified {
     pub fn payload(&self) -> &[u8] {
         &self.0.payload
     }
+
+    /// The payload alone, the rest given back: a list's text is large.
+    pub fn into_payload(self) -> Vec<u8> {
+        self.0.payload
+    }
 }
 
 impl std::ops::Deref for Verified {

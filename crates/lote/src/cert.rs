@@ -4,8 +4,7 @@ use jiff::Timestamp;
 use jose::{PublicKey, b64};
 use pki::{Certificate, oid};
 
-use crate::model::{EntityInformation, PkiObject};
-use crate::values;
+use crate::model::PkiObject;
 
 /// A certificate that was read from a list, or why not.
 #[derive(Debug)]
@@ -67,36 +66,34 @@ pub(crate) fn organizations(certificate: &Certificate) -> Vec<String> {
     certificate.subject_name().all(oid::ORGANIZATION)
 }
 
-/// What the certified identity lacks of the entity's name and, where it has one,
+/// What the certified identity lacks of the entity's names and, where it has one,
 /// its registration number (Tables D.3, E.3, I.3).
-pub(crate) fn missing_identity(
+pub(crate) fn missing_identity<T: AsRef<str>>(
     certificate: &Certificate,
-    entity: &EntityInformation,
+    names: &[T],
+    registrations: &[T],
 ) -> Vec<String> {
-    let name = certificate.subject_name();
+    let subject = certificate.subject_name();
     let mut missing = Vec::new();
-    let mut names = name.all(oid::ORGANIZATION);
-    names.extend(name.all(oid::COMMON_NAME));
-    if let (Some(given), Some(surname)) = (name.first(oid::GIVEN_NAME), name.first(oid::SURNAME)) {
-        names.push(format!("{given} {surname}"));
+    let mut own = subject.all(oid::ORGANIZATION);
+    own.extend(subject.all(oid::COMMON_NAME));
+    if let (Some(given), Some(surname)) =
+        (subject.first(oid::GIVEN_NAME), subject.first(oid::SURNAME))
+    {
+        own.push(format!("{given} {surname}"));
     }
-    if !entity
-        .name
+    if !names
         .iter()
-        .any(|n| names.iter().any(|own| own == n.text()))
+        .any(|name| own.iter().any(|o| o == name.as_ref()))
     {
         missing.push("the subject does not have the entity's name".to_owned());
     }
-    let registered: Vec<&str> = entity
-        .trade_name
-        .iter()
-        .map(|n| n.text())
-        .filter(|n| values::is_registration_identifier(n))
-        .collect();
-    let mut numbers = name.all(oid::ORGANIZATION_IDENTIFIER);
-    numbers.extend(name.all(oid::SERIAL_NUMBER));
-    if !registered.is_empty() && !registered.iter().any(|r| numbers.iter().any(|n| n == r)) {
-        let shown = registered.join(" or ");
+    let mut numbers = subject.all(oid::ORGANIZATION_IDENTIFIER);
+    numbers.extend(subject.all(oid::SERIAL_NUMBER));
+    let registered = |r: &T| numbers.iter().any(|n| n == r.as_ref());
+    if !registrations.is_empty() && !registrations.iter().any(registered) {
+        let shown: Vec<&str> = registrations.iter().map(AsRef::as_ref).collect();
+        let shown = shown.join(" or ");
         missing.push(format!(
             "the subject does not have the registration number {shown}"
         ));

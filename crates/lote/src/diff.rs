@@ -80,7 +80,7 @@ pub fn succession(old: &List, new: &List) -> Vec<Finding> {
         );
         report.add(rules::TYPE.finding("LoTEType", evidence));
     }
-    if new.sequence() <= old.sequence() && old.content() != new.content() {
+    if new.sequence() <= old.sequence() && !old.is_same_version(new) {
         let evidence = format!("{} after {}", new.sequence(), old.sequence());
         report.add(rules::SEQUENCE_BACK.finding("LoTESequenceNumber", evidence));
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use pki::{AnchorIndex, Certificate};
 
 use crate::cert::{self, Read};
-use crate::model::{EntityInformation, Service, Text};
+use crate::model::{Entity, EntityInformation, Service, Text};
 use crate::profile::{STATUS_WITHDRAWN, ServiceKind};
 use crate::report::Report;
 use crate::{List, Profile, rules, values};
@@ -37,11 +37,36 @@ pub struct Anchor {
     /// What the service does.
     pub kind: ServiceKind,
     /// Who runs it.
-    pub entity: Arc<EntityInformation>,
+    pub entity: Arc<ListedEntity>,
     /// Its name, the English one first.
     pub service_name: String,
     /// Its statuses, the newest first; none in a list that keeps none.
     pub statuses: Vec<Status>,
+}
+
+/// Who an entity is, as its list says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedEntity {
+    /// Its names (TEName), the English one first.
+    pub names: Box<[Box<str>]>,
+    /// Its registration identifiers (TETradeName).
+    pub registrations: Box<[Box<str>]>,
+}
+
+impl ListedEntity {
+    /// What an index remembers of an entity.
+    fn of(entity: &EntityInformation) -> Self {
+        let mut names: Vec<&Text> = entity.name.iter().collect();
+        names.sort_by_key(|name| name.lang.as_deref() != Some("en"));
+        let registrations = entity.trade_name.iter().map(Text::text);
+        Self {
+            names: names.iter().map(|name| name.text().into()).collect(),
+            registrations: registrations
+                .filter(|text| values::is_registration_identifier(text))
+                .map(Into::into)
+                .collect(),
+        }
+    }
 }
 
 /// A status of a service, and since when.
@@ -56,11 +81,10 @@ pub struct Status {
 impl Anchor {
     /// The name of the entity, the English one first.
     pub fn entity_name(&self) -> &str {
-        let names = &self.entity.name;
-        let english = names.iter().find(|n| n.lang.as_deref() == Some("en"));
-        english
-            .or(names.first())
-            .map(Text::text)
+        self.entity
+            .names
+            .first()
+            .map(AsRef::as_ref)
             .unwrap_or_default()
     }
 
@@ -82,7 +106,7 @@ impl Anchor {
     /// What the list says of the entity that the certificate does not: its name
     /// or its registration number (Tables D.3, E.3, I.3).
     pub fn missing_identity(&self, certificate: &Certificate) -> Vec<String> {
-        cert::missing_identity(certificate, &self.entity)
+        cert::missing_identity(certificate, &self.entity.names, &self.entity.registrations)
     }
 }
 
@@ -91,32 +115,11 @@ impl Index {
     /// type and, in lists of PID and wallet providers, certification authorities
     /// are found.
     pub fn of(list: &List) -> Self {
-        let mut anchors: HashMap<ServiceKind, Vec<Anchor>> = HashMap::new();
-        let mut report = Report::default();
-        for (i, entity) in list.content().entities().iter().enumerate() {
-            let information = Arc::new(entity.information.clone());
-            for (j, service) in entity.services.iter().enumerate() {
-                let path = format!("/LoTE/TrustedEntitiesList/{i}/TrustedEntityServices/{j}");
-                let found = read(&path, list.profile(), service, &information, &mut report);
-                for anchor in found {
-                    anchors.entry(anchor.kind).or_default().push(anchor);
-                }
-            }
+        let mut building = Building::new(list.profile());
+        for entity in list.content().entities() {
+            building.add(entity);
         }
-        let kinds = anchors.into_iter().map(|(kind, anchors)| {
-            let certificates = AnchorIndex::new(anchors.iter().map(|a| a.certificate.clone()));
-            (
-                kind,
-                Kind {
-                    anchors,
-                    certificates,
-                },
-            )
-        });
-        Self {
-            kinds: kinds.collect(),
-            findings: report.into_findings(),
-        }
+        building.finish()
     }
 
     /// All anchors of services of a kind, in the order of the list.
@@ -159,61 +162,120 @@ impl Index {
     }
 }
 
-fn read(
-    path: &str,
+/// An index in the making, entity by entity.
+#[derive(Debug)]
+pub(crate) struct Building {
     profile: Option<Profile>,
-    service: &Service,
-    entity: &Arc<EntityInformation>,
-    report: &mut Report,
-) -> Vec<Anchor> {
-    let mut anchors = Vec::new();
-    let information = &service.information;
-    let seen = information
-        .service_type_identifier
-        .as_deref()
-        .unwrap_or_default();
-    let Some(kind) = profile.and_then(|p| p.service_kind(seen)) else {
-        let evidence = format!("{} is of no known service", crate::report::show(seen));
-        report.add(rules::SVC_TYPE.finding(path, evidence));
-        return anchors;
-    };
-    let statuses = statuses(service);
-    let name = information
-        .service_name
-        .first()
-        .map(Text::text)
-        .unwrap_or_default();
-    let identity = information.service_digital_identity.iter();
-    for object in identity.flat_map(|identity| &identity.certificates) {
-        let certificate = match cert::read(object) {
-            Read::Good(certificate) => certificate,
-            Read::Sloppy(certificate, why) => {
-                report.add(rules::SVC_CERTIFICATE.finding(path, why));
-                certificate
-            }
-            Read::Bad(why) => {
-                report.add(rules::SVC_CERTIFICATE.finding(path, why));
-                continue;
-            }
-        };
-        let is_ca = certificate.is_ca();
-        if is_ca && matches!(profile, Some(Profile::Pid | Profile::Wallet)) {
-            let evidence = format!(
-                "{} is a certification authority, which direct trust does not use",
-                certificate.subject()
-            );
-            report.add(rules::SVC_CA.finding(path, evidence));
+    anchors: HashMap<ServiceKind, Vec<Anchor>>,
+    entities: usize,
+    report: Report,
+}
+
+impl Building {
+    pub(crate) fn new(profile: Option<Profile>) -> Self {
+        Self {
+            profile,
+            anchors: HashMap::new(),
+            entities: 0,
+            report: Report::default(),
         }
-        anchors.push(Anchor {
-            certificate,
-            is_ca,
-            kind,
-            entity: Arc::clone(entity),
-            service_name: name.to_owned(),
-            statuses: statuses.clone(),
-        });
     }
-    anchors
+
+    pub(crate) fn add(&mut self, entity: &Entity) {
+        let i = self.entities;
+        self.entities += 1;
+        let listed = Arc::new(ListedEntity::of(&entity.information));
+        // The services of an entity often have one certificate: it is read once.
+        let mut seen = Vec::new();
+        for (j, service) in entity.services.iter().enumerate() {
+            self.service((i, j), service, &listed, &mut seen);
+        }
+    }
+
+    pub(crate) fn finish(self) -> Index {
+        let kinds = self.anchors.into_iter().map(|(kind, mut anchors)| {
+            anchors.shrink_to_fit();
+            let certificates = AnchorIndex::new(anchors.iter().map(|a| a.certificate.clone()));
+            (
+                kind,
+                Kind {
+                    anchors,
+                    certificates,
+                },
+            )
+        });
+        Index {
+            kinds: kinds.collect(),
+            findings: self.report.into_findings(),
+        }
+    }
+
+    fn service<'e>(
+        &mut self,
+        at: (usize, usize),
+        service: &'e Service,
+        entity: &Arc<ListedEntity>,
+        seen: &mut Vec<(&'e str, Certificate)>,
+    ) {
+        let path = || {
+            format!(
+                "/LoTE/TrustedEntitiesList/{}/TrustedEntityServices/{}",
+                at.0, at.1
+            )
+        };
+        let information = &service.information;
+        let service_type = information.service_type_identifier.as_deref();
+        let service_type = service_type.unwrap_or_default();
+        let Some(kind) = self.profile.and_then(|p| p.service_kind(service_type)) else {
+            let evidence = format!(
+                "{} is of no known service",
+                crate::report::show(service_type)
+            );
+            self.report.add(rules::SVC_TYPE.finding(path(), evidence));
+            return;
+        };
+        let statuses = statuses(service);
+        let name = information.service_name.first().map(Text::text);
+        let name = name.unwrap_or_default();
+        let identity = information.service_digital_identity.iter();
+        for object in identity.flat_map(|identity| &identity.certificates) {
+            let text = object.val.as_deref().unwrap_or_default();
+            let known = seen.iter().find(|(known, _)| *known == text);
+            let certificate = match known {
+                Some((_, certificate)) => certificate.clone(),
+                None => match cert::read(object) {
+                    Read::Good(certificate) => {
+                        seen.push((text, certificate.clone()));
+                        certificate
+                    }
+                    Read::Sloppy(certificate, why) => {
+                        self.report.add(rules::SVC_CERTIFICATE.finding(path(), why));
+                        certificate
+                    }
+                    Read::Bad(why) => {
+                        self.report.add(rules::SVC_CERTIFICATE.finding(path(), why));
+                        continue;
+                    }
+                },
+            };
+            let is_ca = certificate.is_ca();
+            if is_ca && matches!(self.profile, Some(Profile::Pid | Profile::Wallet)) {
+                let evidence = format!(
+                    "{} is a certification authority, which direct trust does not use",
+                    certificate.subject()
+                );
+                self.report.add(rules::SVC_CA.finding(path(), evidence));
+            }
+            self.anchors.entry(kind).or_default().push(Anchor {
+                certificate,
+                is_ca,
+                kind,
+                entity: Arc::clone(entity),
+                service_name: name.to_owned(),
+                statuses: statuses.clone(),
+            });
+        }
+    }
 }
 
 fn statuses(service: &Service) -> Vec<Status> {

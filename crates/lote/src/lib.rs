@@ -10,6 +10,7 @@
 
 mod author;
 mod cert;
+mod critical;
 mod diff;
 mod index;
 mod lint;
@@ -21,13 +22,19 @@ mod report;
 pub mod rules;
 mod seal;
 mod shape;
+mod stream;
 mod values;
+
+/// The header of a JAdES baseline B signature, for what is signed as lists are.
+pub mod jades {
+    pub use crate::seal::header::{Header, UNDERSTOOD, judge};
+}
 
 pub use author::{
     Draft, DraftError, NewEntity, NewService, Operator, Postal, Publication, next_update_after,
 };
 pub use diff::{Change, ChangeKind, diff, succession, succession_of_sealed};
-pub use index::{Anchor, Index, Status};
+pub use index::{Anchor, Index, ListedEntity, Status};
 pub use lint::{LintReport, lint, lint_bytes, lint_draft};
 pub use list::List;
 pub use model::UncheckedList;

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 
 use pki::Certificate;
 
-use crate::lint::{KNOWN_ENTITY_EXTENSIONS, KNOWN_SERVICE_EXTENSIONS, SKEW, is_unknown_critical};
-use crate::model::Pointer;
+use crate::critical::{KNOWN_ENTITY_EXTENSIONS, KNOWN_SERVICE_EXTENSIONS, is_unknown_critical};
+use crate::model::{Entity, Pointer};
 use crate::report::{Report, show};
+use crate::values::SKEW;
 use crate::{Profile, UncheckedList, rules, values};
 
 /// A list that can be used: its version is known, its sequence and times can be
@@ -23,6 +24,10 @@ pub struct List {
     sequence: u64,
     issued: Timestamp,
     next_update: Option<Timestamp>,
+    /// SHA-256 of its JSON, where it came with a seal.
+    digest: Option<[u8; 32]>,
+    /// Whether entities were let go of once they had been indexed.
+    lean: bool,
 }
 
 impl List {
@@ -34,8 +39,19 @@ impl List {
     /// [`rules::NEXT_UPDATE_FORM`], [`rules::DATE`] or
     /// [`rules::CRITICAL_EXTENSION`].
     pub fn check(content: UncheckedList) -> Result<(Self, Vec<Finding>), Refusal> {
-        let scheme = content.scheme();
         let mut report = Report::default();
+        for entity in content.entities() {
+            entity_extensions(entity, &mut report);
+        }
+        Self::check_scheme(content, report)
+    }
+
+    /// As [`List::check`], with what was found in the entities.
+    pub(crate) fn check_scheme(
+        content: UncheckedList,
+        mut report: Report,
+    ) -> Result<(Self, Vec<Finding>), Refusal> {
+        let scheme = content.scheme();
         if scheme.version != Some(1) {
             let evidence = format!("{:?}, and only 1 is read here", scheme.version);
             report.add(rules::VERSION.finding("LoTEVersionIdentifier", evidence));
@@ -66,7 +82,11 @@ impl List {
                 None
             }
         };
-        critical_extensions(&content, &mut report);
+        for extension in &scheme.scheme_extensions {
+            if is_unknown_critical(extension, &[]) {
+                report.add(unknown_critical("SchemeExtensions".to_owned()));
+            }
+        }
         let findings = Refusal::unless_clean(report.into_findings())?;
         let list = Self {
             profile: scheme.lote_type.as_deref().and_then(Profile::of_type),
@@ -75,6 +95,8 @@ impl List {
             issued: issued.unwrap_or_default(),
             next_update,
             content,
+            digest: None,
+            lean: false,
         };
         Ok((list, findings))
     }
@@ -97,13 +119,36 @@ impl List {
     }
 
     /// The certificates that its pointers to itself announce as its sealers
-    /// (6.3.13): the way a signer changes.
+    /// (6.3.13): the way a signer changes. A pointer to the like list of another
+    /// territory or operator announces nobody for this one.
     pub fn announced_signers(&self) -> Vec<Certificate> {
         let own = self.content.scheme().own_pointers();
         own.flat_map(Pointer::certificates).collect()
     }
 
-    /// What stands in it.
+    /// Whether the two are one version. Of a list whose entities were let go of,
+    /// its bytes say.
+    pub fn is_same_version(&self, other: &List) -> bool {
+        match self.lean || other.lean {
+            true => self.digest.is_some() && self.digest == other.digest,
+            false => self.content == other.content,
+        }
+    }
+
+    /// Remembers which bytes it was read from, and whether there is less in it.
+    pub(crate) fn read_from(mut self, json: &[u8], lean: bool) -> Self {
+        self.digest = Some(jose::sha256(json));
+        self.lean = lean;
+        self
+    }
+
+    /// Whether its entities were let go of, but for those with a status or a history
+    /// ([`crate::Verifier::load`]).
+    pub fn is_lean(&self) -> bool {
+        self.lean
+    }
+
+    /// What stands in it; of a [lean](List::is_lean) list, less than was there.
     pub fn content(&self) -> &UncheckedList {
         &self.content
     }
@@ -148,27 +193,22 @@ fn date(member: &str, text: &str, report: &mut Report) -> Option<Timestamp> {
     read
 }
 
-fn critical_extensions(content: &UncheckedList, report: &mut Report) {
-    let scheme = content.scheme().scheme_extensions.iter();
-    let mut found: Vec<String> = scheme
-        .filter(|e| is_unknown_critical(e, &[]))
-        .map(|_| "SchemeExtensions".to_owned())
-        .collect();
-    for entity in content.entities() {
-        let extensions = entity.information.extensions.iter();
-        let entity_extensions = extensions
-            .filter(|e| is_unknown_critical(e, &KNOWN_ENTITY_EXTENSIONS))
-            .map(|_| format!("TEInformationExtensions of {}", show(entity.name())));
-        found.extend(entity_extensions);
-        for service in &entity.services {
-            let extensions = service.information.service_information_extensions.iter();
-            let service_extensions = extensions
-                .filter(|e| is_unknown_critical(e, &KNOWN_SERVICE_EXTENSIONS))
-                .map(|_| format!("ServiceInformationExtensions of {}", show(entity.name())));
-            found.extend(service_extensions);
+/// The critical extensions of an entity and its services that are not understood.
+pub(crate) fn entity_extensions(entity: &Entity, report: &mut Report) {
+    let own = entity.information.extensions.iter();
+    for _ in own.filter(|e| is_unknown_critical(e, &KNOWN_ENTITY_EXTENSIONS)) {
+        let subject = format!("TEInformationExtensions of {}", show(entity.name()));
+        report.add(unknown_critical(subject));
+    }
+    for service in &entity.services {
+        let extensions = service.information.service_information_extensions.iter();
+        for _ in extensions.filter(|e| is_unknown_critical(e, &KNOWN_SERVICE_EXTENSIONS)) {
+            let subject = format!("ServiceInformationExtensions of {}", show(entity.name()));
+            report.add(unknown_critical(subject));
         }
     }
-    for subject in found {
-        report.add(rules::CRITICAL_EXTENSION.finding(subject, "critical, and not recognized here"));
-    }
+}
+
+fn unknown_critical(subject: String) -> Finding {
+    rules::CRITICAL_EXTENSION.finding(subject, "critical, and not recognized here")
 }

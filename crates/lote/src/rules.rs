@@ -105,6 +105,8 @@ finding::rules! {
         "TEInformationURI leads to the entity's policies, terms and conditions";
     TE_RESPONSIBLE = "LOTE-TE-RESPONSIBLE", "ETSI TS 119 602 v1.1.1, 6.5.4 and Tables D.2 to I.2", Error,
         "a URI of the profile names the Member State that is responsible for the entity";
+    TE_ASSOCIATED_BODY = "LOTE-TE-ASSOCIATED-BODY", "ETSI TS 119 602 v1.1.1, 6.5.5.1 and Tables D.2 and E.2", Error,
+        "each of OtherAssociatedBodies has a name, and is another body than the entity";
     TE_SERVICES = "LOTE-TE-SERVICES", "ETSI TS 119 602 v1.1.1, 6.4.1", Error,
         "an entity has at least one service";
 
@@ -139,6 +141,8 @@ finding::rules! {
         "StatusStartingTime is not used, and does not lie after the time of issue for Annex H";
     SVC_UNIQUE_ID = "LOTE-SVC-UNIQUE-ID", "ETSI TS 119 602 v1.1.1, 6.6.9.1 and Table E.3", Error,
         "the ServiceUniqueIdentifier extension has the wallet solution's reference number, as a URI";
+    SVC_ID_TWICE = "LOTE-SVC-ID-TWICE", "ETSI TS 119 602 v1.1.1, 6.6.9.1", Error,
+        "a ServiceUniqueIdentifier identifies one service and no other";
     SVC_SUPPLY_POINT = "LOTE-SVC-SUPPLY-POINT", "ETSI TS 119 602 v1.1.1, 6.6.7 and Table I.3", Error,
         "ServiceSupplyPoints says where the register is available";
     SVC_HISTORY = "LOTE-SVC-HISTORY", "ETSI TS 119 602 v1.1.1, 6.3.12 and 6.4.3", Error,

@@ -18,6 +18,15 @@ pub(crate) fn judge(document: &Value) -> Vec<Finding> {
     report.into_findings()
 }
 
+/// Whether a value has the shape of an entity, what it has beside its members and
+/// empty arrays apart.
+pub(crate) fn is_entity(value: &Value) -> bool {
+    let mut report = Report::default();
+    walk(value, &ENTITY, &mut String::new(), &mut report);
+    let findings = report.into_findings();
+    !findings.iter().any(|f| f.is(&rules::SHAPE))
+}
+
 enum Kind {
     Str,
     StrOrNull,

@@ -1,7 +1,11 @@
 //! Dates, countries, languages, texts and URIs as the standard writes them (6.1,
 //! Annex B).
 
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
+use pki::Identifier;
+
+/// How far a clock elsewhere may run ahead of ours.
+pub(crate) const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// A date and time in exactly the form of 6.1.3: `2026-05-06T00:00:00Z`.
 pub(crate) fn date_time(text: &str) -> Option<Timestamp> {
@@ -173,21 +177,21 @@ pub(crate) fn is_phone(uri: &str) -> bool {
     is_uri(uri) && number.bytes().filter(u8::is_ascii_digit).count() >= 3
 }
 
-/// A registration identifier with the semantics of EN 319 412-1, LEG-5.1.4 and
-/// NAT-5.1.3: a type of three letters, or two and a colon; a country; a hyphen;
-/// the identifier (`NTRDE-HRB12345`, `VATBE-0123456789`, `NO:SE-…`).
+/// A registration identifier with the semantics of EN 319 412-1, LEG-5.1.4-02 to
+/// -04 or NAT-5.1.3-02 to -04, of a country that there is (`NTRDE-HRB12345`,
+/// `VATBE-0123456789`, `PNOBE-85073003328`, `NO:SE-…`).
 pub(crate) fn is_registration_identifier(text: &str) -> bool {
-    let Some((head, identifier)) = text.split_once('-') else {
+    let Ok(read) = Identifier::legal(text).or_else(|_| Identifier::natural(text)) else {
         return false;
     };
-    let (Some(kind), Some(country)) = (head.get(..3), head.get(3..)) else {
-        return false;
-    };
-    let kind_fits = kind.bytes().all(|b| b.is_ascii_uppercase())
-        || (kind.ends_with(':') && kind.bytes().take(2).all(|b| b.is_ascii_alphabetic()));
-    // XG is what LEI identifiers have for a country.
-    let country_fits = is_iso_country(country) || matches!(country, "EL" | "UK" | "EU" | "XG");
-    kind_fits && country_fits && !identifier.trim().is_empty()
+    match read.country {
+        // What LEI identifiers have for a country, and VAT numbers for Northern
+        // Ireland.
+        "XG" => read.kind == "LEI",
+        "XI" => read.kind == "VAT",
+        "EL" | "UK" | "EU" => true,
+        country => is_iso_country(country),
+    }
 }
 
 const ISO_3166: &str = "ADAEAFAGAIALAMAOAQARASATAUAWAXAZBABBBDBEBFBGBHBIBJBLBMBNBOBQBRBSBTBVBWBYBZ\
@@ -275,6 +279,12 @@ mod tests {
     #[case("VATBE-0123456789", true)]
     #[case("LEIXG-5493001KJTIIGC8Y1R12", true)]
     #[case("NO:SE-1", true)]
+    #[case("NTREU-1", true)]
+    #[case("VATXI-123456789", true)]
+    #[case("NTRXI-123456789", false)]
+    #[case("PNOBE-85073003328", true)]
+    #[case("XYZDE-1", false)]
+    #[case("LEIDE-5493001KJTIIGC8Y1R12", false)]
     #[case("Example Ltd", false)]
     #[case("NTRXX-1", false)]
     #[case("NTRDE-", false)]

@@ -34,7 +34,7 @@ struct Case {
 
 /// The rules of two versions, of a report's size, and of who is pinned: nothing
 /// that one list of one annex can break alone.
-const ELSEWHERE: [(&str, &str); 3] = [
+const ELSEWHERE: [(&str, &str); 4] = [
     (
         "LOTE-SEQUENCE-BACK",
         "versions.rs::a_sequence_number_never_goes_back",
@@ -45,7 +45,11 @@ const ELSEWHERE: [(&str, &str); 3] = [
     ),
     (
         "LOTE-MORE-FINDINGS",
-        "lint.rs::a_report_of_millions_of_findings_is_cut",
+        "lint_oddities.rs::a_report_of_millions_of_findings_is_cut",
+    ),
+    (
+        "LOTE-SVC-ID-TWICE",
+        "lint_services.rs::an_identifier_is_of_one_service",
     ),
 ];
 
@@ -326,6 +330,12 @@ fn cases(profile: Profile, made: &Certificates) -> Vec<Case> {
         _ => t("TEInformationURI/0"),
     };
     add(&rules::TE_INFORMATION_URI, cut(policies), &[]);
+    let nameless = json!([{ "OtherAssociatedBodies": [{}] }]);
+    add(
+        &rules::TE_ASSOCIATED_BODY,
+        set(t("TEInformationExtensions"), nameless),
+        &[],
+    );
     add(
         &rules::TE_SERVICES,
         set(SERVICES.into(), json!([])),

@@ -10,6 +10,7 @@ mod common;
 
 use common::*;
 use jiff::ToSpan;
+use lote::model::{Qualifier, Text, UncheckedList};
 use lote::{
     ChangeKind, Draft, DraftError, Index, List, Mode, Profile, STATUS_NOTIFIED, STATUS_WITHDRAWN,
     ServiceKind, Signers, Verifier, diff, rules, succession, succession_of_sealed,
@@ -376,6 +377,44 @@ async fn a_change_of_signer_is_announced_one_version_ahead() {
     draft.issue(now(), next()).unwrap();
     let back = seal(&draft, &old).await;
     let found = succession_of_sealed(&third, &back);
+    assert_eq!(all(&found), [rules::SEAL_SUCCESSOR.id]);
+}
+
+/// A pointer to the like list of another territory, or of another operator, lets
+/// nobody seal this one.
+#[rstest]
+#[case::territory(|q: &mut Qualifier| q.scheme_territory = Some("DE".into()))]
+#[case::operator(|q: &mut Qualifier| q.scheme_operator_name = vec![Text::en("Another operator")])]
+#[case::another_type(|q: &mut Qualifier| q.lote_type = Some(Profile::Wallet.lote_type().into()))]
+#[case::no_type(|q: &mut Qualifier| q.lote_type = None)]
+#[tokio::test]
+async fn a_pointer_elsewhere_announces_nobody_here(#[case] change: fn(&mut Qualifier)) {
+    let (own, other) = (operator().await, operator().await);
+    let verified = async |list: &UncheckedList, party: &Party| {
+        let chain = [party.certificate.clone()];
+        let sealed = lote::seal(list, &chain, &party.key, issued()).await;
+        let verifier = Verifier {
+            signers: Signers::Anyone,
+            mode: Mode::Strict,
+        };
+        verifier.verify(sealed.unwrap().as_bytes(), now()).unwrap()
+    };
+    let draft = draft(Profile::Pid, &own.certificate).await;
+    let mut list = draft.list().clone();
+    let pointers = &mut list.lote.scheme.pointers_to_other_lote;
+    let mut elsewhere = pointers[0].clone();
+    elsewhere.identities[0].certificates[0].val =
+        Some(jose::b64::encode_std(other.certificate.der()));
+    change(&mut elsewhere.qualifiers[0]);
+    pointers.push(elsewhere);
+    let first = verified(&list, &own).await;
+    assert_eq!(
+        first.list.announced_signers(),
+        std::slice::from_ref(&own.certificate)
+    );
+    list.lote.scheme.sequence = Some(2);
+    let second = verified(&list, &other).await;
+    let found = succession_of_sealed(&first, &second);
     assert_eq!(all(&found), [rules::SEAL_SUCCESSOR.id]);
 }
 

@@ -2,11 +2,10 @@
 //! trusted for nothing yet.
 
 use std::hash::{Hash, Hasher};
-use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use der::Decode;
-use finding::CertificateRef;
+use finding::{CertificateRef, Finding};
 use jiff::Timestamp;
 use jose::{KeyError, PublicKey, sha256};
 use x509_cert::certificate::{CertificateInner, Raw, Version};
@@ -14,7 +13,8 @@ use x509_cert::certificate::{CertificateInner, Raw, Version};
 use crate::name::Name;
 use crate::oid::Oid;
 use crate::signature::SignatureAlgorithm;
-use crate::{extension, tlv};
+use crate::tlv;
+use crate::well_formed::{self, Malformed};
 
 /// How large a certificate may be unless the caller says otherwise: 64 KiB.
 pub const MAX_CERTIFICATE: usize = 64 * 1024;
@@ -28,21 +28,27 @@ pub struct Certificate(Arc<Inner>);
 struct Inner {
     der: Box<[u8]>,
     sha256: [u8; 32],
-    tbs: Range<usize>,
-    serial: Range<usize>,
-    issuer: Range<usize>,
-    subject: Range<usize>,
-    spki: Range<usize>,
-    algorithm: Range<usize>,
-    signature: Range<usize>,
-    extensions: Range<usize>,
+    spans: Spans,
     version: u8,
     algorithms_agree: bool,
     not_before: Timestamp,
     not_after: Timestamp,
-    /// Decoded when a path is first built over it; most of a list never is.
-    key: OnceLock<PublicKey>,
+    /// What was made of it when it was first asked for; most of a list never is.
+    known: OnceLock<Box<Known>>,
 }
+
+/// What does not change about a certificate and costs something to find out.
+#[derive(Default)]
+struct Known {
+    subject: OnceLock<Name>,
+    issuer: OnceLock<Name>,
+    key: OnceLock<PublicKey>,
+    self_signed: OnceLock<bool>,
+    lints: [OnceLock<Box<[Finding]>>; PROFILES],
+}
+
+/// How many profiles a certificate remembers its lint for: all.
+const PROFILES: usize = 9;
 
 /// Why bytes are not a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +77,15 @@ pub enum CertificateError {
     Duplicate(Oid),
 }
 
+impl From<Malformed> for CertificateError {
+    fn from(malformed: Malformed) -> Self {
+        match malformed {
+            Malformed::Extension(id, cause) => Self::Extension { id, cause },
+            Malformed::Duplicate(id) => Self::Duplicate(id),
+        }
+    }
+}
+
 impl Certificate {
     /// Reads the DER of a certificate of at most [`MAX_CERTIFICATE`] bytes.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
@@ -87,7 +102,7 @@ impl Certificate {
         }
         let x509 = CertificateInner::<Raw>::from_der(der).map_err(CertificateError::NotDer)?;
         let tbs = x509.tbs_certificate();
-        extension::check(tbs.extensions().map_or(&[], Vec::as_slice))?;
+        well_formed::check(tbs.extensions().map_or(&[], Vec::as_slice))?;
         let spans = Spans::find(der)
             .ok_or_else(|| CertificateError::NotDer(der::ErrorKind::Failed.into()))?;
         let version = match tbs.version() {
@@ -98,19 +113,12 @@ impl Certificate {
         Ok(Self(Arc::new(Inner {
             der: der.into(),
             sha256: sha256(der),
-            tbs: spans.tbs,
-            serial: spans.serial,
-            issuer: spans.issuer,
-            subject: spans.subject,
-            spki: spans.spki,
-            algorithm: spans.algorithm,
-            signature: spans.signature,
-            extensions: spans.extensions,
+            spans,
             version,
             algorithms_agree: tbs.signature() == x509.signature_algorithm(),
             not_before: timestamp(&tbs.validity().not_before),
             not_after: timestamp(&tbs.validity().not_after),
-            key: OnceLock::new(),
+            known: OnceLock::new(),
         })))
     }
 
@@ -146,22 +154,24 @@ impl Certificate {
 
     /// The subject, to be asked for its attributes.
     pub fn subject_name(&self) -> Name {
-        name(self.subject_der())
+        let subject = || name(self.subject_der());
+        self.known().subject.get_or_init(subject).clone()
     }
 
     /// The issuer, to be asked for its attributes.
     pub fn issuer_name(&self) -> Name {
-        name(self.issuer_der())
+        let issuer = || name(self.issuer_der());
+        self.known().issuer.get_or_init(issuer).clone()
     }
 
     /// The subject as it stands in the certificate.
     pub fn subject_der(&self) -> &[u8] {
-        self.part(&self.0.subject)
+        self.part(self.0.spans.subject)
     }
 
     /// The issuer as it stands in the certificate.
     pub fn issuer_der(&self) -> &[u8] {
-        self.part(&self.0.issuer)
+        self.part(self.0.spans.issuer)
     }
 
     /// Whether subject and issuer are the same name.
@@ -171,12 +181,13 @@ impl Certificate {
 
     /// Whether it is self-issued and its own key verifies its signature.
     pub fn is_self_signed(&self) -> bool {
-        self.is_self_issued() && self.verify_signature(self.spki_der()).is_ok()
+        let verifies = || self.is_self_issued() && self.verify_signature(self.spki_der()).is_ok();
+        *self.known().self_signed.get_or_init(verifies)
     }
 
     /// The content of the serial number's INTEGER: two's complement, big-endian.
     pub fn serial_der(&self) -> &[u8] {
-        self.part(&self.0.serial)
+        self.part(self.0.spans.serial)
     }
 
     /// The serial number in lower-case hex, without the sign octet.
@@ -205,31 +216,32 @@ impl Certificate {
     /// The subject's key, decoded once and kept; `None` where it is not EC on one
     /// of our curves.
     pub(crate) fn kept_key(&self) -> Option<&PublicKey> {
-        if let Some(key) = self.0.key.get() {
+        let kept = &self.known().key;
+        if let Some(key) = kept.get() {
             return Some(key);
         }
         let key = self.public_key().ok()?;
-        Some(self.0.key.get_or_init(|| key))
+        Some(kept.get_or_init(|| key))
     }
 
     /// The SubjectPublicKeyInfo as it stands in the certificate.
     pub fn spki_der(&self) -> &[u8] {
-        self.part(&self.0.spki)
+        self.part(self.0.spans.spki)
     }
 
     /// What the issuer signed.
     pub fn tbs_der(&self) -> &[u8] {
-        self.part(&self.0.tbs)
+        self.part(self.0.spans.tbs)
     }
 
     /// The issuer's signature.
     pub fn signature(&self) -> &[u8] {
-        self.part(&self.0.signature)
+        self.part(self.0.spans.signature)
     }
 
     /// The algorithm the issuer signed with.
     pub fn signature_algorithm(&self) -> SignatureAlgorithm {
-        SignatureAlgorithm::from_der(self.part(&self.0.algorithm))
+        SignatureAlgorithm::from_der(self.part(self.0.spans.algorithm))
     }
 
     /// Whether the signed and the unsigned statement of the signature algorithm
@@ -273,11 +285,34 @@ impl Certificate {
     }
 
     pub(crate) fn extensions_der(&self) -> &[u8] {
-        self.part(&self.0.extensions)
+        self.part(self.0.spans.extensions)
     }
 
-    fn part(&self, span: &Range<usize>) -> &[u8] {
-        self.0.der.get(span.clone()).unwrap_or_default()
+    /// What its lint says under the profile of this number, whenever it is.
+    pub(crate) fn kept_lint(
+        &self,
+        profile: usize,
+        lint: impl FnOnce() -> Vec<Finding>,
+    ) -> Vec<Finding> {
+        match self.known().lints.get(profile) {
+            Some(kept) => kept.get_or_init(|| lint().into()).to_vec(),
+            None => lint(),
+        }
+    }
+
+    /// Its subject's [`Name::key`], with nothing kept: of ten thousand that are
+    /// indexed, hardly one is asked again.
+    pub(crate) fn subject_key(&self) -> [u8; 32] {
+        name(self.subject_der()).key()
+    }
+
+    fn known(&self) -> &Known {
+        self.0.known.get_or_init(Box::default)
+    }
+
+    fn part(&self, span: Span) -> &[u8] {
+        let (start, end) = (span.start as usize, span.end as usize);
+        self.0.der.get(start..end).unwrap_or_default()
     }
 }
 
@@ -293,22 +328,33 @@ pub(crate) fn timestamp(time: &x509_cert::time::Time) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
+/// Where a part stands in a certificate.
+#[derive(Clone, Copy)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
 struct Spans {
-    tbs: Range<usize>,
-    serial: Range<usize>,
-    issuer: Range<usize>,
-    subject: Range<usize>,
-    spki: Range<usize>,
-    algorithm: Range<usize>,
-    signature: Range<usize>,
-    extensions: Range<usize>,
+    tbs: Span,
+    serial: Span,
+    issuer: Span,
+    subject: Span,
+    spki: Span,
+    algorithm: Span,
+    signature: Span,
+    extensions: Span,
 }
 
 impl Spans {
     fn find(der: &[u8]) -> Option<Self> {
         let span = |part: &[u8]| {
             let start = (part.as_ptr() as usize).checked_sub(der.as_ptr() as usize)?;
-            Some(start..start + part.len())
+            let (start, end) = (start.try_into().ok()?, start.checked_add(part.len())?);
+            Some(Span {
+                start,
+                end: end.try_into().ok()?,
+            })
         };
         let signed = tlv::signed(der)?;
         let outer = tlv::next(&mut &*der)?;
@@ -331,7 +377,7 @@ impl Spans {
         let extensions = tlv::all(fields)?
             .into_iter()
             .find(|field| field.tag == 0xa3)
-            .map_or(Some(0..0), |field| span(field.content))?;
+            .map_or(Some(Span { start: 0, end: 0 }), |field| span(field.content))?;
         Some(Self {
             tbs: span(signed.tbs.whole)?,
             serial: span(serial.content)?,

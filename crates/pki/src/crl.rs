@@ -10,7 +10,7 @@ use jose::Signer;
 use x509_cert::certificate::Raw;
 use x509_cert::crl::CertificateList;
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::crl::CrlReason;
+pub use x509_cert::ext::pkix::crl::CrlReason;
 use x509_cert::ext::pkix::crl::dp::ReasonFlags;
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, IssuingDistributionPoint};
 use x509_cert::spki::AlgorithmIdentifierOwned;
@@ -38,8 +38,9 @@ pub struct Crl {
     scope: Scope,
     number: Option<Vec<u8>>,
     delta_base: Option<Vec<u8>>,
-    entries: HashMap<Vec<u8>, Entry>,
-    tbs: Vec<u8>,
+    /// Shared by clones, as what was signed is: a CRL may be large.
+    entries: Arc<HashMap<Vec<u8>, Entry>>,
+    tbs: Arc<[u8]>,
     algorithm: SignatureAlgorithm,
     algorithms_agree: bool,
     signature: Vec<u8>,
@@ -131,8 +132,8 @@ impl Crl {
             scope: extensions.scope,
             number: extensions.number,
             delta_base: extensions.delta_base,
-            entries,
-            tbs: signed.tbs.whole.to_vec(),
+            entries: Arc::new(entries),
+            tbs: signed.tbs.whole.into(),
             algorithm: SignatureAlgorithm::from_der(signed.algorithm),
             algorithms_agree: tbs.signature == list.signature_algorithm,
             signature: list

@@ -28,7 +28,7 @@ impl AnchorIndex {
         let anchors: Vec<Certificate> = anchors.into_iter().collect();
         Self {
             by_bytes: Digests::of(anchors.iter().map(Certificate::sha256)),
-            by_subject: Digests::of(anchors.iter().map(|a| a.subject_name().key())),
+            by_subject: Digests::of(anchors.iter().map(Certificate::subject_key)),
             by_key: Digests::of(anchors.iter().map(|a| sha256(a.spki_der()))),
             anchors,
         }
@@ -58,6 +58,14 @@ impl AnchorIndex {
     pub fn positions(&self, certificate: &Certificate) -> Vec<usize> {
         self.look_up(&self.by_bytes, certificate.sha256())
             .filter(|(_, anchor)| *anchor == certificate)
+            .map(|(position, _)| position)
+            .collect()
+    }
+
+    /// The positions of the certificate with this SHA-256.
+    pub fn with_digest(&self, sha256: [u8; 32]) -> Vec<usize> {
+        self.look_up(&self.by_bytes, sha256)
+            .filter(|(_, anchor)| anchor.sha256() == sha256)
             .map(|(position, _)| position)
             .collect()
     }

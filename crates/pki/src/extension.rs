@@ -4,16 +4,16 @@ use const_oid::AssociatedOid;
 use der::{Decode, Encode};
 use x509_cert::ext::pkix::{
     self, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, CertificatePolicies,
-    CrlDistributionPoints, ExtendedKeyUsage, InhibitAnyPolicy, NameConstraints, PolicyConstraints,
-    PolicyMappings, SubjectAltName, SubjectKeyIdentifier,
+    CrlDistributionPoints, ExtendedKeyUsage, SubjectAltName, SubjectKeyIdentifier,
     crl::dp::ReasonFlags,
     name::{DistributionPointName, GeneralName},
 };
 
-use crate::certificate::{Certificate, CertificateError};
+use crate::certificate::Certificate;
 use crate::name::Name;
 use crate::oid::{self, Oid};
 use crate::qc::{QcError, QcStatements};
+use crate::tlv;
 
 pub use x509_cert::ext::Extension;
 pub use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
@@ -223,20 +223,20 @@ impl Certificate {
 
     /// qcStatements; `None` where the extension is absent.
     pub fn qc_statements(&self) -> Result<Option<QcStatements>, QcError> {
-        self.extension(oid::QC_STATEMENTS)
-            .map(|e| QcStatements::from_der(e.extn_value.as_bytes()))
+        self.value_of(oid::QC_STATEMENTS)
+            .map(QcStatements::from_der)
             .transpose()
     }
 
     /// Whether its issuer says that no revocation information exists (RFC 9608).
     pub fn no_rev_avail(&self) -> bool {
-        self.extension(oid::NO_REV_AVAIL).is_some()
+        self.value_of(oid::NO_REV_AVAIL).is_some()
     }
 
     /// Whether it carries the validity-assured short-term extension
     /// (EN 319 412-1, 5.2).
     pub fn is_validity_assured(&self) -> bool {
-        self.extension(oid::VALIDITY_ASSURED).is_some()
+        self.value_of(oid::VALIDITY_ASSURED).is_some()
     }
 
     fn access_urls(&self, method: Oid) -> Vec<String> {
@@ -251,42 +251,26 @@ impl Certificate {
     }
 
     fn get<T: AssociatedOid + for<'a> Decode<'a>>(&self) -> Option<T> {
-        T::from_der(self.extension(T::OID)?.extn_value.as_bytes()).ok()
+        T::from_der(self.value_of(T::OID)?).ok()
     }
-}
 
-/// The extensions that RFC 5280 defines hold what they must, and none stands
-/// twice.
-pub(crate) fn check(extensions: &[Extension]) -> Result<(), CertificateError> {
-    for (i, extension) in extensions.iter().enumerate() {
-        let id = extension.extn_id;
-        if extensions.iter().skip(i + 1).any(|e| e.extn_id == id) {
-            return Err(CertificateError::Duplicate(id));
+    /// What the extension with this id holds, found without decoding the others.
+    fn value_of(&self, id: Oid) -> Option<&[u8]> {
+        let mut extensions = tlv::next(&mut self.extensions_der())?.content;
+        while !extensions.is_empty() {
+            let mut fields = tlv::next(&mut extensions)?.content;
+            if tlv::next(&mut fields)?.content != id.as_bytes() {
+                continue;
+            }
+            let field = tlv::next(&mut fields)?;
+            let value = match field.tag {
+                tlv::BOOLEAN => tlv::next(&mut fields)?,
+                _ => field,
+            };
+            return Some(value.content);
         }
-        let value = extension.extn_value.as_bytes();
-        match id {
-            oid::BASIC_CONSTRAINTS => well_formed::<BasicConstraints>(value),
-            oid::KEY_USAGE => well_formed::<KeyUsage>(value),
-            oid::EXTENDED_KEY_USAGE => well_formed::<ExtendedKeyUsage>(value),
-            oid::SUBJECT_KEY_IDENTIFIER => well_formed::<SubjectKeyIdentifier>(value),
-            oid::AUTHORITY_KEY_IDENTIFIER => well_formed::<AuthorityKeyIdentifier>(value),
-            oid::SUBJECT_ALT_NAME => well_formed::<SubjectAltName>(value),
-            oid::CERTIFICATE_POLICIES => well_formed::<CertificatePolicies>(value),
-            oid::POLICY_MAPPINGS => well_formed::<PolicyMappings>(value),
-            oid::POLICY_CONSTRAINTS => well_formed::<PolicyConstraints>(value),
-            oid::INHIBIT_ANY_POLICY => well_formed::<InhibitAnyPolicy>(value),
-            oid::NAME_CONSTRAINTS => well_formed::<NameConstraints>(value),
-            oid::CRL_DISTRIBUTION_POINTS => well_formed::<CrlDistributionPoints>(value),
-            oid::AUTHORITY_INFO_ACCESS => well_formed::<AuthorityInfoAccessSyntax>(value),
-            _ => Ok(()),
-        }
-        .map_err(|cause| CertificateError::Extension { id, cause })?;
+        None
     }
-    Ok(())
-}
-
-fn well_formed<T: for<'a> Decode<'a, Error = der::Error>>(value: &[u8]) -> Result<(), der::Error> {
-    T::from_der(value).map(drop)
 }
 
 fn uri(name: GeneralName) -> Option<String> {

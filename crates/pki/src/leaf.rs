@@ -4,6 +4,7 @@ use finding::Finding;
 use jiff::Timestamp;
 
 use crate::certificate::Certificate;
+use crate::extension::KeyUsage;
 use crate::profile::{Profile, usage_text, validity};
 use crate::rules;
 
@@ -14,7 +15,7 @@ pub fn check_leaf(leaf: &Certificate, used_as: Profile, at: Timestamp) -> Vec<Fi
     let about = leaf.subject();
     let mut findings: Vec<Finding> = validity(leaf, &about, at).into_iter().collect();
     match leaf.key_usage() {
-        Some(usage) if usage.digital_signature() => {}
+        Some(usage) if signs(usage, used_as) => {}
         Some(usage) => {
             findings.push(rules::LEAF_KEY_USAGE.finding(about.as_str(), usage_text(usage)));
         }
@@ -47,4 +48,11 @@ pub fn check_leaf(leaf: &Certificate, used_as: Profile, at: Timestamp) -> Vec<Fi
         findings.push(rules::LEAF_POLICY.finding(about.as_str(), "no certificate policy"));
     }
     findings
+}
+
+/// What attests attributes commits to content, for which EN 319 412-3,
+/// LEG-4.3.1-3 knows the key usage of type A, nonRepudiation alone.
+fn signs(usage: KeyUsage, used_as: Profile) -> bool {
+    let commits = matches!(used_as, Profile::Eaa | Profile::Qeaa | Profile::PubEaa);
+    usage.digital_signature() || commits && usage.non_repudiation()
 }

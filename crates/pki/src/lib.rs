@@ -8,6 +8,7 @@ pub mod chain;
 pub mod crl;
 pub mod direct;
 pub mod extension;
+pub mod identifier;
 pub mod issue;
 pub mod leaf;
 pub mod name;
@@ -23,12 +24,14 @@ pub mod status;
 
 mod certificate;
 mod tlv;
+mod well_formed;
 
 pub use certificate::{Certificate, CertificateError, MAX_CERTIFICATE};
 pub use chain::{ChainError, MAX_CHAIN, read_chain};
 pub use crl::{Crl, CrlError, CrlRequest, issue_crl};
 pub use direct::AnchorIndex;
 pub use extension::{AltName, BasicConstraints, Extension, KeyUsage, KeyUsages, Policy};
+pub use identifier::{Identifier, IdentifierError};
 pub use issue::{Draft, IssueError, Issuer, Request, Subject, issue};
 pub use leaf::check_leaf;
 pub use name::Name;

@@ -1,6 +1,7 @@
 //! Distinguished names: their text (RFC 4514) and their attributes.
 
 use std::fmt::Write as _;
+use std::sync::{Arc, OnceLock};
 
 use der::asn1::Any;
 use der::{Decode, Encode, Tag, Tagged};
@@ -9,37 +10,44 @@ use x509_cert::attr::AttributeTypeAndValue;
 use crate::oid::{self, Oid};
 use crate::tlv;
 
-/// A distinguished name.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Name(x509_cert::name::Name);
+/// A distinguished name. Cheap to clone, with what was once made of it.
+#[derive(Clone)]
+pub struct Name(Arc<Inner>);
+
+struct Inner {
+    name: x509_cert::name::Name,
+    text: OnceLock<String>,
+    key: OnceLock<[u8; 32]>,
+}
 
 impl Name {
     /// A name from its DER.
     pub fn from_der(der: &[u8]) -> Result<Self, der::Error> {
-        x509_cert::name::Name::from_der(der).map(Self)
+        x509_cert::name::Name::from_der(der).map(Self::from)
     }
 
     /// The name with one more relative name (a DER SET) at its end.
     pub(crate) fn with_relative(&self, rdn: &[u8]) -> Option<Self> {
-        let own = self.0.to_der().ok()?;
+        let own = self.0.name.to_der().ok()?;
         let content = tlv::next(&mut own.as_slice())?.content;
         let der = Any::new(Tag::Sequence, [content, rdn].concat()).ok()?;
         Self::from_der(&der.to_der().ok()?).ok()
     }
 
     pub(crate) fn empty() -> Self {
-        Self(x509_cert::name::Name::default())
+        Self::from(x509_cert::name::Name::default())
     }
 
     /// Whether it has no attributes.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.name.is_empty()
     }
 
     /// The text of every attribute of this type, in order. A value that is not
     /// a string counts as empty.
     pub fn all(&self, attribute: Oid) -> Vec<String> {
         self.0
+            .name
             .iter()
             .filter(|a| a.oid == attribute)
             .map(|a| text(&a.value).unwrap_or_default())
@@ -79,14 +87,18 @@ impl Name {
     /// Whether the two are the same name by the rules of RFC 5280, 7.1 (case and
     /// spacing of printable text do not count).
     pub fn matches(&self, other: &Name) -> bool {
-        self == other || certval::compare_names(&self.0, &other.0)
+        self == other || certval::compare_names(&self.0.name, &other.0.name)
     }
 
     /// A digest that is the same for names that match, to find them by. Names
     /// with the same digest need not match.
     pub(crate) fn key(&self) -> [u8; 32] {
+        *self.0.key.get_or_init(|| self.folded())
+    }
+
+    fn folded(&self) -> [u8; 32] {
         let mut folded = Vec::new();
-        for rdn in self.0.iter_rdn() {
+        for rdn in self.0.name.iter_rdn() {
             let mut parts: Vec<String> = rdn
                 .iter()
                 .map(|a| {
@@ -105,20 +117,34 @@ impl Name {
 
 impl From<x509_cert::name::Name> for Name {
     fn from(name: x509_cert::name::Name) -> Self {
-        Self(name)
+        Self(Arc::new(Inner {
+            name,
+            text: OnceLock::new(),
+            key: OnceLock::new(),
+        }))
     }
 }
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.name == other.0.name
+    }
+}
+
+impl Eq for Name {}
 
 impl std::fmt::Display for Name {
     /// RFC 4514: the last relative name first.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut names: Vec<String> = Vec::with_capacity(self.0.len());
-        for rdn in self.0.iter_rdn() {
-            let parts: Vec<String> = rdn.iter().map(attribute_text).collect();
-            names.push(parts.join("+"));
-        }
-        names.reverse();
-        f.write_str(&names.join(","))
+        f.write_str(self.0.text.get_or_init(|| {
+            let names = self.0.name.iter_rdn().map(|rdn| {
+                let parts: Vec<String> = rdn.iter().map(attribute_text).collect();
+                parts.join("+")
+            });
+            let mut names: Vec<String> = names.collect();
+            names.reverse();
+            names.join(",")
+        }))
     }
 }
 

@@ -131,6 +131,9 @@ oids! {
     QCT_PID = "0.4.0.194126.1.1";
     /// id-etsi-qct-wal (TS 119 412-6, Annex A).
     QCT_WAL = "0.4.0.194126.1.2";
+    /// id-etsi-qcs-QcPSB: `{ id-etsi-eidas2-qct-extensions 3 }` in the edition
+    /// of TS 119 412-6 after v1.1.1, which leaves its value out.
+    QC_PSB = "0.4.0.194126.1.3";
 
     /// NCP, the normalized certificate policy (EN 319 411-1, 5.3).
     NCP = "0.4.0.2042.1.1";

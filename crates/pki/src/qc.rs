@@ -104,12 +104,23 @@ impl QcStatements {
         }]))
     }
 
+    /// A QcPSB statement.
+    pub fn of_psb(body: &QcPsb) -> Result<Self, der::Error> {
+        Ok(Self(vec![QcStatement {
+            id: oid::QC_PSB,
+            info: Some(body.to_der()?),
+        }]))
+    }
+
     /// The QcPSB statement. TS 119 412-6 v1.1.1 names its identifier without
-    /// giving a value, so it is known by its shape.
+    /// giving a value, which its later edition does ([`oid::QC_PSB`]); so where
+    /// that one is absent, it is known by its shape.
     pub fn psb(&self) -> Option<QcPsb> {
-        self.0
-            .iter()
-            .find_map(|s| QcPsb::from_der(s.info.as_deref()?))
+        let read = |s: &QcStatement| QcPsb::from_der(s.info.as_deref()?);
+        match self.find(oid::QC_PSB) {
+            Some(statement) => read(statement),
+            None => self.0.iter().find_map(read),
+        }
     }
 }
 

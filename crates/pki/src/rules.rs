@@ -22,13 +22,13 @@ finding::rules! {
         "keys and signature algorithms are agreed mechanisms: ECDSA on P-256 and above or RSA of 3000 bits and above, with SHA-256 and above";
 
     // EN 319 412-2, for every leaf.
-    AKI = "PKI-AKI", "ETSI EN 319 412-2 v2.4.1, 4.3.1", Error,
+    AKI = "PKI-AKI", "ETSI EN 319 412-2 v2.4.1, GEN-4.3.1-1", Error,
         "a certificate issued by a CA holds the key identifier of its issuer";
     KU_PRESENT = "PKI-KU-PRESENT", "ETSI EN 319 412-2 v2.4.1, NAT-4.3.2-1", Error,
         "the key usage extension is present";
     KU_TYPE = "PKI-KU-TYPE", "ETSI EN 319 412-2 v2.4.1, NAT-4.3.2-1", Error,
         "the key usage is one of the settings A to F of table 1";
-    POLICIES = "PKI-POLICIES", "ETSI EN 319 412-2 v2.4.1, 4.3.3", Error,
+    POLICIES = "PKI-POLICIES", "ETSI EN 319 412-2 v2.4.1, GEN-4.3.3-2", Error,
         "a certificate issued by a CA names at least one certificate policy";
     REVOCATION_INFO = "PKI-REVOCATION-INFO", "ETSI EN 319 412-2 v2.4.1, GEN-4.3.11-2", Error,
         "a certificate without an OCSP address and without the validity-assured extension names a CRL distribution point";
@@ -38,16 +38,34 @@ finding::rules! {
         "Authority Information Access names where the issuer's certificate is";
     NOT_CA = "PKI-NOT-CA", "RFC 5280, 4.2.1.9", Error,
         "an end-entity certificate does not say that it is a CA";
-    ISSUER_NAME = "PKI-ISSUER-NAME", "ETSI EN 319 412-2 v2.4.1, 4.2.3", Error,
-        "the issuer's name holds countryName, organizationName and commonName";
+    AIA_CA_ISSUERS_HTTP = "PKI-AIA-CA-ISSUERS-HTTP", "ETSI EN 319 412-2 v2.4.1, GEN-4.4.1-4", Error,
+        "at least one of these addresses is an http or https one";
+    CRL_ADDRESS = "PKI-CRL-ADDRESS", "ETSI EN 319 412-2 v2.4.1, GEN-4.3.11-4", Error,
+        "at least one of the CRL distribution points' addresses is an http or ldap one";
+    OCSP_ADDRESS = "PKI-OCSP-ADDRESS", "ETSI EN 319 412-2 v2.4.1, GEN-4.4.1-6", Error,
+        "at least one of the OCSP responders' addresses is an http or https one";
+    CA_EXTENSION = "PKI-CA-EXTENSION", "ETSI EN 319 412-2 v2.4.1, GEN-4.3.4-1, GEN-4.3.8-1, GEN-4.3.9-1 and GEN-4.3.12-1", Error,
+        "an end entity has no policy mappings, name constraints, policy constraints or inhibitAnyPolicy";
+    NEVER_CRITICAL = "PKI-NEVER-CRITICAL", "ETSI EN 319 412-2 v2.4.1, GEN-4.3.5-1, GEN-4.3.6-1, GEN-4.3.10-1 and GEN-4.3.11-5", Error,
+        "alternative names, extended key usage and CRL distribution points are not critical";
+    ISSUER_NAME = "PKI-ISSUER-NAME", "ETSI EN 319 412-2 v2.4.1, GEN-4.2.3.1-2 and GEN-4.2.3.2-2", Error,
+        "the issuer's name holds countryName, organizationName and commonName; of a natural person serialNumber and its own name in place of the organization's";
+    ISSUER_ONE_EACH = "PKI-ISSUER-ONE-EACH", "ETSI EN 319 412-2 v2.4.1, GEN-4.2.3.1-5 and GEN-4.2.3.2-3", Error,
+        "the issuer's name holds only one of each of these attributes";
+    ISSUER_IDENTIFIER = "PKI-ISSUER-IDENTIFIER", "ETSI EN 319 412-2 v2.4.1, GEN-4.2.3.1-3 and GEN-4.2.3.1-8", Error,
+        "an issuer's organizationIdentifier differs from the organization's name";
 
     // EN 319 412-2, 4.2.4: natural persons.
     NAT_COUNTRY = "PKI-NAT-COUNTRY", "ETSI EN 319 412-2 v2.4.1, NAT-4.2.4-1", Error,
         "a natural person's subject holds countryName";
-    NAT_PERSON_NAME = "PKI-NAT-PERSON-NAME", "ETSI EN 319 412-2 v2.4.1, NAT-4.2.4-1", Error,
+    NAT_PERSON_NAME = "PKI-NAT-PERSON-NAME", "ETSI EN 319 412-2 v2.4.1, NAT-4.2.4-1 and NAT-4.2.4-4", Error,
         "a natural person's subject holds givenName or surname, or else pseudonym";
     NAT_COMMON_NAME = "PKI-NAT-COMMON-NAME", "ETSI EN 319 412-2 v2.4.1, NAT-4.2.4-1", Error,
         "a natural person's subject holds commonName";
+    NAT_ONE_EACH = "PKI-NAT-ONE-EACH", "ETSI EN 319 412-2 v2.4.1, NAT-4.2.4-3", Error,
+        "a natural person's subject holds only one countryName and one commonName";
+    NAT_IDENTIFIER_FORM = "PKI-NAT-IDENTIFIER-FORM", "ETSI EN 319 412-1 v1.5.1, NAT-5.1.3-02 and -03", Warning,
+        "a natural person's serialNumber has the form of the semantics identifier for natural persons";
 
     // EN 319 412-3, 4.2.1: legal persons.
     LEG_COUNTRY = "PKI-LEG-COUNTRY", "ETSI EN 319 412-3 v1.3.1, LEG-4.2.1-2", Error,
@@ -64,7 +82,7 @@ finding::rules! {
         "countryName is the country in which the legal person is established";
     LEG_IDENTIFIER_IS_NAME = "PKI-LEG-IDENTIFIER-IS-NAME", "ETSI EN 319 412-3 v1.3.1, LEG-4.2.1-6", Error,
         "organizationIdentifier differs from the organization's name";
-    LEG_IDENTIFIER_FORM = "PKI-LEG-IDENTIFIER-FORM", "ETSI EN 319 412-1 v1.5.1, 5.1.4", Warning,
+    LEG_IDENTIFIER_FORM = "PKI-LEG-IDENTIFIER-FORM", "ETSI EN 319 412-1 v1.5.1, LEG-5.1.4-02 to -08", Warning,
         "organizationIdentifier has the form of the semantics identifier for legal persons";
     LEG_KU_CONTENT = "PKI-LEG-KU-CONTENT", "ETSI EN 319 412-3 v1.3.1, LEG-4.3.1-3", Error,
         "a certificate for signatures over content has a key usage of type A, B or F (for PID and wallet providers also C: TS 119 412-6, PID-4.4.1-02)";
@@ -132,7 +150,7 @@ finding::rules! {
         "a CA's certificate says so in basicConstraints";
     CA_KEY_USAGE = "PKI-CA-KEY-USAGE", "RFC 5280, 4.2.1.3", Error,
         "a CA's key usage holds keyCertSign";
-    CA_SUBJECT = "PKI-CA-SUBJECT", "ETSI EN 319 412-2 v2.4.1, 4.2.3", Error,
+    CA_SUBJECT = "PKI-CA-SUBJECT", "ETSI EN 319 412-2 v2.4.1, GEN-4.2.3.1-2", Error,
         "a CA's name, as it will stand in what it issues, holds countryName, organizationName and commonName";
 
     // Signers of lists and status lists.
@@ -193,7 +211,7 @@ finding::rules! {
 
     // A leaf for its context.
     LEAF_KEY_USAGE = "PKI-LEAF-KEY-USAGE", "RFC 5280, 4.2.1.3", Error,
-        "the key usage of a leaf that signs holds digitalSignature";
+        "the key usage of a leaf that signs holds digitalSignature, or, where it attests attributes, nonRepudiation";
     LEAF_IS_CA = "PKI-LEAF-IS-CA", "RFC 5280, 4.2.1.9", Error,
         "the leaf of a chain is not a CA";
     LEAF_QC_TYPE = "PKI-LEAF-QC-TYPE", "ETSI TS 119 412-6 v1.1.1, PID-4.5-01 and WAL-5.2-01", Error,

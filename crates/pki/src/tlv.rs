@@ -57,6 +57,7 @@ pub(crate) fn all(mut input: &[u8]) -> Option<Vec<Tlv<'_>>> {
     Some(elements)
 }
 
+pub(crate) const BOOLEAN: u8 = 0x01;
 pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const PRINTABLE_STRING: u8 = 0x13;
 pub(crate) const UTF8_STRING: u8 = 0x0c;

@@ -100,30 +100,24 @@ fn the_reference_access_certificate_breaks_these_rules() {
     );
 }
 
+/// Every profile there is: none refuses what it makes itself.
 #[rstest]
-#[case(Profile::Pid)]
-#[case(Profile::Wallet)]
-#[case(Profile::Eaa)]
-#[case(Profile::Access)]
-#[case(Profile::Ca)]
-#[case(Profile::ListOperator)]
-#[case(Profile::StatusList)]
 #[tokio::test]
-async fn what_a_ca_issues_is_clean(#[case] profile: Profile) {
+async fn what_a_ca_issues_is_clean(
+    #[values(
+        Profile::Pid,
+        Profile::Wallet,
+        Profile::Eaa,
+        Profile::Qeaa,
+        Profile::PubEaa,
+        Profile::Access,
+        Profile::Ca,
+        Profile::ListOperator,
+        Profile::StatusList
+    )]
+    profile: Profile,
+) {
     let ca = root("Root").await;
-    if profile == Profile::Eaa {
-        // Its key signs content: type A, which `issue` does not make.
-        let key = key();
-        let usage = KeyUsage(KeyUsages::NonRepudiation.into()).to_der().unwrap();
-        let certificate = draft(profile, "Attestations", &key, &ca)
-            .with(oid::KEY_USAGE, true, &usage)
-            .unwrap()
-            .sign(ca.issuer())
-            .await
-            .unwrap();
-        assert_eq!(lint(&certificate, profile, now()), []);
-        return;
-    }
     let (certificate, key) = leaf(profile, "Issued", &ca).await;
     assert_eq!(lint(&certificate, profile, now()), []);
     assert_eq!(
@@ -218,6 +212,13 @@ async fn issuing_with_the_wrong_key_or_under_a_leaf_is_refused() {
 #[case::mixed_usage(Profile::Pid, oid::KEY_USAGE, Some(usage(KeyUsages::DigitalSignature | KeyUsages::KeyCertSign)), &["PKI-KU-TYPE"])]
 #[case::usage_of_type_d(Profile::Wallet, oid::KEY_USAGE, Some(usage(KeyUsages::DigitalSignature | KeyUsages::KeyAgreement)), &["PKI-LEG-KU-CONTENT"])]
 #[case::usage_c_for_eaa(Profile::Eaa, oid::KEY_USAGE, Some(usage(KeyUsages::DigitalSignature)), &["PKI-LEG-KU-CONTENT"])]
+#[case::usage_d_for_psb(Profile::PubEaa, oid::KEY_USAGE, Some(usage(KeyUsages::DigitalSignature | KeyUsages::KeyAgreement)), &["PKI-LEG-KU-CONTENT"])]
+#[case::name_constraints(Profile::Pid, oid::NAME_CONSTRAINTS, Some(vec![0x30, 0]), &["PKI-CA-EXTENSION", "PKI-CRITICAL-MISSING"])]
+#[case::policy_mappings(Profile::Eaa, oid::POLICY_MAPPINGS, Some(mappings()), &["PKI-CA-EXTENSION"])]
+#[case::crl_by_ftp(Profile::Wallet, oid::CRL_DISTRIBUTION_POINTS, Some(points("ftp://ca.example/ca.crl")), &["PKI-CRL-ADDRESS"])]
+#[case::crl_by_ldap(Profile::Wallet, oid::CRL_DISTRIBUTION_POINTS, Some(points("ldap://ca.example/cn=ca")), &[])]
+#[case::access_ldap(Profile::Access, oid::AUTHORITY_INFO_ACCESS, Some(access(oid::AD_CA_ISSUERS, "ldap://ca.example/")), &["PKI-AIA-CA-ISSUERS-HTTP"])]
+#[case::ocsp_by_ldap(Profile::Access, oid::AUTHORITY_INFO_ACCESS, Some(access(oid::AD_OCSP, "ldap://ca.example/")), &["PKI-AIA-CA-ISSUERS", "PKI-OCSP-ADDRESS"])]
 #[case::no_ski(Profile::Pid, oid::SUBJECT_KEY_IDENTIFIER, None, &["PKI-SKI"])]
 #[case::no_aki(Profile::Wallet, oid::AUTHORITY_KEY_IDENTIFIER, None, &["PKI-AKI"])]
 #[case::no_aia(Profile::Pid, oid::AUTHORITY_INFO_ACCESS, None, &["PKI-PID-AIA"])]
@@ -257,16 +258,9 @@ async fn one_change_breaks_one_rule(
 ) {
     let ca = root("Root").await;
     let key = key();
-    let mut draft = draft(profile, "Spoilt", &key, &ca);
-    if profile == Profile::PubEaa {
-        draft = draft
-            .with(oid::KEY_USAGE, true, &usage(KeyUsages::NonRepudiation))
-            .unwrap()
-            .with(oid::QC_STATEMENTS, false, &psb("BE", "register", "law"))
-            .unwrap();
-        let clean = draft.sign(ca.issuer()).await.unwrap();
-        assert_eq!(lint(&clean, profile, now()), []);
-    }
+    let draft = draft(profile, "Spoilt", &key, &ca);
+    let clean = draft.sign(ca.issuer()).await.unwrap();
+    assert_eq!(lint(&clean, profile, now()), []);
     let draft = match value {
         None => draft.without(extension),
         Some(value) => draft
@@ -287,6 +281,7 @@ async fn one_change_breaks_one_rule(
 #[case(&[(oid::SURNAME, "S"), (oid::COMMON_NAME, "CN")], &["PKI-NAT-COUNTRY"])]
 #[case(&[(oid::COUNTRY, "BE"), (oid::SURNAME, "S"), (oid::PSEUDONYM, "P"), (oid::COMMON_NAME, "CN")], &["PKI-NAT-PERSON-NAME"])]
 #[case(&[(oid::COUNTRY, "BE"), (oid::PSEUDONYM, "P")], &["PKI-NAT-COMMON-NAME"])]
+#[case(&[(oid::COUNTRY, "BE"), (oid::SURNAME, "S"), (oid::COMMON_NAME, "CN"), (oid::COMMON_NAME, "NC")], &["PKI-NAT-ONE-EACH"])]
 #[tokio::test]
 async fn subjects(#[case] attributes: &[(pki::Oid, &str)], #[case] broken: &[&str]) {
     let ca = root("Root").await;
@@ -295,6 +290,94 @@ async fn subjects(#[case] attributes: &[(pki::Oid, &str)], #[case] broken: &[&st
     draft.subject = name_der(attributes).unwrap();
     let certificate = draft.sign(ca.issuer()).await.unwrap();
     assert_eq!(errors(&lint(&certificate, Profile::Pid, now())), broken);
+}
+
+/// The issuer's name: GEN-4.2.3.1 for organizations, GEN-4.2.3.2 for human beings.
+#[rstest]
+#[case::legal(&[(oid::COUNTRY, "BE"), (oid::ORGANIZATION, "O"), (oid::COMMON_NAME, "CN")], &[])]
+#[case::natural(&[(oid::COUNTRY, "BE"), (oid::SURNAME, "S"), (oid::SERIAL_NUMBER, "1"), (oid::COMMON_NAME, "CN")], &[])]
+#[case::natural_no_number(&[(oid::COUNTRY, "BE"), (oid::SURNAME, "S"), (oid::COMMON_NAME, "CN")], &["PKI-ISSUER-NAME"])]
+#[case::nameless(&[(oid::COUNTRY, "BE"), (oid::ORGANIZATION, "O")], &["PKI-ISSUER-NAME"])]
+#[case::twice(&[(oid::COUNTRY, "BE"), (oid::ORGANIZATION, "O"), (oid::ORGANIZATION, "P"), (oid::COMMON_NAME, "CN")], &["PKI-ISSUER-ONE-EACH"])]
+#[case::same(&[(oid::COUNTRY, "BE"), (oid::ORGANIZATION, "NTRBE-1"), (oid::ORGANIZATION_IDENTIFIER, "NTRBE-1"), (oid::COMMON_NAME, "CN")], &["PKI-ISSUER-IDENTIFIER"])]
+#[tokio::test]
+async fn issuers(#[case] attributes: &[(pki::Oid, &str)], #[case] broken: &[&str]) {
+    let ca = root("Root").await;
+    let mut draft = draft(Profile::Pid, "Issued", &key(), &ca);
+    draft.issuer = name_der(attributes).unwrap();
+    let certificate = draft.sign(ca.issuer()).await.unwrap();
+    assert_eq!(errors(&lint(&certificate, Profile::Pid, now())), broken);
+}
+
+/// GEN-4.3.5-1 and its likes; ISO/IEC 18013-5 has a critical extKeyUsage, so that
+/// of a PID provider is told and no more.
+#[rstest]
+#[case(Profile::Eaa, oid::EXTENDED_KEY_USAGE, &["PKI-NEVER-CRITICAL"], 1)]
+#[case(Profile::Pid, oid::EXTENDED_KEY_USAGE, &[], 1)]
+#[case(Profile::Access, oid::CRL_DISTRIBUTION_POINTS, &["PKI-NEVER-CRITICAL"], 1)]
+#[case(Profile::Wallet, oid::CRL_DISTRIBUTION_POINTS, &["PKI-CRITICALITY"], 1)]
+#[tokio::test]
+async fn some_are_never_critical(
+    #[case] profile: Profile,
+    #[case] id: pki::Oid,
+    #[case] broken: &[&str],
+    #[case] told: usize,
+) {
+    let ca = root("Root").await;
+    let value = match id {
+        oid::EXTENDED_KEY_USAGE => vec![oid::TSL_SIGNING].to_der().unwrap(),
+        _ => points("http://ca.example/ca.crl"),
+    };
+    let draft = draft(profile, "Critical", &key(), &ca);
+    let draft = draft.with(id, true, &value).unwrap();
+    let certificate = draft.sign(ca.issuer()).await.unwrap();
+    let findings = lint(&certificate, profile, now());
+    assert_eq!(errors(&findings), broken);
+    assert_eq!(findings.len(), told, "{findings:?}");
+}
+
+#[tokio::test]
+async fn a_lint_is_remembered_without_its_time() {
+    let ca = root("Root").await;
+    let (certificate, _) = leaf(Profile::Wallet, "Wallet", &ca).await;
+    let late = "2029-01-01T00:00:00Z".parse().unwrap();
+    for _ in 0..2 {
+        assert_eq!(lint(&certificate, Profile::Wallet, now()), []);
+        let expired = lint(&certificate, Profile::Wallet, late);
+        assert_eq!(errors(&expired), ["PKI-EXPIRED"]);
+        // Each profile has its own.
+        assert_eq!(
+            errors(&lint(&certificate, Profile::Pid, now())),
+            ["PKI-PID-QC-TYPE"]
+        );
+    }
+}
+
+/// The standards' recommended key usage of attestation providers, type A, signs.
+#[rstest]
+#[case(Profile::PubEaa, KeyUsages::NonRepudiation, true)]
+#[case(Profile::Eaa, KeyUsages::NonRepudiation, true)]
+#[case(Profile::Wallet, KeyUsages::NonRepudiation, false)]
+#[case(Profile::PubEaa, KeyUsages::KeyAgreement, false)]
+#[case(Profile::Access, KeyUsages::DigitalSignature, true)]
+#[case(Profile::Access, KeyUsages::NonRepudiation, false)]
+#[case(Profile::Access, KeyUsages::KeyAgreement, false)]
+#[tokio::test]
+async fn a_leaf_signs_by_its_kind(
+    #[case] profile: Profile,
+    #[case] bit: KeyUsages,
+    #[case] fits: bool,
+) {
+    let ca = root("Root").await;
+    let draft = draft(profile, "Leaf", &key(), &ca);
+    let draft = draft.with(oid::KEY_USAGE, true, &usage(bit)).unwrap();
+    let certificate = draft.sign(ca.issuer()).await.unwrap();
+    let findings = pki::check_leaf(&certificate, profile, now());
+    assert_eq!(
+        !findings.iter().any(|f| f.is(&rules::LEAF_KEY_USAGE)),
+        fits,
+        "{findings:?}"
+    );
 }
 
 #[tokio::test]
@@ -423,6 +506,27 @@ fn access(method: pki::Oid, url: &str) -> Vec<u8> {
     }])
     .to_der()
     .unwrap()
+}
+
+fn points(url: &str) -> Vec<u8> {
+    use x509_cert::ext::pkix::CrlDistributionPoints;
+    use x509_cert::ext::pkix::crl::dp::DistributionPoint;
+    use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+    let url = der::asn1::Ia5String::new(url).unwrap();
+    let name = GeneralName::UniformResourceIdentifier(url);
+    let point = DistributionPoint {
+        distribution_point: Some(DistributionPointName::FullName(vec![name])),
+        reasons: None,
+        crl_issuer: None,
+    };
+    CrlDistributionPoints(vec![point]).to_der().unwrap()
+}
+
+/// A SEQUENCE of pairs of policies.
+fn mappings() -> Vec<u8> {
+    vec![vec![oid::NCP, common::oid_of("1.2.3.4")]]
+        .to_der()
+        .unwrap()
 }
 
 fn usage(usages: impl Into<der::flagset::FlagSet<KeyUsages>>) -> Vec<u8> {

@@ -1,7 +1,10 @@
 //! Trusted entities (6.5) and Tables D.2 to I.2.
 
-use super::{KNOWN_ENTITY_EXTENSIONS, Linter, is_unknown_critical};
-use crate::model::{Entity, EntityInformation, TextUri};
+use serde_json::Value;
+
+use super::linter::Linter;
+use crate::critical::{KNOWN_ENTITY_EXTENSIONS, is_unknown_critical};
+use crate::model::{Entity, EntityInformation, Text, TextUri};
 use crate::profile::Profile;
 use crate::report::show;
 use crate::{rules, values};
@@ -26,6 +29,12 @@ impl Linter {
                     .add(rules::CRITICAL_EXTENSION.finding(path, evidence));
             }
         }
+        for (i, extension) in information.extensions.iter().enumerate() {
+            if let Some(bodies) = extension.get("OtherAssociatedBodies") {
+                let path = format!("{at}/TEInformationExtensions/{i}/OtherAssociatedBodies");
+                self.associated_bodies(&path, bodies, information);
+            }
+        }
         let services = format!("{path}/TrustedEntityServices");
         if entity.services.is_empty() {
             self.report
@@ -33,6 +42,38 @@ impl Linter {
         }
         for (i, service) in entity.services.iter().enumerate() {
             self.service(&format!("{services}/{i}"), service, information);
+        }
+    }
+
+    /// 6.5.5.1: bodies other than the entity itself, each with a name.
+    fn associated_bodies(&mut self, path: &str, bodies: &Value, of: &EntityInformation) {
+        let rule = &rules::TE_ASSOCIATED_BODY;
+        let bodies = match bodies {
+            Value::Array(bodies) if !bodies.is_empty() => bodies,
+            _ => {
+                let evidence = "not a sequence of AssociatedBody elements";
+                return self.report.add(rule.finding(path, evidence));
+            }
+        };
+        for (i, body) in bodies.iter().enumerate() {
+            let path = format!("{path}/{i}");
+            // The schema wraps each body, the text of 6.5.5.1.0 does not.
+            let body = body.get("AssociatedBody").unwrap_or(body);
+            let names = body.get("AssociatedBodyName").cloned().unwrap_or_default();
+            let names: Vec<Text> = serde_json::from_value(names).unwrap_or_default();
+            if names.is_empty() {
+                let evidence = "no AssociatedBodyName";
+                self.report.add(rule.finding(path, evidence));
+                continue;
+            }
+            self.texts(&format!("{path}/AssociatedBodyName"), &names, None);
+            let same = names
+                .iter()
+                .find(|name| of.name.iter().any(|own| own.text() == name.text()));
+            if let Some(name) = same {
+                let evidence = format!("{} is the entity itself", show(name.text()));
+                self.report.add(rule.finding(path, evidence));
+            }
         }
     }
 

@@ -2,22 +2,20 @@
 //! on the list alone.
 
 mod entity;
+mod linter;
 mod scheme;
 mod service;
 mod text;
 
-use finding::{Finding, Rule};
-use jiff::{SignedDuration, Timestamp};
+use finding::Finding;
+use jiff::Timestamp;
 use pki::Certificate;
 use serde_json::Value;
 
 use crate::model::read_json;
-use crate::profile::Table;
-use crate::report::{Report, show};
-use crate::{Profile, UncheckedList, rules, seal, shape, values};
-
-/// How far a clock elsewhere may run ahead of ours.
-pub(crate) const SKEW: SignedDuration = SignedDuration::from_mins(5);
+use crate::report::Report;
+use crate::{Profile, UncheckedList, rules, seal, shape};
+use linter::Linter;
 
 /// Judges a list at a time. Without a profile, the LoTEType says which it is.
 pub fn lint(list: &UncheckedList, profile: Option<Profile>, at: Timestamp) -> Vec<Finding> {
@@ -27,17 +25,9 @@ pub fn lint(list: &UncheckedList, profile: Option<Profile>, at: Timestamp) -> Ve
         .as_deref()
         .and_then(Profile::of_type);
     let profile = profile.or(announced);
-    let mut linter = Linter {
-        profile,
-        table: profile.map(Profile::table),
-        at,
-        issued: None,
-        history_kept: list
-            .scheme()
-            .historical_information_period
-            .is_some_and(|p| p != 0),
-        report: Report::default(),
-    };
+    let mut linter = Linter::new(profile, at);
+    let period = list.scheme().historical_information_period;
+    linter.history_kept = period.is_some_and(|days| days != 0);
     linter.scheme(list.scheme());
     for (i, entity) in list.entities().iter().enumerate() {
         linter.entity(&format!("/LoTE/TrustedEntitiesList/{i}"), entity);
@@ -157,94 +147,4 @@ fn unsealed(list: &UncheckedList) -> Finding {
         None => "the list is plain JSON without any seal",
     };
     rules::SEAL_FORM.finding("/", evidence)
-}
-
-/// One run over one list.
-pub(crate) struct Linter {
-    profile: Option<Profile>,
-    table: Option<&'static Table>,
-    at: Timestamp,
-    issued: Option<Timestamp>,
-    history_kept: bool,
-    report: Report,
-}
-
-impl Linter {
-    /// Adds a finding under a rule of the annexes, naming the table of this one.
-    /// `table` is 1 for the scheme, 2 for entities, 3 for services.
-    fn by_annex(
-        &mut self,
-        rule: &Rule,
-        table: u8,
-        clause: &str,
-        subject: impl Into<String>,
-        evidence: impl Into<String>,
-    ) {
-        let mut finding = rule.finding(subject, evidence);
-        if let Some(annex) = self.table.and_then(|t| t.annex) {
-            finding.clause =
-                format!("ETSI TS 119 602 v1.1.1, Table {annex}.{table} ({clause})").into();
-        }
-        self.report.add(finding);
-    }
-
-    /// A date and time in the form of 6.1.3; a defect of form is a finding, and
-    /// what can still be read is used.
-    fn date(&mut self, path: &str, text: &str) -> Option<Timestamp> {
-        let strict = values::date_time(text);
-        self.report
-            .demand(strict.is_some(), &rules::DATE, path, || {
-                format!("{} is not of the form 2026-05-06T00:00:00Z", show(text))
-            });
-        strict.or_else(|| values::date_time_tolerant(text))
-    }
-
-    /// A URI (6.1.2).
-    fn uri(&mut self, path: &str, uri: &str) {
-        self.report
-            .demand(values::is_uri(uri), &rules::URI, path, || {
-                format!("{} is not an absolute URI", show(uri))
-            });
-    }
-
-    fn country(&mut self, path: &str, code: &str) {
-        self.report.demand(
-            values::is_country(code),
-            &rules::COUNTRY,
-            path,
-            || match code {
-                "GB" => "GB is written UK".to_owned(),
-                "GR" => "GR is written EL".to_owned(),
-                _ => format!("{} is not a country code", show(code)),
-            },
-        );
-    }
-}
-
-/// Whether an extension says that it is critical; `None` when it says neither.
-pub(crate) fn criticality(extension: &Value) -> Option<bool> {
-    let members = extension.as_object()?;
-    members
-        .iter()
-        .find(|(name, _)| {
-            ["critical", "iscritical", "criticality"].contains(&name.to_ascii_lowercase().as_str())
-        })
-        .and_then(|(_, value)| match value {
-            Value::Bool(critical) => Some(*critical),
-            Value::String(text) => text.parse().ok(),
-            _ => None,
-        })
-}
-
-/// The extensions of services that are recognized here.
-pub(crate) const KNOWN_SERVICE_EXTENSIONS: [&str; 1] = ["ServiceUniqueIdentifier"];
-/// The extensions of entities that are recognized here.
-pub(crate) const KNOWN_ENTITY_EXTENSIONS: [&str; 1] = ["OtherAssociatedBodies"];
-
-/// Whether an extension is critical and nothing in it is recognized.
-pub(crate) fn is_unknown_critical(extension: &Value, known: &[&str]) -> bool {
-    criticality(extension) == Some(true)
-        && !extension
-            .as_object()
-            .is_some_and(|members| members.keys().any(|name| known.contains(&name.as_str())))
 }

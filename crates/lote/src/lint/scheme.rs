@@ -2,10 +2,12 @@
 
 use finding::Rule;
 
-use super::{Linter, SKEW, criticality, is_unknown_critical};
-use crate::model::{LegalNotice, Pointer, SchemeInformation};
+use super::linter::Linter;
+use crate::critical::{criticality, is_unknown_critical};
+use crate::model::{LegalNotice, Pointer, Qualifier, SchemeInformation};
 use crate::profile::Presence;
 use crate::report::show;
+use crate::values::SKEW;
 use crate::{rules, values};
 
 const SCHEME: &str = "/LoTE/ListAndSchemeInformation";
@@ -208,7 +210,7 @@ impl Linter {
                 let evidence = format!("{count} pointers, and the component shall not be present");
                 self.by_annex(&rules::POINTERS, 1, "6.3.13", path, evidence);
             }
-            Some(Presence::Required) if !scheme.pointers().any(|p| is_own(p, scheme)) => {
+            Some(Presence::Required) if !scheme.pointers().any(|p| is_here(p, scheme)) => {
                 let evidence = format!("none of {count} pointers is to the list itself");
                 self.by_annex(&rules::POINTERS, 1, "6.3.13", path, evidence);
             }
@@ -229,7 +231,14 @@ impl Linter {
             self.report.add(rule.finding(path, evidence));
         }
         for (i, identity) in pointer.identities.iter().enumerate() {
-            self.certificates(&format!("{path}/ServiceDigitalIdentities/{i}"), identity);
+            let path = format!("{path}/ServiceDigitalIdentities/{i}");
+            self.certificates(&path, identity);
+            // One of them has to authenticate the list that is pointed to.
+            let known = !identity.certificates.is_empty()
+                || !identity.skis.is_empty()
+                || !identity.public_keys.is_empty();
+            self.report
+                .demand(known, rule, &path, || "no certificate or key".to_owned());
         }
         if pointer.qualifiers.is_empty() {
             self.report
@@ -251,6 +260,18 @@ impl Linter {
             }
             let names = format!("{path}/SchemeOperatorName");
             self.texts(&names, &qualifier.scheme_operator_name, None);
+            let community = format!("{path}/SchemeTypeCommunityRules");
+            self.pointers(&community, &qualifier.scheme_type_community_rules, None);
+            if let Some(lote_type) = &qualifier.lote_type {
+                self.uri(&format!("{path}/LoTEType"), lote_type);
+            }
+            if let Some(territory) = &qualifier.scheme_territory {
+                let at = format!("{path}/SchemeTerritory");
+                let fits = values::is_territory(territory);
+                self.report.demand(fits, &rules::COUNTRY, &at, || {
+                    format!("{} is not a territory", show(territory))
+                });
+            }
         }
     }
 
@@ -330,20 +351,15 @@ impl Linter {
     }
 }
 
-/// Whether a pointer is to the list it stands in: of its type and, where the list
-/// says where it is published, to one of these places.
-fn is_own(pointer: &Pointer, scheme: &SchemeInformation) -> bool {
-    let same_type = pointer
-        .qualifiers
-        .iter()
-        .any(|q| q.lote_type.is_some() && q.lote_type == scheme.lote_type);
+/// Whether a pointer is meant for the list it stands in: of its type and, where the
+/// list says where it is published, to one of these places. A territory or operator
+/// that differs is told by the rules of those.
+fn is_here(pointer: &Pointer, scheme: &SchemeInformation) -> bool {
+    let own = |q: &Qualifier| q.lote_type.is_some() && q.lote_type == scheme.lote_type;
     let points = &scheme.distribution_points;
-    let same_place = points.is_empty()
-        || pointer
-            .location
-            .as_ref()
-            .is_some_and(|location| points.contains(location));
-    same_type && same_place
+    let location = pointer.location.as_ref();
+    pointer.qualifiers.iter().any(own)
+        && (points.is_empty() || location.is_some_and(|location| points.contains(location)))
 }
 
 fn at(member: &str) -> String {

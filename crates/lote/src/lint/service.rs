@@ -1,13 +1,15 @@
 //! Services (6.6, 6.7) and Tables D.3 to I.3.
 
+use finding::Severity;
 use jiff::Timestamp;
 use jose::PublicKey;
 use pki::Certificate;
 
-use super::{KNOWN_SERVICE_EXTENSIONS, Linter, is_unknown_critical};
+use super::linter::{Identified, Linter};
 use crate::cert::{self, Read};
+use crate::critical::{KNOWN_SERVICE_EXTENSIONS, is_unknown_critical};
 use crate::model::{
-    EntityInformation, HistoryInstance, Service, ServiceIdentity, ServiceInformation,
+    EntityInformation, HistoryInstance, Service, ServiceIdentity, ServiceInformation, Text,
 };
 use crate::profile::{Presence, Profile, STATUS_NOTIFIED, STATUS_WITHDRAWN, ServiceKind};
 use crate::report::show;
@@ -26,7 +28,7 @@ impl Linter {
         self.identity_of_service(&at, information, kind, entity);
         let started = self.status(&at, information);
         self.uris_of_service(&at, information);
-        self.unique_id(&at, information);
+        self.unique_id(&at, information, entity);
         self.history(path, service, started);
     }
 
@@ -80,8 +82,12 @@ impl Linter {
         }
         let pki = !identity.certificates.is_empty() || !identity.skis.is_empty();
         let other = !identity.public_keys.is_empty() || !identity.other_ids.is_empty();
-        if !needed && !pki && !other && identity.subject_names.is_empty() {
-            let evidence = "nothing by which the service is known";
+        let named = other || !identity.subject_names.is_empty();
+        if !needed && !pki && (!named || self.profile == Some(Profile::PubEaa)) {
+            let evidence = match named {
+                true => "neither a certificate nor a subject key identifier",
+                false => "nothing by which the service is known",
+            };
             self.report
                 .add(rules::SVC_IDENTITY.finding(&path, evidence));
         }
@@ -170,7 +176,12 @@ impl Linter {
         certificate: &Certificate,
         entity: &EntityInformation,
     ) {
-        let missing = cert::missing_identity(certificate, entity);
+        let names: Vec<&str> = entity.name.iter().map(Text::text).collect();
+        let registrations = entity.trade_name.iter().map(Text::text);
+        let registrations: Vec<&str> = registrations
+            .filter(|text| values::is_registration_identifier(text))
+            .collect();
+        let missing = cert::missing_identity(certificate, &names, &registrations);
         if !missing.is_empty() {
             let evidence = format!("{}: {}", certificate.subject(), missing.join("; "));
             self.by_annex(&rules::SVC_SUBJECT, 3, "6.6.3", path, evidence);
@@ -252,6 +263,12 @@ impl Linter {
             (_, None) => {}
         }
         let at = format!("{path}/StatusStartingTime");
+        if started.is_none() && self.table.map(|t| t.status) == Some(Presence::Required) {
+            let evidence = "missing, so that nothing is said of the past (6.6.0, note 3)";
+            let rule = &rules::SVC_STATUS_TIME;
+            let finding = rule.finding_as(Severity::Warning, at.clone(), evidence);
+            self.report.add(finding);
+        }
         let started = started?;
         if self.table.map(|t| t.status) == Some(Presence::Forbidden) {
             let evidence = format!("{}, and it shall not be used", show(started));
@@ -294,7 +311,12 @@ impl Linter {
         }
     }
 
-    fn unique_id(&mut self, path: &str, information: &ServiceInformation) {
+    fn unique_id(
+        &mut self,
+        path: &str,
+        information: &ServiceInformation,
+        entity: &EntityInformation,
+    ) {
         let path = format!("{path}/ServiceInformationExtensions");
         let extensions = &information.service_information_extensions;
         for (i, extension) in extensions.iter().enumerate() {
@@ -305,17 +327,53 @@ impl Linter {
                     .add(rules::CRITICAL_EXTENSION.finding(path, evidence));
             }
         }
+        let id = extensions
+            .iter()
+            .find_map(|e| e.get("ServiceUniqueIdentifier"))
+            .map(|id| id.as_str().unwrap_or_default());
+        if let Some(id) = id {
+            self.one_service(&path, id, information, entity);
+        }
         if self.profile == Some(Profile::Wallet) {
-            let id = extensions
-                .iter()
-                .find_map(|e| e.get("ServiceUniqueIdentifier"))
-                .map(|id| id.as_str().unwrap_or_default());
             let evidence = match id {
                 None => "no ServiceUniqueIdentifier".to_owned(),
                 Some(id) if !values::is_uri(id) => format!("{} is not a URI", show(id)),
                 Some(_) => return,
             };
             self.by_annex(&rules::SVC_UNIQUE_ID, 3, "6.6.9", path, evidence);
+        }
+    }
+
+    /// 6.6.9.1: an identifier is of one service of one entity. That service may be
+    /// listed for what it issues and for what it revokes.
+    fn one_service(
+        &mut self,
+        path: &str,
+        id: &str,
+        information: &ServiceInformation,
+        entity: &EntityInformation,
+    ) {
+        let first = |names: &[Text]| names.first().map(Text::text).unwrap_or_default().to_owned();
+        let own = Identified {
+            entity: first(&entity.name),
+            service_type: information
+                .service_type_identifier
+                .clone()
+                .unwrap_or_default(),
+            name: first(&information.service_name),
+        };
+        let known = self.ids.entry(id.to_owned()).or_default();
+        let other = known.iter().find(|known| {
+            known.entity != own.entity
+                || known.service_type == own.service_type && known.name != own.name
+        });
+        let evidence = other.map(|other| {
+            let (service, entity) = (show(&other.name), show(&other.entity));
+            format!("{} is that of {service} of {entity} too", show(id))
+        });
+        known.push(own);
+        if let Some(evidence) = evidence {
+            self.by_annex(&rules::SVC_ID_TWICE, 3, "6.6.9.1", path, evidence);
         }
     }
 

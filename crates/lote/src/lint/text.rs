@@ -2,7 +2,7 @@
 
 use finding::Rule;
 
-use super::Linter;
+use super::linter::Linter;
 use crate::model::{PostalAddress, Text, TextUri};
 use crate::report::show;
 use crate::{rules, values};

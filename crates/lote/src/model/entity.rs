@@ -20,6 +20,15 @@ pub struct Entity {
 }
 
 impl Entity {
+    /// Whether a service of it has a status, now or before.
+    pub(crate) fn has_status(&self) -> bool {
+        self.services.iter().any(|service| {
+            service.information.service_status.is_some()
+                || service.information.status_starting_time.is_some()
+                || !service.history.is_empty()
+        })
+    }
+
     /// The English name, or the first one, or nothing.
     pub fn name(&self) -> &str {
         let names = &self.information.name;

@@ -102,20 +102,46 @@ impl SchemeInformation {
             .chain(&self.pointer_to_other_lote)
     }
 
-    /// The pointers to the list that they stand in: those of its own type. They
-    /// announce who seals its versions from the next one on.
+    /// The pointers to the list that they stand in. They announce who seals its
+    /// versions from the next one on; a pointer to the like list of another
+    /// territory or operator announces nobody for this one.
     pub fn own_pointers(&self) -> impl Iterator<Item = &Pointer> {
-        let own = self.lote_type.as_deref();
-        self.pointers().filter(move |p| p.is_of_type(own))
+        let own = self.own();
+        self.pointers().filter(move |p| p.is_to(&own))
+    }
+
+    /// The pointers to other lists.
+    pub fn pointers_elsewhere(&self) -> impl Iterator<Item = &Pointer> {
+        let own = self.own();
+        self.pointers().filter(move |p| !p.is_to(&own))
     }
 
     pub(crate) fn own_pointers_mut(&mut self) -> impl Iterator<Item = &mut Pointer> {
-        let own = self.lote_type.as_deref();
+        let own = Own {
+            lote_type: self.lote_type.as_deref(),
+            territory: self.scheme_territory.as_deref(),
+            operator: &self.scheme_operator_name,
+        };
         self.pointers_to_other_lote
             .iter_mut()
             .chain(&mut self.pointer_to_other_lote)
-            .filter(move |p| p.is_of_type(own))
+            .filter(move |p| p.is_to(&own))
     }
+
+    fn own(&self) -> Own<'_> {
+        Own {
+            lote_type: self.lote_type.as_deref(),
+            territory: self.scheme_territory.as_deref(),
+            operator: &self.scheme_operator_name,
+        }
+    }
+}
+
+/// What a list says of itself, by which a pointer to it is known.
+struct Own<'s> {
+    lote_type: Option<&'s str>,
+    territory: Option<&'s str>,
+    operator: &'s [Text],
 }
 
 /// Postal and electronic addresses (6.3.5), here the scheme operator's.
@@ -239,12 +265,8 @@ impl Pointer {
         })
     }
 
-    fn is_of_type(&self, lote_type: Option<&str>) -> bool {
-        lote_type.is_some()
-            && self
-                .qualifiers
-                .iter()
-                .any(|q| q.lote_type.as_deref() == lote_type)
+    fn is_to(&self, own: &Own<'_>) -> bool {
+        self.qualifiers.iter().any(|q| q.describes(own))
     }
 }
 
@@ -270,4 +292,17 @@ pub struct Qualifier {
     /// Members that the standard does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+impl Qualifier {
+    /// Whether this is what a list says of itself: its type, and its territory and
+    /// operator where they are said.
+    fn describes(&self, own: &Own<'_>) -> bool {
+        let territory = self.scheme_territory.as_deref();
+        let named = |name: &Text| own.operator.iter().any(|o| o.text() == name.text());
+        self.lote_type.is_some()
+            && self.lote_type.as_deref() == own.lote_type
+            && (territory.is_none() || territory == own.territory)
+            && (self.scheme_operator_name.is_empty() || self.scheme_operator_name.iter().any(named))
+    }
 }

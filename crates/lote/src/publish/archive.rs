@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::html::Html;
-use super::page::{hex, scheme_name};
+use super::parts::{hex, scheme_name};
 use crate::VerifiedList;
 
 /// One instance of a list, as the archive's index has it.

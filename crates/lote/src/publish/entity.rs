@@ -1,7 +1,7 @@
 //! One entity on the page.
 
 use super::html::Html;
-use super::page::{postal, texts, uris};
+use super::parts::{postal, texts, uris};
 use super::service::service;
 use crate::List;
 use crate::model::Entity;

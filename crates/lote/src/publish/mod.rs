@@ -9,22 +9,9 @@ mod archive;
 mod entity;
 mod html;
 mod page;
+mod parts;
 mod service;
 
 pub use archive::{Instance, archive};
 pub use page::{Links, page};
-
-use crate::Profile;
-
-/// What the lists of a profile are called by people.
-pub fn title(profile: Profile) -> &'static str {
-    match profile {
-        Profile::Pid => "Providers of person identification data",
-        Profile::Wallet => "Wallet providers",
-        Profile::Access => "Providers of wallet-relying party access certificates",
-        Profile::Registration => "Providers of wallet-relying party registration certificates",
-        Profile::PubEaa => "Public sector bodies that issue attestations of attributes",
-        Profile::Registrars => "Registrars and registers of wallet-relying parties",
-        Profile::Mdl => "Providers of mobile driving licences",
-    }
-}
+pub use parts::title;

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 
 use super::entity::entity;
 use super::html::Html;
+use super::parts::{hex, operator_name, postal, scheme_name, texts, title, uris};
 use super::service::certificate;
 use crate::cert::{self, Read};
-use crate::model::{LegalNotice, Pointer, PostalAddress, Text, TextUri, UncheckedList};
+use crate::model::{LegalNotice, Pointer, UncheckedList};
 use crate::{Profile, VerifiedList};
 
 /// Where the page's neighbours are, relative to it.
@@ -54,9 +55,7 @@ pub fn page(verified: &VerifiedList, links: &Links<'_>) -> String {
 fn head(html: &mut Html, verified: &VerifiedList, links: &Links<'_>) {
     let list = &verified.list;
     let scheme = list.content().scheme();
-    let kind = list
-        .profile()
-        .map_or("List of trusted entities", super::title);
+    let kind = list.profile().map_or("List of trusted entities", title);
     html.raw("<header class=\"top\"><div>\n<p class=\"kind\">")
         .raw(kind);
     if let Some(territory) = &scheme.scheme_territory {
@@ -257,7 +256,7 @@ fn pointer(html: &mut Html, pointer: &Pointer, verified: &VerifiedList) {
             .iter()
             .find_map(|q| q.lote_type.as_deref());
         match seen.and_then(Profile::of_type) {
-            Some(profile) => html.raw(super::title(profile)),
+            Some(profile) => html.raw(title(profile)),
             None => html.raw("Another list"),
         };
     }
@@ -306,71 +305,4 @@ fn pointer(html: &mut Html, pointer: &Pointer, verified: &VerifiedList) {
         });
     });
     html.raw("</dl>\n</article>\n");
-}
-
-pub(super) fn scheme_name(content: &UncheckedList) -> String {
-    let names = &content.scheme().scheme_name;
-    let english = names.iter().find(|n| n.lang.as_deref() == Some("en"));
-    let name = english
-        .or(names.first())
-        .map(Text::text)
-        .unwrap_or_default();
-    match name {
-        "" => "List of trusted entities".to_owned(),
-        name => name.to_owned(),
-    }
-}
-
-fn operator_name(html: &mut Html, names: &[Text]) {
-    let english = names.iter().find(|n| n.lang.as_deref() == Some("en"));
-    match english.or(names.first()) {
-        Some(name) => html.spoken(name),
-        None => html.raw("an operator without a name"),
-    };
-}
-
-/// Texts in their languages, each with its tag unless it is English.
-pub(super) fn texts(html: &mut Html, texts: &[Text]) {
-    html.lines(texts, |h, text| {
-        h.spoken(text);
-        language(h, text.lang.as_deref());
-    });
-}
-
-pub(super) fn uris(html: &mut Html, uris: &[TextUri]) {
-    html.lines(uris, |h, uri| {
-        h.uri(uri.uri());
-        language(h, uri.lang.as_deref());
-    });
-}
-
-pub(super) fn postal(html: &mut Html, addresses: &[PostalAddress]) {
-    html.lines(addresses, |h, address| {
-        let town: Vec<&str> = [&address.postal_code, &address.locality]
-            .into_iter()
-            .filter_map(|part| part.as_deref())
-            .collect();
-        let town = town.join(" ");
-        let parts: Vec<&str> = [
-            address.street_address.as_deref(),
-            Some(town.as_str()).filter(|town| !town.is_empty()),
-            address.state_or_province.as_deref(),
-            address.country.as_deref(),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        h.bdi(&parts.join(", "));
-        language(h, address.lang.as_deref());
-    });
-}
-
-fn language(html: &mut Html, lang: Option<&str>) {
-    if let Some(lang) = lang.filter(|lang| *lang != "en") {
-        html.raw(" <span class=\"lang\">").text(lang).raw("</span>");
-    }
-}
-
-pub(super) fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,7 +5,7 @@ use jose::PublicKey;
 use pki::Certificate;
 
 use super::html::Html;
-use super::page::{texts, uris};
+use super::parts::{texts, uris};
 use crate::List;
 use crate::cert::{self, Read};
 use crate::model::{HistoryInstance, Service, ServiceIdentity, ServiceInformation, Text};

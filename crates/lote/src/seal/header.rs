@@ -8,29 +8,34 @@ use pki::Certificate;
 use serde_json::Value;
 
 use crate::report::{Report, show};
-use crate::{cert, rules};
+use crate::{cert, model, rules};
+
+/// The size of a sealed list that is read: the list in base64, and its header.
+pub const MAX_BYTES: usize = model::LIMITS.max_bytes / 3 * 4 + 512 * 1024;
 
 /// The header parameters of JAdES that are processed here when `crit` names them.
-pub(super) const UNDERSTOOD: [&str; 4] = ["sigT", "iat", "x5t#o", "sigX5ts"];
+pub const UNDERSTOOD: [&str; 4] = ["sigT", "iat", "x5t#o", "sigX5ts"];
 
 /// `sigT` was for seals made before this day (JAdES v1.2.1).
 const SIG_T_UNTIL: i64 = 1_752_537_600; // 2025-07-15T00:00:00Z
 
 /// What the header of a seal says.
 #[derive(Debug)]
-pub(super) struct Header {
+pub struct Header {
     /// The certificates it carries, the signer's first.
-    pub(super) chain: Vec<Certificate>,
+    pub chain: Vec<Certificate>,
     /// The claimed time of the seal.
-    pub(super) time: Option<Timestamp>,
+    pub time: Option<Timestamp>,
     /// What is not as baseline B has it. What the wild is known for comes with
     /// its rule's own weight, and is for the mode to weigh.
-    pub(super) deviations: Vec<Finding>,
+    pub deviations: Vec<Finding>,
     /// What no mode accepts.
-    pub(super) defects: Vec<Finding>,
+    pub defects: Vec<Finding>,
 }
 
-pub(super) fn judge(jws: &Unverified) -> Header {
+/// Judges the header of a signature whose form was read; what `crit` names has to be
+/// accepted as [`UNDERSTOOD`] by then.
+pub fn judge(jws: &Unverified) -> Header {
     let header = jws.header();
     let mut deviations = Report::default();
     let mut defects = Report::default();

@@ -1,8 +1,9 @@
 //! The seal of a list: a compact JAdES signature at baseline B (6.8, D.4 to I.4).
 
-mod header;
+pub(crate) mod header;
 mod verify;
 
+pub use header::MAX_BYTES;
 pub use verify::{Mode, Signers, VerifiedList, Verifier};
 pub(crate) use verify::{lint, lint_dn_of_embedded, looks_compact};
 
@@ -11,10 +12,7 @@ use jose::{SignError, Signer, b64};
 use pki::Certificate;
 use serde_json::{Value, json};
 
-use crate::{UncheckedList, cert, model};
-
-/// The size of a sealed list that is read: the list in base64, and its header.
-pub const MAX_BYTES: usize = model::LIMITS.max_bytes / 3 * 4 + 512 * 1024;
+use crate::{UncheckedList, cert};
 
 /// Why a list was not sealed.
 #[derive(Debug, thiserror::Error)]

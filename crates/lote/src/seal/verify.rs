@@ -7,12 +7,12 @@ use jose::{Map, b64};
 use pki::Certificate;
 use serde_json::Value;
 
-use super::MAX_BYTES;
-use super::header::{self, Header, UNDERSTOOD};
-use crate::lint::SKEW;
-use crate::model::{Pointer, Text, read_json};
+use super::header::{self, Header, MAX_BYTES, UNDERSTOOD};
+use crate::index::Building;
+use crate::model::{Entity, Pointer, Text, read_json};
 use crate::report::{Report, show};
-use crate::{List, UncheckedList, cert, rules};
+use crate::values::SKEW;
+use crate::{Index, List, Profile, UncheckedList, cert, list, rules, stream};
 
 /// How exactly a seal has to follow JAdES baseline B.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +98,50 @@ impl Verifier<'_> {
         }
     }
 
+    /// Verifies a sealed list as [`Verifier::authenticate`] does, and indexes it on
+    /// the way, entity by entity: a list of ten thousand never stands in memory as a
+    /// whole. The list that comes back is [lean](List::is_lean).
+    ///
+    /// # Errors
+    /// As [`Verifier::authenticate`].
+    pub fn load(&self, bytes: &[u8], at: Timestamp) -> Result<(VerifiedList, Index), Refusal> {
+        let whole = || {
+            let verified = self.authenticate(bytes, at)?;
+            let index = Index::of(&verified.list);
+            Ok((verified, index))
+        };
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) if bytes.len() <= MAX_BYTES && looks_compact(text.trim()) => text.trim(),
+            _ => return whole(),
+        };
+        let opened = self.open(text, Vec::new(), at)?;
+        let mut building = None;
+        let mut report = Report::default();
+        let mut kept = Vec::new();
+        let mut lean = false;
+        let mut each = |scheme: &Value, entity: Entity| {
+            let building = building.get_or_insert_with(|| {
+                let lote_type = scheme.get("LoTEType").and_then(Value::as_str);
+                Building::new(lote_type.and_then(Profile::of_type))
+            });
+            building.add(&entity);
+            list::entity_extensions(&entity, &mut report);
+            if entity.has_status() {
+                kept.push(entity);
+            } else {
+                lean = true;
+            }
+        };
+        let Some(mut content) = stream::read(&opened.payload, &mut each) else {
+            // Whatever is wrong with it is told by who reads it whole.
+            return whole();
+        };
+        content.lote.entities = (!kept.is_empty()).then_some(kept);
+        let sha256 = jose::sha256(bytes);
+        let index = building.map_or_else(Index::default, Building::finish);
+        Ok((opened.close(content, report, lean, sha256)?, index))
+    }
+
     fn compact(
         &self,
         text: &str,
@@ -105,6 +149,17 @@ impl Verifier<'_> {
         sha256: [u8; 32],
         at: Timestamp,
     ) -> Result<VerifiedList, Refusal> {
+        let opened = self.open(text, found, at)?;
+        let content = UncheckedList::from_value(read_json(&opened.payload)?)?;
+        let mut report = Report::default();
+        for entity in content.entities() {
+            list::entity_extensions(entity, &mut report);
+        }
+        opened.close(content, report, false, sha256)
+    }
+
+    /// Verifies a seal. Nothing of the payload is looked at before it holds.
+    fn open(&self, text: &str, found: Vec<Finding>, at: Timestamp) -> Result<Opened, Refusal> {
         let accept = Accept {
             max_bytes: MAX_BYTES,
             understood: &UNDERSTOOD,
@@ -124,20 +179,13 @@ impl Verifier<'_> {
         let signer = self.signer(&chain, seal.header(), &mut report)?;
         let key = cert::public_key(&signer)
             .map_err(|why| Refusal::because(&rules::SEAL_CERTIFICATE, signer.subject(), why))?;
-        // Nothing of the payload is looked at before this holds.
         let seal = seal.verify(&key).map_err(|e| header::refusal_of(&e))?;
         self.times(&signer, time, at, &mut report);
-
-        let content = UncheckedList::from_value(read_json(seal.payload())?)?;
-        report.extend(operator_findings(&signer, &content));
-        let (list, checked) = List::check(content)?;
-        report.extend(checked);
-        Ok(VerifiedList {
-            list,
-            signer: Some(signer),
-            sealed_at: time,
-            findings: Refusal::unless_clean(report.into_findings())?,
-            sha256,
+        Ok(Opened {
+            payload: seal.into_payload(),
+            signer,
+            time,
+            report,
         })
     }
 
@@ -254,6 +302,37 @@ impl Verifier<'_> {
             finding.severity = finding.severity.min(Severity::Warning);
         }
         finding
+    }
+}
+
+/// A list whose seal verified, and what is to be told of the seal.
+struct Opened {
+    payload: Vec<u8>,
+    signer: Certificate,
+    time: Option<Timestamp>,
+    report: Report,
+}
+
+impl Opened {
+    /// The list, with what was found in its entities.
+    fn close(
+        self,
+        content: UncheckedList,
+        entities: Report,
+        lean: bool,
+        sha256: [u8; 32],
+    ) -> Result<VerifiedList, Refusal> {
+        let mut report = self.report;
+        report.extend(operator_findings(&self.signer, &content));
+        let (list, checked) = List::check_scheme(content, entities)?;
+        report.extend(checked);
+        Ok(VerifiedList {
+            list: list.read_from(&self.payload, lean),
+            signer: Some(self.signer),
+            sealed_at: self.time,
+            findings: Refusal::unless_clean(report.into_findings())?,
+            sha256,
+        })
     }
 }
 

@@ -43,11 +43,16 @@ pub(super) fn of(request: &Request, issuer: Issuer<'_>) -> Result<Vec<Extension>
     }
     let id = SubjectKeyIdentifier(OctetString::new(key_identifier(&request.public_key))?);
     add(oid::SUBJECT_KEY_IDENTIFIER, false, id.to_der()?)?;
-    let usage = if is_ca {
-        KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign)
-    } else {
-        KeyUsage(KeyUsages::DigitalSignature.into())
+    let usage = match profile {
+        Profile::Ca => KeyUsages::KeyCertSign | KeyUsages::CRLSign,
+        // Type B of EN 319 412-2, table 1: attestations are content that is
+        // committed to, and most readers look for digitalSignature.
+        Profile::Eaa | Profile::Qeaa | Profile::PubEaa => {
+            KeyUsages::DigitalSignature | KeyUsages::NonRepudiation
+        }
+        _ => KeyUsages::DigitalSignature.into(),
     };
+    let usage = KeyUsage(usage);
     add(oid::KEY_USAGE, true, usage.to_der()?)?;
     let constraints = BasicConstraints {
         ca: is_ca,

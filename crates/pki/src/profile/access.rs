@@ -2,8 +2,11 @@
 
 use finding::Severity;
 
-use super::{Lint, Person, statements, subject};
+use super::lint::Lint;
+use super::person::Person;
+use super::statements;
 use crate::extension::AltName;
+use crate::identifier::Identifier;
 use crate::oid;
 use crate::rules;
 
@@ -87,11 +90,13 @@ fn policies(lint: &mut Lint<'_>) {
 fn identifier(lint: &mut Lint<'_>) {
     match lint.subject.organization_identifier() {
         None => lint.find(&rules::ACCESS_IDENTIFIER, "no organizationIdentifier"),
-        Some(id) => {
-            if let Err(why) = subject::identifier_form(&id) {
-                lint.find(&rules::ACCESS_IDENTIFIER, format!("{id:?}: {why}"));
+        Some(id) => match Identifier::legal(&id) {
+            Err(why) => lint.find(&rules::ACCESS_IDENTIFIER, format!("{id:?}: {why}")),
+            Ok(read) if read.country == "GR" => {
+                lint.find(&rules::ACCESS_IDENTIFIER, format!("{id:?}: Greece is EL"));
             }
-        }
+            Ok(_) => {}
+        },
     }
 }
 

@@ -1,12 +1,12 @@
-//! What RFC 5280, EN 319 412-2 and -3, and TS 119 412-6, 4.1 to 4.4 ask of the
-//! fields and extensions.
+//! What RFC 5280 asks of every certificate, and what is asked of CAs and of the
+//! signers of lists and status lists.
 
-use finding::Rule;
 use x509_cert::ext::pkix::KeyUsages;
 
-use super::{Lint, Profile, validity};
-use crate::extension::KeyUsage;
-use crate::oid::{self, Oid};
+use super::lint::Lint;
+use super::purpose::Profile;
+use super::words::{ISSUER_NAMES, name_of, usage_text};
+use crate::oid;
 use crate::rules;
 use crate::signature::AlgorithmPolicy;
 
@@ -39,9 +39,6 @@ pub(super) fn every_certificate(lint: &mut Lint<'_>) {
             certificate.not_after()
         ),
     );
-    if let Some(finding) = validity(certificate, &lint.about, lint.at) {
-        lint.findings.push(finding);
-    }
     if certificate.is_self_issued() {
         lint.demand(
             lint.self_signed,
@@ -79,192 +76,6 @@ fn must_be_critical(lint: &mut Lint<'_>) {
     }
 }
 
-/// TS 119 412-6, PID-4.1-02.
-pub(super) fn criticality(lint: &mut Lint<'_>) {
-    for extension in lint.certificate.extensions() {
-        let allowed = matches!(
-            extension.extn_id,
-            oid::KEY_USAGE
-                | oid::BASIC_CONSTRAINTS
-                | oid::CERTIFICATE_POLICIES
-                | oid::POLICY_MAPPINGS
-                | oid::SUBJECT_ALT_NAME
-                | oid::NAME_CONSTRAINTS
-                | oid::POLICY_CONSTRAINTS
-                | oid::INHIBIT_ANY_POLICY
-                | oid::EXTENDED_KEY_USAGE
-        );
-        lint.demand(
-            allowed || !extension.critical,
-            &rules::CRITICALITY,
-            format!("{} is critical", name_of(extension.extn_id)),
-        );
-    }
-}
-
-/// What EN 319 412-2 asks of every end entity's certificate.
-pub(super) fn leaf(lint: &mut Lint<'_>) {
-    let certificate = lint.certificate;
-    lint.demand(!certificate.is_ca(), &rules::NOT_CA, "cA is true");
-    key_usage_type(lint);
-    if lint.self_signed {
-        return;
-    }
-    issuer_name(lint);
-    lint.demand(
-        certificate.authority_key_id().is_some(),
-        &rules::AKI,
-        "no authority key identifier",
-    );
-    lint.demand(
-        !certificate.policies().is_empty(),
-        &rules::POLICIES,
-        "no certificate policy",
-    );
-    let known = !certificate.ocsp_urls().is_empty()
-        || !certificate.crl_urls().is_empty()
-        || certificate.is_validity_assured();
-    lint.demand(
-        known,
-        &rules::REVOCATION_INFO,
-        "no CRL distribution point, no OCSP address, not validity-assured",
-    );
-}
-
-fn issuer_name(lint: &mut Lint<'_>) {
-    let issuer = lint.certificate.issuer_name();
-    for (attribute, name) in NAMED {
-        lint.demand(
-            issuer.first(attribute).is_some(),
-            &rules::ISSUER_NAME,
-            format!("the issuer {issuer} has no {name}"),
-        );
-    }
-}
-
-const NAMED: [(Oid, &str); 3] = [
-    (oid::COUNTRY, "countryName"),
-    (oid::ORGANIZATION, "organizationName"),
-    (oid::COMMON_NAME, "commonName"),
-];
-
-/// The settings of table 1 in EN 319 412-2, 4.3.2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum UsageType {
-    A,
-    B,
-    C,
-    D,
-    E,
-    F,
-}
-
-fn usage_type(usage: KeyUsage) -> Option<UsageType> {
-    let exchange = KeyUsages::KeyEncipherment | KeyUsages::KeyAgreement;
-    let table = KeyUsages::NonRepudiation | KeyUsages::DigitalSignature | exchange;
-    // keyEncipherment or keyAgreement, not both.
-    if !table.contains(usage.0) || usage.0.contains(exchange) {
-        return None;
-    }
-    let exchanges = !(usage.0 & exchange).is_empty();
-    Some(
-        match (
-            usage.non_repudiation(),
-            usage.digital_signature(),
-            exchanges,
-        ) {
-            (true, false, false) => UsageType::A,
-            (true, true, false) => UsageType::B,
-            (false, true, false) => UsageType::C,
-            (false, true, true) => UsageType::D,
-            (false, false, true) => UsageType::E,
-            (true, true, true) => UsageType::F,
-            (true, false, true) | (false, false, false) => return None,
-        },
-    )
-}
-
-fn key_usage_type(lint: &mut Lint<'_>) {
-    match lint.certificate.key_usage() {
-        None => lint.find(&rules::KU_PRESENT, "no key usage extension"),
-        Some(usage) => lint.demand(
-            usage_type(usage).is_some(),
-            &rules::KU_TYPE,
-            usage_text(usage),
-        ),
-    }
-}
-
-/// EN 319 412-3, LEG-4.3.1-3; with type C where TS 119 412-6 allows it.
-pub(super) fn content_key_usage(lint: &mut Lint<'_>, with_c: bool) {
-    if let Some(usage) = lint.certificate.key_usage()
-        && let Some(kind) = usage_type(usage)
-    {
-        let good = match kind {
-            UsageType::A | UsageType::B | UsageType::F => true,
-            UsageType::C => with_c,
-            UsageType::D | UsageType::E => false,
-        };
-        lint.demand(
-            good,
-            &rules::LEG_KU_CONTENT,
-            format!("type {kind:?}: {}", usage_text(usage)),
-        );
-    }
-}
-
-/// TS 119 412-6, 4.4.2 and 4.4.3.
-pub(super) fn provider_extensions(lint: &mut Lint<'_>) {
-    let certificate = lint.certificate;
-    lint.demand(
-        certificate.subject_key_id().is_some(),
-        &rules::SKI,
-        "no subject key identifier",
-    );
-    if !lint.self_signed {
-        access(
-            lint,
-            &rules::PID_AIA,
-            &rules::PID_CA_ISSUERS,
-            Some(&rules::PID_CA_ISSUERS_HTTP),
-        );
-    }
-}
-
-/// TS 119 412-6, 7.2.1 and 8.2.1.
-pub(super) fn attestation_authority_information(lint: &mut Lint<'_>) {
-    access(
-        lint,
-        &rules::EAA_AIA,
-        &rules::EAA_CA_ISSUERS,
-        Some(&rules::EAA_CA_ISSUERS_HTTP),
-    );
-}
-
-/// EN 319 412-2, 4.4.1.
-pub(super) fn authority_information(lint: &mut Lint<'_>) {
-    access(lint, &rules::AIA, &rules::AIA_CA_ISSUERS, None);
-}
-
-fn access(lint: &mut Lint<'_>, present: &Rule, ca_issuers: &Rule, http: Option<&Rule>) {
-    if lint
-        .certificate
-        .extension(oid::AUTHORITY_INFO_ACCESS)
-        .is_none()
-    {
-        lint.find(present, "no Authority Information Access");
-        return;
-    }
-    let urls = lint.certificate.ca_issuers_urls();
-    lint.demand(!urls.is_empty(), ca_issuers, "no id-ad-caIssuers address");
-    let web = |url: &String| url.starts_with("http://") || url.starts_with("https://");
-    if let Some(rule) = http
-        && !urls.is_empty()
-    {
-        lint.demand(urls.iter().any(web), rule, urls.join(" "));
-    }
-}
-
 pub(super) fn ca(lint: &mut Lint<'_>) {
     let certificate = lint.certificate;
     lint.demand(
@@ -288,7 +99,7 @@ pub(super) fn ca(lint: &mut Lint<'_>) {
         &rules::SKI,
         "no subject key identifier",
     );
-    for (attribute, name) in NAMED {
+    for (attribute, name) in ISSUER_NAMES {
         let there = lint.subject.first(attribute).is_some();
         lint.demand(there, &rules::CA_SUBJECT, format!("no {name}"));
     }
@@ -340,43 +151,4 @@ pub(super) fn status_list(lint: &mut Lint<'_>) {
         None => lint.find(&rules::SIGNS, "no key usage extension"),
         Some(usage) => lint.demand(usage.digital_signature(), &rules::SIGNS, usage_text(usage)),
     }
-}
-
-pub(crate) fn usage_text(usage: KeyUsage) -> String {
-    let names: Vec<&str> = [
-        (KeyUsages::DigitalSignature, "digitalSignature"),
-        (KeyUsages::NonRepudiation, "nonRepudiation"),
-        (KeyUsages::KeyEncipherment, "keyEncipherment"),
-        (KeyUsages::DataEncipherment, "dataEncipherment"),
-        (KeyUsages::KeyAgreement, "keyAgreement"),
-        (KeyUsages::KeyCertSign, "keyCertSign"),
-        (KeyUsages::CRLSign, "cRLSign"),
-        (KeyUsages::EncipherOnly, "encipherOnly"),
-        (KeyUsages::DecipherOnly, "decipherOnly"),
-    ]
-    .into_iter()
-    .filter(|(usage_bit, _)| usage.0.contains(*usage_bit))
-    .map(|(_, name)| name)
-    .collect();
-    format!("key usage {{{}}}", names.join(", "))
-}
-
-fn name_of(id: Oid) -> String {
-    let name = match id {
-        oid::SUBJECT_KEY_IDENTIFIER => "subjectKeyIdentifier",
-        oid::SUBJECT_ALT_NAME => "subjectAltName",
-        oid::ISSUER_ALT_NAME => "issuerAltName",
-        oid::BASIC_CONSTRAINTS => "basicConstraints",
-        oid::NAME_CONSTRAINTS => "nameConstraints",
-        oid::CRL_DISTRIBUTION_POINTS => "cRLDistributionPoints",
-        oid::AUTHORITY_KEY_IDENTIFIER => "authorityKeyIdentifier",
-        oid::POLICY_CONSTRAINTS => "policyConstraints",
-        oid::INHIBIT_ANY_POLICY => "inhibitAnyPolicy",
-        oid::AUTHORITY_INFO_ACCESS => "authorityInfoAccess",
-        oid::QC_STATEMENTS => "qcStatements",
-        oid::NO_REV_AVAIL => "noRevAvail",
-        oid::VALIDITY_ASSURED => "validity-assured",
-        _ => return id.to_string(),
-    };
-    format!("{name} ({id})")
 }

@@ -1,6 +1,7 @@
 //! What the QCStatements must say: TS 119 412-6, 4.5, 5.2 and 8.3.
 
-use super::{Lint, Profile};
+use super::lint::Lint;
+use super::purpose::Profile;
 use crate::oid;
 use crate::qc::QcStatements;
 use crate::rules;

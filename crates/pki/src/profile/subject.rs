@@ -1,32 +1,11 @@
 //! Who a subject is: EN 319 412-2, 4.2.4 and EN 319 412-3, 4.2.1.
 
-use super::Lint;
-use crate::name::Name;
+use super::lint::Lint;
+use super::person::Person;
+use super::purpose::Profile;
+use crate::identifier::Identifier;
 use crate::oid;
 use crate::rules;
-
-/// The kind of person a subject names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Person {
-    /// A human being (EN 319 412-2).
-    Natural,
-    /// An organization (EN 319 412-3).
-    Legal,
-}
-
-impl Person {
-    /// A subject with a given name, surname or pseudonym is a natural person,
-    /// who may be associated with an organization (NAT-4.2.4-6); any other is a
-    /// legal person.
-    pub fn of(subject: &Name) -> Self {
-        let personal = [oid::GIVEN_NAME, oid::SURNAME, oid::PSEUDONYM];
-        if personal.into_iter().any(|a| subject.first(a).is_some()) {
-            Person::Natural
-        } else {
-            Person::Legal
-        }
-    }
-}
 
 pub(super) fn person(lint: &mut Lint<'_>) {
     match lint.person {
@@ -47,6 +26,19 @@ fn natural(lint: &mut Lint<'_>) {
         "both a name and a pseudonym",
     );
     lint.demand(common_name, &rules::NAT_COMMON_NAME, "no commonName");
+    for (attribute, name) in [
+        (oid::COUNTRY, "countryName"),
+        (oid::COMMON_NAME, "commonName"),
+    ] {
+        let count = lint.subject.all(attribute).len();
+        let evidence = format!("{count} instances of {name}");
+        lint.demand(count <= 1, &rules::NAT_ONE_EACH, evidence);
+    }
+    if let Some(id) = lint.subject.serial_number()
+        && let Err(why) = Identifier::natural(&id)
+    {
+        lint.find(&rules::NAT_IDENTIFIER_FORM, format!("{id:?}: {why}"));
+    }
 }
 
 fn legal(lint: &mut Lint<'_>) {
@@ -88,7 +80,8 @@ fn legal(lint: &mut Lint<'_>) {
             &rules::LEG_IDENTIFIER_IS_NAME,
             format!("both are {id:?}"),
         );
-        if let (Err(why), true) = (identifier_form(&id), lint.profile != super::Profile::Access) {
+        // Of access certificates, TS 119 411-8 demands it: see `access`.
+        if let (Err(why), true) = (Identifier::legal(&id), lint.profile != Profile::Access) {
             lint.find(&rules::LEG_IDENTIFIER_FORM, format!("{id:?}: {why}"));
         }
     }
@@ -98,84 +91,4 @@ fn legal(lint: &mut Lint<'_>) {
 /// the Union, which is not a country.
 fn is_country(code: &str) -> bool {
     code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase()) && code != "EU"
-}
-
-/// The semantics identifier for legal persons (EN 319 412-1, 5.1.4): three
-/// letters for the kind of reference (or two and a colon for a national one),
-/// the country, a hyphen, the reference; `LEI` goes with `XG` and twenty
-/// characters.
-pub(super) fn identifier_form(id: &str) -> Result<(), String> {
-    let capitals = |text: &str| text.bytes().all(|b| b.is_ascii_uppercase());
-    if let Some((scheme, rest)) = id.split_once(':')
-        && scheme.len() == 2
-        && capitals(scheme)
-    {
-        return match rest.split_once('-') {
-            Some((country, number)) if capitals(country) && !number.is_empty() => Ok(()),
-            _ => Err("no country and reference after the national scheme".into()),
-        };
-    }
-    let (kind, rest) = id
-        .split_at_checked(3)
-        .ok_or("shorter than a kind and a country")?;
-    let (country, reference) = rest
-        .split_at_checked(2)
-        .ok_or("shorter than a kind and a country")?;
-    let reference = reference
-        .strip_prefix('-')
-        .filter(|reference| !reference.is_empty())
-        .ok_or("no hyphen and reference after the country")?;
-    if !capitals(kind) {
-        return Err(format!("{kind:?} is no kind of reference"));
-    }
-    if !matches!(kind, "VAT" | "NTR" | "PSD" | "LEI" | "EXC") {
-        return Err(format!("{kind:?} is none of VAT, NTR, PSD, LEI and EXC"));
-    }
-    if !capitals(country) {
-        return Err(format!("{country:?} is no country code"));
-    }
-    if kind == "LEI" {
-        if country != "XG" {
-            return Err(format!("a LEI goes with XG, not {country}"));
-        }
-        if reference.len() != 20 || !reference.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            return Err("a LEI has twenty letters and digits (ISO 17442)".into());
-        }
-    }
-    if country == "GR" {
-        return Err("Greece is EL".into());
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::identifier_form;
-
-    #[rstest]
-    #[case("VATBE-0876866142", true)]
-    #[case("NTRGB-12345678", true)]
-    #[case("PSDPL-PFSA-1234567890", true)]
-    #[case("LEIXG-506700GE1G29325QX363", true)]
-    #[case("SI:EL-1234567890", true)]
-    #[case("VATEL-123456789", true)]
-    #[case("VATGR-123456789", false)]
-    #[case("LEIEU-123456789", false)]
-    #[case("LEIXG-123456789", false)]
-    #[case("vatBE-0876866142", false)]
-    #[case("XXXBE-1", false)]
-    #[case("VATBE", false)]
-    #[case("VATBE-", false)]
-    #[case("ÄÖÜ", false)]
-    #[case("", false)]
-    fn identifiers_of_legal_persons(#[case] id: &str, #[case] good: bool) {
-        assert_eq!(
-            identifier_form(id).is_ok(),
-            good,
-            "{:?}",
-            identifier_form(id)
-        );
-    }
 }

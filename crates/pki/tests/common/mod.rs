@@ -4,7 +4,10 @@
 use claviger_fixtures::TestKey;
 use jiff::Timestamp;
 use jose::{Curve, Signer};
-use pki::{AltName, Certificate, Draft, Issuer, Oid, Policy, Profile, Request, Subject, oid};
+use pki::{
+    AltName, Certificate, Draft, Issuer, Oid, Policy, Profile, QcPsb, QcStatements, Request,
+    Subject, oid,
+};
 
 /// The time the tests live at.
 pub(crate) fn now() -> Timestamp {
@@ -45,6 +48,14 @@ pub(crate) fn request(profile: Profile, name: &str, key: &dyn Signer) -> Request
     );
     request.crl_urls = vec!["http://ca.example/ca.crl".into()];
     request.ca_issuers_urls = vec!["http://ca.example/ca.cer".into()];
+    if profile == Profile::PubEaa {
+        let body = QcPsb {
+            country: "BE".into(),
+            source: "register".into(),
+            legislation: "law".into(),
+        };
+        request.statements = QcStatements::of_psb(&body).expect("it is encoded");
+    }
     if profile == Profile::Access {
         request.alt_names = vec![AltName::Uri("https://party.example/support".into())];
         request.policies = vec![Policy {
