@@ -11,7 +11,9 @@ pub trait ChainTrust: std::fmt::Debug + Send + Sync {
     async fn check(&self, context: TrustContext, chain: &[Vec<u8>], at: Timestamp) -> Verdict;
 
     /// The listed party behind a verdict that this trust gave; `None` where it
-    /// does not know. What depends on it is then not checked.
+    /// does not know. Where it does not know who signs attestations, what depends on
+    /// it is not checked; where it knows that and not who signs their status lists,
+    /// their status is undecided.
     async fn listed(&self, _context: TrustContext, _verdict: &Verdict) -> Option<ListedParty> {
         None
     }

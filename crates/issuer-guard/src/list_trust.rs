@@ -90,12 +90,7 @@ mod tests {
     use trust::Config;
 
     fn without_lists() -> ListTrust {
-        let config = Config {
-            sources: vec![],
-            limits: trust::Limits::default(),
-            copies: None,
-        };
-        let service = TrustService::new(config, Arc::new(SystemClock)).unwrap();
+        let service = TrustService::new(Config::default(), Arc::new(SystemClock)).unwrap();
         ListTrust::new(Arc::new(service), Policy::DirectOnly, Revocation::Skip)
     }
 

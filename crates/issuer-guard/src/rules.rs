@@ -28,7 +28,7 @@ finding::rules! {
     STATUS_STALE = "ISSUER-STATUS-STALE", "draft-ietf-oauth-status-list-20, 8.3", Warning,
         "the status has to be known now: its list is neither expired nor, without exp, too old";
     STATUS_MEDIA_TYPE = "ISSUER-STATUS-MEDIA-TYPE", "draft-ietf-oauth-status-list-20, 8.2", Warning,
-        "a status list token is served as application/statuslist+jwt";
+        "a status list token is served as application/statuslist+jwt or application/statuslist+cwt";
     STATUS_SIGNER = "ISSUER-STATUS-SIGNER", "ARF WPNot_03a; ETSI TS 119 602 v1.1.1, Annex E", Error,
         "a status list is signed by a certificate that the wallet provider list vouches for";
     STATUS_SIGNER_UNDECIDED = "ISSUER-STATUS-SIGNER-UNDECIDED", "ARF WPNot_03a", Warning,

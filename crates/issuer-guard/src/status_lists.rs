@@ -8,6 +8,7 @@ use status_list::{
 };
 
 use crate::guard::leaf_key;
+use crate::http_source::declared_format;
 use crate::judgement::Stop;
 use crate::{
     AttestationKind, ChainTrust, FetchError, StatusReference, StatusSource, TrustContext, rules,
@@ -86,6 +87,14 @@ impl StatusLists {
         at: Timestamp,
     ) -> Result<Arc<CheckedList>, Stop> {
         let list = Arc::new(self.fetch_and_check(uri, at).await?);
+        if let (Some(provider), None) = (provider, &list.provider) {
+            let evidence = format!("whose signer it is is not known; it has to be {provider}'s");
+            return Err(Stop::undecided(
+                &rules::STATUS_SIGNER_UNDECIDED,
+                uri,
+                evidence,
+            ));
+        }
         // Before it is kept: another provider's list must not take the place of
         // this one's.
         if !list.is_of(provider) {
@@ -102,22 +111,22 @@ impl StatusLists {
         let limits = &self.settings.limits;
         let fetched = self.source.fetch(uri, limits.token_bytes).await;
         let fetched = fetched.map_err(|error| {
-            let rule = match &error {
-                FetchError::NotAllowed { .. } => return not_allowed(uri, &error),
-                FetchError::TooLarge { .. } => {
-                    return Stop::no(&status_list::rules::SIZE, uri, error.to_string());
-                }
-                _ => &rules::STATUS_UNREACHABLE,
-            };
-            Stop::undecided(rule, uri, error.to_string())
+            let evidence = error.to_string();
+            match &error {
+                FetchError::TooLarge(_) => Stop::no(&status_list::rules::SIZE, uri, evidence),
+                _ if error.is_refusal() => Stop::no(&rules::STATUS_URI, uri, evidence),
+                _ => Stop::undecided(&rules::STATUS_UNREACHABLE, uri, evidence),
+            }
         })?;
         let mut findings = Vec::new();
-        let content_type = fetched.content_type.as_deref().unwrap_or_default();
-        if TokenFormat::from_media_type(content_type) != Some(TokenFormat::Jwt) {
-            let evidence = format!("Content-Type is {content_type:?}");
+        let declared = declared_format(fetched.content_type.as_deref());
+        if declared.is_none() {
+            let served = fetched.content_type.as_deref().unwrap_or_default();
+            let evidence = format!("Content-Type is {served:?}");
             findings.push(rules::STATUS_MEDIA_TYPE.finding(uri, evidence));
         }
-        let token = UnverifiedStatusList::parse(&fetched.bytes, limits)?;
+        let format = declared.unwrap_or_else(|| TokenFormat::of(&fetched.bytes));
+        let token = UnverifiedStatusList::parse_as(format, &fetched.bytes, limits)?;
         let (context, signer) = self.judge_signer(uri, token.x5c(), at).await?;
         if context == TrustContext::Wallet {
             let evidence = "trusted as a wallet provider's signer";
@@ -255,11 +264,10 @@ impl CheckedList {
         &self.signer
     }
 
+    /// Whether it is of a provider; of any, where it is not known who signed the
+    /// attestation.
     fn is_of(&self, provider: Option<&str>) -> bool {
-        match (provider, &self.provider) {
-            (Some(expected), Some(known)) => expected == known,
-            _ => true,
-        }
+        provider.is_none_or(|expected| self.provider.as_deref() == Some(expected))
     }
 
     fn is_fresh(&self, at: Timestamp) -> bool {
@@ -277,10 +285,6 @@ impl Default for StatusSettings {
             kept: 64,
         }
     }
-}
-
-fn not_allowed(uri: &str, error: &FetchError) -> Stop {
-    Stop::no(&rules::STATUS_URI, uri, error.to_string())
 }
 
 /// TS3 v1.5.2, 2.5.1.

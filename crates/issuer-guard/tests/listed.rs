@@ -27,6 +27,7 @@ use trust::{Config, Outcome, Policy, Revocation, Source, TrustService};
 const OPERATOR: &str = "Example List Operator";
 const PROVIDER: &str = "Wallet Provider GmbH";
 const REGISTRATION: &str = "NTRDE-HRB12345";
+const RIVAL: &str = "Rival Wallet GmbH";
 
 /// A certificate of this profile, under `ca` or self-signed.
 async fn party(profile: Profile, subject: &Subject, serial: u8, ca: Option<&Party>) -> Party {
@@ -60,8 +61,14 @@ fn postal() -> Postal {
     }
 }
 
-/// A sealed wallet provider list of one provider.
-async fn sealed_list(operator: &Party, issuance: &Party, revocation: &Party) -> String {
+/// A sealed wallet provider list of one provider, and of a rival whose statuses
+/// `rival` signs.
+async fn sealed_list(
+    operator: &Party,
+    issuance: &Party,
+    revocation: &Party,
+    rival: &Party,
+) -> String {
     let by = Operator {
         name: OPERATOR.into(),
         territory: "EU".into(),
@@ -90,19 +97,31 @@ async fn sealed_list(operator: &Party, issuance: &Party, revocation: &Party) -> 
         law: None,
     };
     draft.add_entity(&entity).unwrap();
+    let another = NewEntity {
+        name: RIVAL.into(),
+        registration: "NTRDE-HRB666".into(),
+        ..entity
+    };
+    draft.add_entity(&another).unwrap();
     let issued = start() - hours(24);
-    for (kind, party) in [
-        (ServiceKind::Issuance, issuance),
-        (ServiceKind::Revocation, revocation),
+    for (of, name, kind, party) in [
+        (PROVIDER, "Example Wallet", ServiceKind::Issuance, issuance),
+        (
+            PROVIDER,
+            "Example Wallet",
+            ServiceKind::Revocation,
+            revocation,
+        ),
+        (RIVAL, "Rival Wallet", ServiceKind::Revocation, rival),
     ] {
         let service = NewService {
             kind,
-            name: "Example Wallet".into(),
+            name: name.into(),
             certificates: vec![party.certificate.clone()],
-            unique_id: Some("urn:example:wallet".into()),
+            unique_id: Some(format!("urn:example:{}", name.replace(' ', "-"))),
             supply_point: None,
         };
-        draft.add_service(PROVIDER, &service, issued).unwrap();
+        draft.add_service(of, &service, issued).unwrap();
     }
     draft.issue(issued, start() + hours(24 * 90)).unwrap();
     lote::seal(draft.list(), &signers, &operator.key, issued)
@@ -120,7 +139,9 @@ async fn the_sealed_list_decides_whose_attestations_are_accepted() {
     let operator = party(Profile::ListOperator, &operator, 2, None).await;
     world.provider = party(Profile::Wallet, &subject, 7, Some(&ca)).await;
     world.status_signer = party(Profile::StatusList, &subject, 8, Some(&ca)).await;
-    let list = sealed_list(&operator, &world.provider, &world.status_signer).await;
+    let rival = Subject::legal("DE", RIVAL, "NTRDE-HRB666", "Statuses");
+    let rival = party(Profile::StatusList, &rival, 9, Some(&ca)).await;
+    let list = sealed_list(&operator, &world.provider, &world.status_signer, &rival).await;
     world
         .server
         .serve_as("/lists/wallet", &list, "application/jose");
@@ -136,7 +157,7 @@ async fn the_sealed_list_decides_whose_attestations_are_accepted() {
             timeout: Duration::from_secs(2),
             ..trust::Limits::default()
         },
-        copies: None,
+        ..Config::default()
     };
     let service = Arc::new(TrustService::new(config, world.clock.clone()).unwrap());
     let trust = ListTrust::new(service.clone(), Policy::DirectOnly, Revocation::Skip);
@@ -198,6 +219,26 @@ async fn the_sealed_list_decides_whose_attestations_are_accepted() {
     }
     let verdict = issue(&world.status_signer, "n-1").await;
     assert!(verdict.names(&rules::WALLET_CHAIN));
+
+    // Statuses by another provider's listed signer say nothing of this one's units.
+    let statuses = world.list(WIA_LIST, &[]).await;
+    let by_rival = statuses.sign(&rival.x5c(), &rival.key).await.unwrap();
+    world.server.serve(WIA_LIST, &by_rival);
+    let wia = world.sealed_wia(&world.wia(), &world.provider).await;
+    let proof = world.wia_proof("n-rival").await;
+    let verdict = guard.verify_wia(shown(&wia, &proof)).await;
+    assert_eq!(verdict.decision, Trusted::No);
+    assert!(verdict.names(&rules::STATUS_PROVIDER));
+    world.publish(WIA_LIST, &[]).await;
+
+    // A solution that the list does not name for this provider (TS3, 3.2.1).
+    let mut misnamed = world.wia();
+    misnamed.wallet_name = "Rival Wallet".into();
+    let misnamed = world.sealed_wia(&misnamed, &world.provider).await;
+    let proof = world.wia_proof("n-misnamed").await;
+    let verdict = guard.verify_wia(shown(&misnamed, &proof)).await;
+    assert_eq!(verdict.decision, Trusted::No);
+    assert!(verdict.names(&wua::rules::WIA_WALLET_NAME));
 
     // The listed provider, by direct trust; and its unit's revocation is seen.
     let verdict = issue(&world.provider, "n-1").await;

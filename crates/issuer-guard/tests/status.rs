@@ -73,9 +73,17 @@ async fn a_list_signed_by_a_stranger_or_another_provider_is_refused() {
         .listed
         .add(TrustContext::WalletStatus, &rival, Some("Rival"));
     assert_no(&serve(&rival).await, &rules::STATUS_PROVIDER);
+    // Listed, and nobody says for whom.
+    let nameless = Party::new(Profile::StatusList, "Wallet Provider Status", 9).await;
+    world
+        .listed
+        .add(TrustContext::WalletStatus, &nameless, None);
+    let verdict = serve(&nameless).await;
+    assert_eq!(verdict.decision, Trusted::Undecided);
+    assert!(verdict.names(&rules::STATUS_SIGNER_UNDECIDED));
     assert_eq!(
         world.server.asked(WIA_LIST),
-        3,
+        4,
         "a refused list is not kept"
     );
     let bare = token.sign(&[], &world.status_signer.key).await.unwrap();
@@ -116,15 +124,15 @@ async fn what_cannot_be_fetched_is_undecided() {
         length.as_bytes().to_vec(),
         Vec::new(), // an open line, and silence
     ];
-    for (number, answer) in cases.into_iter().enumerate() {
+    for answer in cases {
         world.server.raw(WIA_LIST, answer);
         let verdict = world.judge_wia(&world.wia(), &world.provider).await;
-        match number {
-            // An empty answer is an answer: it is no token.
-            1 => assert_no(&verdict, &status_list::rules::FORMAT),
-            _ => assert_undecided(&verdict, &rules::STATUS_UNREACHABLE),
-        }
+        assert_undecided(&verdict, &rules::STATUS_UNREACHABLE);
     }
+    // An empty answer is an answer: it is no token.
+    world.server.serve(WIA_LIST, "");
+    let verdict = world.judge_wia(&world.wia(), &world.provider).await;
+    assert_no(&verdict, &status_list::rules::FORMAT);
     world.server.take_away(WIA_LIST);
     let verdict = world.judge_wia(&world.wia(), &world.provider).await;
     assert_undecided(&verdict, &rules::STATUS_UNREACHABLE);
@@ -150,7 +158,7 @@ async fn redirects_are_followed_a_few_times_and_never_off_the_web() {
     assert!(world.server.asked(WIA_LIST) <= 5);
     world.server.redirect(WIA_LIST, "file:///etc/passwd");
     let verdict = world.judge_wia(&world.wia(), &world.provider).await;
-    assert_undecided(&verdict, &rules::STATUS_UNREACHABLE);
+    assert_no(&verdict, &rules::STATUS_URI);
 }
 
 #[tokio::test]
@@ -194,11 +202,7 @@ async fn the_source_itself_stops_at_the_limit() {
         let whole = source.fetch(&server.uri(path), 1000).await.unwrap();
         assert_eq!(whole.bytes.len(), 1000);
         let refused = source.fetch(&server.uri(path), 999).await;
-        assert_eq!(
-            refused,
-            Err(FetchError::TooLarge { max_bytes: 999 }),
-            "{path}"
-        );
+        assert_eq!(refused, Err(FetchError::TooLarge(999)), "{path}");
     }
 }
 
@@ -289,4 +293,42 @@ async fn a_status_uri_off_the_public_web_is_refused_in_production() {
     wia.status.reference = Reference::new("file:///etc/passwd", 0);
     let verdict = world.judge_wia(&wia, &world.provider).await;
     assert_no(&verdict, &rules::STATUS_URI);
+}
+
+#[tokio::test]
+async fn a_list_as_a_cwt_is_held_to_the_same_rules() {
+    let world = World::new().await;
+    let cwt = async |party: &Party, marked: &[(u64, Status)]| {
+        let token = world.list(WIA_LIST, marked).await;
+        token.sign_cwt(&party.x5c(), &party.key).await.unwrap()
+    };
+    let judge = async |bytes: &[u8], content_type: &str| {
+        world.server.serve_bytes(WIA_LIST, bytes, content_type);
+        world.clock.advance(hours(1));
+        world.judge_wia(&world.wia(), &world.provider).await
+    };
+    let good = cwt(&world.status_signer, &[]).await;
+    let verdict = judge(&good, "application/statuslist+cwt").await;
+    assert_eq!(verdict.decision, Trusted::Yes, "{verdict:#?}");
+    assert!(!verdict.names(&rules::STATUS_MEDIA_TYPE));
+    // A server that does not say which form it serves.
+    let verdict = judge(&good, "application/octet-stream").await;
+    assert_eq!(verdict.decision, Trusted::Yes);
+    assert!(verdict.names(&rules::STATUS_MEDIA_TYPE));
+    // One that says the other.
+    let verdict = judge(&good, "application/statuslist+jwt").await;
+    assert_no(&verdict, &status_list::rules::FORMAT);
+    let mut tampered = good.clone();
+    *tampered.last_mut().unwrap() ^= 1;
+    let verdict = judge(&tampered, "application/statuslist+cwt").await;
+    assert_no(&verdict, &status_list::rules::SIGNATURE);
+    let revoked = cwt(&world.status_signer, &[(WIA_INDEX, Status::INVALID)]).await;
+    let verdict = judge(&revoked, "application/statuslist+cwt").await;
+    assert_no(&verdict, &rules::REVOKED);
+    let rival = Party::new(Profile::StatusList, "Rival", 3).await;
+    let context = TrustContext::WalletStatus;
+    world.listed.add(context, &rival, Some("Rival"));
+    let foreign = cwt(&rival, &[]).await;
+    let verdict = judge(&foreign, "application/statuslist+cwt").await;
+    assert_no(&verdict, &rules::STATUS_PROVIDER);
 }

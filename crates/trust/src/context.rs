@@ -116,6 +116,12 @@ impl Context {
         }
     }
 
+    /// The profile that its leaf is judged as, where it has none of its own as one
+    /// that signs.
+    pub(crate) fn used_as(self) -> pki::Profile {
+        self.leaf().unwrap_or(pki::Profile::StatusList)
+    }
+
     pub(crate) fn ways(self) -> Ways {
         match self.list() {
             lote::Profile::Access | lote::Profile::Registration => Ways::Pkix,

@@ -5,23 +5,48 @@
 //! back, and kept on disk so that a restart works offline. [`TrustService::check`]
 //! answers with a [`finding::Verdict`]; [`check_offline`] answers from a folder.
 
+mod accept;
+mod answering;
+mod archive;
+mod bundle;
 mod check;
 mod context;
 mod copies;
+pub mod counterpart;
+mod decision;
+mod explain;
 mod fetch;
+mod fitness;
+mod gather;
+mod history;
 mod listed;
 mod offline;
+mod pointers;
+mod read;
+mod refresh;
+mod report;
+mod request;
 mod revocation;
 pub mod rules;
+mod schedule;
 mod service;
+mod snapshot;
 mod source;
+mod tie;
+mod told;
+mod watch;
 
-pub use check::{CheckRequest, Policy, Revocation};
+pub use bundle::{Bundle, MAX_BUNDLE, Pins, RecordError, Recorded, record_offline};
 pub use context::{Context, UnknownContext};
-pub use copies::CopyError;
+pub use copies::{ArchiveLimits, CopyError};
 pub use fetch::{FetchError, Limits};
 pub use listed::Listed;
 pub use offline::{OfflineError, check_offline};
+pub use pointers::PointerLimits;
+pub use report::{Outcome, Report, SourceReport};
+pub use request::{CheckRequest, Policy, Revocation};
 pub use rules::RULES;
-pub use service::{Config, Outcome, Report, SetupError, SourceReport, TrustService};
-pub use source::{Location, SignerPolicy, Source};
+pub use schedule::{Jitter, RandomJitter, Rhythm};
+pub use service::{Config, SetupError, TrustService};
+pub use source::{Location, SignerPolicy, Source, Upkeep};
+pub use watch::{ListState, Watch, WatchedList};

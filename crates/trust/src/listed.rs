@@ -1,7 +1,12 @@
 //! Who stands behind a verdict.
 
+use lote::Anchor;
+use pki::Certificate;
+
 use crate::context::Context;
+use crate::copies::from_hex;
 use crate::service::TrustService;
+use crate::snapshot::Held;
 
 /// A party as a list names it: the entity, and one of its services.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +15,8 @@ pub struct Listed {
     pub entity: String,
     /// The service's name, the English one first.
     pub service: String,
+    /// The certificate it is known by.
+    pub certificate: Certificate,
 }
 
 impl TrustService {
@@ -22,13 +29,29 @@ impl TrustService {
             .slots
             .iter()
             .filter(|slot| slot.source.profile == context.list())
-            .filter_map(|slot| slot.held.as_ref())
-            .flat_map(|held| held.index.of_kind(context.service()))
-            .filter(|anchor| anchor.certificate.sha256_hex() == anchor_sha256)
+            .filter_map(|slot| slot.held.as_deref())
+            .flat_map(|held| behind(held, context, anchor_sha256))
             .map(|anchor| Listed {
                 entity: anchor.entity_name().to_owned(),
-                service: anchor.service_name.clone(),
+                service: anchor.service_name.to_string(),
+                certificate: anchor.certificate.clone(),
             })
             .collect()
     }
+}
+
+/// The entries of a list, for the service of a context, with the certificate that has
+/// this SHA-256 (lower-case hex).
+pub(crate) fn behind<'h>(
+    held: &'h Held,
+    context: Context,
+    sha256: &str,
+) -> impl Iterator<Item = &'h Anchor> + use<'h> {
+    let kind = context.service();
+    let anchors = held.index.of_kind(kind);
+    let index = held.index.certificates(kind);
+    let places = from_hex(sha256)
+        .and_then(|digest| Some(index?.with_digest(digest)))
+        .unwrap_or_default();
+    places.into_iter().filter_map(|place| anchors.get(place))
 }

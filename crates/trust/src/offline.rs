@@ -3,19 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use finding::{Finding, Verdict};
+use finding::{Finding, Refusal, Verdict};
 use jiff::Timestamp;
 use lote::{Mode, Signers, Verifier};
 use pki::{Certificate, Certval};
-use tokio::io::AsyncReadExt;
 
-use crate::check::{CheckRequest, decide};
-use crate::copies::Memory;
+use crate::check::{Answer, answer};
 use crate::fetch::{FetchError, Fetcher, Limits};
+use crate::read::read_file;
+use crate::request::CheckRequest;
 use crate::revocation::Revocations;
 use crate::rules;
-use crate::service::{Held, Slot, Snapshot};
-use crate::source::{Location, SignerPolicy, Source};
+use crate::snapshot::{Held, Loaded, Sealed, Slot, Snapshot};
+use crate::source::{Location, SignerPolicy, Source, Upkeep};
 
 /// How many files of a folder are looked at.
 const MAX_FILES: usize = 1_000;
@@ -38,8 +38,9 @@ pub enum OfflineError {
 
 /// Answers from lists in files and folders. With `signers`, lists sealed by anyone
 /// else are passed over; without, seals are taken as they are, and the verdict
-/// says so. Of several versions of one list the highest counts. CRLs are fetched
-/// within `limits` unless revocation is skipped.
+/// says so. Of several versions of one list the highest counts, and for a past time
+/// the one that was current then. What the certificates name for revocation is
+/// fetched within `limits` unless revocation is skipped.
 ///
 /// # Errors
 /// [`OfflineError`] when a place cannot be read at all. A file that is no list is
@@ -50,7 +51,17 @@ pub async fn check_offline(
     limits: Limits,
     request: &CheckRequest,
 ) -> Result<Verdict, OfflineError> {
-    let mut slots: Vec<Slot> = Vec::new();
+    let answer = answer_offline(places, signers, limits, request).await?;
+    Ok(answer.verdict)
+}
+
+pub(crate) async fn answer_offline(
+    places: &[PathBuf],
+    signers: Option<&[Certificate]>,
+    limits: Limits,
+    request: &CheckRequest,
+) -> Result<Answer, OfflineError> {
+    let mut lists: Vec<Slot> = Vec::new();
     let mut remarks: Vec<Finding> = Vec::new();
     for path in files(places).await? {
         let name = path.display().to_string();
@@ -61,36 +72,21 @@ pub async fn check_offline(
                 continue;
             }
         };
-        match slot(&path, &bytes, signers, request.at) {
-            Ok(slot) => keep_highest(&mut slots, slot),
+        match slot(&path, bytes, signers, request.at) {
+            Ok(slot) => lists.push(slot),
             Err(why) => remarks.push(rules::LIST_UNREADABLE.finding(name, why)),
         }
     }
+    let snapshot = Snapshot {
+        slots: versions(lists, request.at),
+        ..Snapshot::default()
+    };
     let revocations = Revocations::new(Fetcher::new(limits)?);
     let validator = Certval::new();
-    let decision = decide(&Snapshot { slots }, request, &validator);
-    let mut verdict = revocations.complete(decision, request, &validator).await;
-    verdict.findings.extend(remarks);
-    Ok(verdict)
-}
-
-/// Reads a regular file of at most `max` bytes.
-pub(crate) async fn read_file(path: &Path, max: usize) -> Result<Vec<u8>, String> {
-    let told = |e: std::io::Error| e.to_string();
-    let file = tokio::fs::File::open(path).await.map_err(told)?;
-    if !file.metadata().await.map_err(told)?.is_file() {
-        return Err("not a file".to_owned());
-    }
-    let one_more = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
-    let mut bytes = Vec::new();
-    file.take(one_more)
-        .read_to_end(&mut bytes)
-        .await
-        .map_err(told)?;
-    if bytes.len() > max {
-        return Err(format!("more than {max} bytes"));
-    }
-    Ok(bytes)
+    let mut answer = answer(Arc::new(snapshot), request, &revocations, &validator).await;
+    answer.verdict.findings.extend(remarks.iter().cloned());
+    answer.remarks = remarks;
+    Ok(answer)
 }
 
 async fn files(places: &[PathBuf]) -> Result<Vec<PathBuf>, OfflineError> {
@@ -130,22 +126,21 @@ async fn files(places: &[PathBuf]) -> Result<Vec<PathBuf>, OfflineError> {
 
 fn slot(
     path: &Path,
-    bytes: &[u8],
+    bytes: Vec<u8>,
     signers: Option<&[Certificate]>,
     at: Timestamp,
 ) -> Result<Slot, String> {
-    let accepted = signers.map_or(Signers::Anyone, Signers::Pinned);
     let verifier = Verifier {
-        signers: accepted,
+        signers: signers.map_or(Signers::Anyone, Signers::Pinned),
         mode: Mode::Interop,
     };
-    let verified = verifier
-        .authenticate(bytes, at)
-        .map_err(|refusal| refusal.to_string())?;
-    let profile = verified.list.profile().ok_or_else(|| {
+    let (loaded, accepted) =
+        authenticate(&verifier, &bytes, at).map_err(|refusal| refusal.to_string())?;
+    let list = &loaded.0.list;
+    let profile = list.profile().ok_or_else(|| {
         format!(
             "a list of the type {}, of no known profile",
-            verified.list.lote_type()
+            list.lote_type()
         )
     })?;
     let name = path.display().to_string();
@@ -153,40 +148,85 @@ fn slot(
         Some(signers) => SignerPolicy::Pinned(signers.to_vec()),
         None => SignerPolicy::Anyone,
     };
-    Ok(Slot {
-        source: Source {
-            profile,
-            location: Location::File(path.to_owned()),
-            signers: policy,
-            mode: Mode::Interop,
-        },
-        held: Some(Arc::new(Held::new(name, verified, at))),
-        trouble: Vec::new(),
-        memory: Memory::default(),
-    })
+    let mut slot = Slot::of(Source {
+        profile,
+        location: Location::File(path.to_owned()),
+        signers: policy,
+        mode: Mode::Interop,
+        upkeep: Upkeep::default(),
+    });
+    let sealed = Sealed::Here(bytes.into());
+    slot.held = Some(Arc::new(Held::new(name, loaded, accepted, sealed)));
+    Ok(slot)
 }
 
-/// Two files with versions of one list are one list, in its latest version.
-fn keep_highest(slots: &mut Vec<Slot>, new: Slot) {
-    let key = |slot: &Slot| {
-        let scheme = slot
-            .held
-            .as_ref()
-            .map(|h| h.verified.list.content().scheme());
-        let names = scheme.map(|s| {
-            (
-                s.lote_type.clone(),
-                s.scheme_operator_name.clone(),
-                s.scheme_name.clone(),
-            )
-        });
-        let sequence = slot.held.as_ref().map_or(0, |h| h.verified.list.sequence());
-        (names, sequence)
+/// Verifies a list as of a time, or as of its sealing where that came later: it does
+/// not answer for the time before, but it says that it is there.
+fn authenticate(
+    verifier: &Verifier<'_>,
+    bytes: &[u8],
+    at: Timestamp,
+) -> Result<(Loaded, Timestamp), Refusal> {
+    let at = match verifier.load(bytes, at) {
+        Ok(loaded) => return Ok((loaded, at)),
+        Err(refusal) if refusal.names(&lote::rules::SEAL_TIME) => {
+            let (later, _) = verifier.load(bytes, Timestamp::MAX)?;
+            later.sealed_at.ok_or(refusal)?
+        }
+        Err(refusal) => return Err(refusal),
     };
-    let (name, sequence) = key(&new);
-    match slots.iter_mut().find(|slot| key(slot).0 == name) {
-        Some(old) if key(old).1 < sequence => *old = new,
-        Some(_) => {}
-        None => slots.push(new),
+    Ok((verifier.load(bytes, at)?, at))
+}
+
+/// Files with versions of one list are one list: the highest version, and beside it
+/// the highest that had been issued by a past time that is asked for.
+fn versions(lists: Vec<Slot>, at: Timestamp) -> Vec<Slot> {
+    let mut slots: Vec<Slot> = Vec::new();
+    for new in lists {
+        let Some(held) = new.held.clone() else {
+            continue;
+        };
+        let same = slots.iter_mut().find(|slot| is_same_list(slot, &held));
+        let Some(slot) = same else {
+            slots.push(new);
+            continue;
+        };
+        let earlier = match slot.held.take() {
+            Some(old) if sequence(&old) < sequence(&held) => {
+                *slot = Slot {
+                    past: slot.past.take(),
+                    ..new
+                };
+                old
+            }
+            kept => {
+                slot.held = kept;
+                held
+            }
+        };
+        let spoke_then = earlier.verified.list.current(at).is_ok();
+        let before = slot.past.as_ref().and_then(|past| past.as_ref().ok());
+        if spoke_then && before.is_none_or(|past| sequence(past) < sequence(&earlier)) {
+            slot.past = Some(Ok(earlier));
+        }
     }
+    slots
+}
+
+fn sequence(held: &Held) -> u64 {
+    held.verified.list.sequence()
+}
+
+fn is_same_list(slot: &Slot, held: &Held) -> bool {
+    let scheme = |held: &Held| {
+        let scheme = held.verified.list.content().scheme();
+        (
+            scheme.lote_type.clone(),
+            scheme.scheme_operator_name.clone(),
+            scheme.scheme_name.clone(),
+        )
+    };
+    slot.held
+        .as_deref()
+        .is_some_and(|own| scheme(own) == scheme(held))
 }

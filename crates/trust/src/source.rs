@@ -1,6 +1,7 @@
 //! Where lists come from, and whose seals they bear.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use pki::Certificate;
 use url::Url;
@@ -16,6 +17,33 @@ pub struct Source {
     pub signers: SignerPolicy,
     /// How exactly the seals have to follow the standard.
     pub mode: lote::Mode,
+    /// How it is looked after.
+    pub upkeep: Upkeep,
+}
+
+/// How a source is looked after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upkeep {
+    /// The longest pause between two requests. It is asked sooner where it calls its
+    /// answer fresh for less, or where the list's NextUpdate draws near.
+    pub interval: Duration,
+    /// Whether the lists that it points to are followed (TS 119 602, 6.3.13); only
+    /// where its own signers are pinned.
+    pub follow_pointers: bool,
+    /// The folder of its earlier instances, as `claviger list publish` lays it out:
+    /// `index.json`, and `<sequence>.jws` for each.
+    pub archive: Option<Location>,
+}
+
+impl Default for Upkeep {
+    /// Every five minutes; no pointers, no archive but of one's own.
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_mins(5),
+            follow_pointers: false,
+            archive: None,
+        }
+    }
 }
 
 /// A place.
@@ -45,6 +73,24 @@ impl Source {
             location: Location::Url(url),
             signers: SignerPolicy::Pinned(signers),
             mode: lote::Mode::Strict,
+            upkeep: Upkeep::default(),
+        }
+    }
+}
+
+impl Location {
+    /// What lies under it by this name, as in a folder.
+    pub(crate) fn join(&self, name: &str) -> Option<Location> {
+        match self {
+            Location::File(folder) => Some(Location::File(folder.join(name))),
+            Location::Url(folder) => {
+                let mut folder = folder.clone();
+                if !folder.path().ends_with('/') {
+                    let path = format!("{}/", folder.path());
+                    folder.set_path(&path);
+                }
+                folder.join(name).ok().map(Location::Url)
+            }
         }
     }
 }

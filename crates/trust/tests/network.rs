@@ -114,19 +114,22 @@ async fn what_is_still_current_is_not_sent_again() {
 }
 
 #[rstest]
-#[case::not_there(Route::Status(404), "the answer is 404")]
-#[case::broken(Route::Status(500), "the answer is 500")]
-#[case::slow(Route::Slow, "no whole answer within 2s")]
-#[case::gigabyte(Route::Gigabyte, "more than 1000000 bytes")]
-#[case::says_gigabyte(Route::SaysGigabyte, "more than 1000000 bytes")]
-#[case::circle(Route::Redirect(PATH.into()), "more than 3 redirects")]
-#[case::to_private(Route::Redirect("https://10.0.0.1/".into()), "https://10.0.0.1/ leads to the address 10.0.0.1, which is not public")]
-#[case::to_metadata(Route::Redirect("https://169.254.169.254/".into()), "https://169.254.169.254/ leads to the address 169.254.169.254, which is not public")]
-#[case::to_http(Route::Redirect("http://example.eu/".into()), "http://example.eu/ is not https")]
-#[case::to_file(Route::Redirect("file:///etc/passwd".into()), "file:///etc/passwd is not an http or https URL with a host")]
+#[case::not_there(Route::Status(404), "OUT-STATUS", "the answer is 404")]
+#[case::broken(Route::Status(500), "OUT-STATUS", "the answer is 500")]
+#[case::slow(Route::Slow, "OUT-TIME", "no whole answer within 2s")]
+#[case::a_byte_now_and_then(Route::Trickle, "OUT-TIME", "no whole answer within 2s")]
+#[case::truncated(Route::Truncated, "OUT-TRANSPORT", "")]
+#[case::gigabyte(Route::Gigabyte, "OUT-SIZE", "more than 1000000 bytes")]
+#[case::says_gigabyte(Route::SaysGigabyte, "OUT-SIZE", "more than 1000000 bytes")]
+#[case::circle(Route::Redirect(PATH.into()), "OUT-REDIRECTS", "more than 3 redirects")]
+#[case::to_private(Route::Redirect("https://10.0.0.1/".into()), "OUT-ADDRESS", "https://10.0.0.1/ leads to the address 10.0.0.1, which is not public")]
+#[case::to_metadata(Route::Redirect("https://169.254.169.254/".into()), "OUT-ADDRESS", "https://169.254.169.254/ leads to the address 169.254.169.254, which is not public")]
+#[case::to_http(Route::Redirect("http://example.eu/".into()), "OUT-HTTPS", "http://example.eu/ is not https")]
+#[case::to_file(Route::Redirect("file:///etc/passwd".into()), "OUT-URL", "file:///etc/passwd is not an http or https URL with a host")]
 #[tokio::test]
 async fn a_server_that_misbehaves_gives_nothing_and_takes_nothing_away(
     #[case] route: Route,
+    #[case] rule: &str,
     #[case] told: &str,
 ) {
     let world = world().await;
@@ -136,7 +139,7 @@ async fn a_server_that_misbehaves_gives_nothing_and_takes_nothing_away(
             max_list_bytes: 1_000_000,
             ..limits()
         },
-        copies: None,
+        ..Config::default()
     };
     let service =
         TrustService::new(config, std::sync::Arc::new(clock::ManualClock::at(now()))).unwrap();
@@ -145,11 +148,14 @@ async fn a_server_that_misbehaves_gives_nothing_and_takes_nothing_away(
     let started = std::time::Instant::now();
     let report = service.refresh().await;
     assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
-    assert_eq!(
-        outcome(&report),
-        (Outcome::Unavailable, vec![rules::LIST_FETCH.id.into()])
-    );
-    assert_eq!(report.sources[0].findings[0].evidence, told);
+    let [fetch, cause] = &report.sources[0].findings[..] else {
+        panic!("{report:?}");
+    };
+    assert_eq!(report.sources[0].outcome, Outcome::Unavailable);
+    assert!(fetch.is(&rules::LIST_FETCH));
+    assert_eq!(cause.rule, rule);
+    assert_eq!(fetch.evidence, cause.evidence);
+    assert!(fetch.evidence.contains(told), "{}", fetch.evidence);
     // The list before is held, and says so.
     let verdict = world.verdict(&service).await;
     assert_eq!(verdict.trusted, Trusted::Yes);
@@ -184,7 +190,10 @@ async fn loopback_is_refused_unless_it_is_allowed() {
     let report = service.refresh().await;
     assert_eq!(
         outcome(&report),
-        (Outcome::Unavailable, vec![rules::LIST_FETCH.id.into()])
+        (
+            Outcome::Unavailable,
+            vec!["OUT-HTTPS".into(), rules::LIST_FETCH.id.into()]
+        )
     );
     assert_eq!(world.server.asked(), [""; 0]);
 }
@@ -203,6 +212,62 @@ async fn what_is_no_list_is_refused(#[case] body: Vec<u8>, #[case] rule: &str) {
     assert_eq!(outcome, Outcome::Refused);
     assert!(found == [rule] || found == ["LOTE-SEAL-FORM"], "{found:?}");
     assert_eq!(world.verdict(&service).await.trusted, Trusted::Yes);
+}
+
+#[rstest]
+#[case::in_the_payload(0.5)]
+#[case::in_the_signature(0.999)]
+#[tokio::test]
+async fn a_list_that_was_cut_off_is_refused(#[case] share: f64) {
+    let mut world = world().await;
+    let (service, _) = service(vec![world.source()], None);
+    service.refresh().await;
+    let second = seal(&mut world.draft, &world.operator).await;
+    let dots: Vec<usize> = second.match_indices('.').map(|(at, _)| at).collect();
+    let end = match share {
+        0.5 => dots[1] / 2,
+        _ => second.len() - 4,
+    };
+    let body = second.as_bytes()[..end].to_vec();
+    world.server.set(PATH, Route::Body(body, "\"two\""));
+    let (outcome, found) = outcome(&service.refresh().await);
+    assert_eq!(outcome, Outcome::Refused);
+    let rule = found.first().map(String::as_str).unwrap_or_default();
+    assert!(rule.starts_with("LOTE-SEAL-"), "{found:?}");
+    assert_eq!(world.verdict(&service).await.trusted, Trusted::Yes);
+}
+
+#[tokio::test]
+async fn a_number_stands_for_one_list_though_its_copy_is_damaged() {
+    let mut world = world().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (service, _) = service_at(&world, &folder);
+    service.refresh().await;
+    drop(service);
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "jose") {
+            std::fs::write(path, "damaged").unwrap();
+        }
+    }
+    let first = seal_again(&world, 1).await;
+    let mut other = world.draft.list().clone();
+    other.lote.scheme.distribution_points.clear();
+    let chain = std::slice::from_ref(&world.operator.certificate);
+    let other = lote::seal(&other, chain, &world.operator.key, issued()).await;
+    let other = other.unwrap().into_bytes();
+    let (service, _) = service_at(&world, &folder);
+    for text in [other, first.into_bytes()] {
+        world.server.set(PATH, Route::Body(text, "\"two\""));
+        assert_eq!(
+            outcome(&service.refresh().await),
+            (Outcome::Refused, vec![rules::LIST_ROLLBACK.id.into()])
+        );
+    }
+    let next = seal(&mut world.draft, &world.operator).await;
+    let next = Route::Body(next.into_bytes(), "\"three\"");
+    world.server.set(PATH, next);
+    assert_eq!(outcome(&service.refresh().await).0, Outcome::Updated);
 }
 
 #[tokio::test]
@@ -307,19 +372,25 @@ async fn a_list_of_another_kind_is_refused() {
 
 #[tokio::test]
 async fn an_unannounced_signer_is_refused() {
-    let mut world = world().await;
+    let world = world().await;
     let (service, _) = service(vec![world.source()], None);
     service.refresh().await;
     let other = operator().await;
-    let list = seal(&mut world.draft, &other).await;
-    world
-        .server
-        .set(PATH, Route::Body(list.into_bytes(), "\"two\""));
-    assert_eq!(
-        outcome(&service.refresh().await),
-        (Outcome::Refused, vec!["LOTE-SEAL-SIGNER".into()])
-    );
-    assert_eq!(world.verdict(&service).await.trusted, Trusted::Yes);
+    // One who stands on the list is no more its operator than anybody else.
+    let services = [(ServiceKind::Issuance, &other.certificate)];
+    let operators = std::slice::from_ref(&world.operator.certificate);
+    let listed = draft(Profile::Wallet, operators, &services);
+    for mut draft in [world.draft.clone(), listed] {
+        let list = seal(&mut draft, &other).await;
+        world
+            .server
+            .set(PATH, Route::Body(list.into_bytes(), "\"two\""));
+        assert_eq!(
+            outcome(&service.refresh().await),
+            (Outcome::Refused, vec!["LOTE-SEAL-SIGNER".into()])
+        );
+        assert_eq!(world.verdict(&service).await.trusted, Trusted::Yes);
+    }
 }
 
 #[tokio::test]
@@ -411,6 +482,30 @@ async fn a_copy_that_was_changed_on_disk_decides_nothing() {
     // The next refresh mends it.
     assert_eq!(outcome(&service.refresh().await).0, Outcome::Updated);
     assert_eq!(world.verdict(&service).await.trusted, Trusted::Yes);
+}
+
+#[tokio::test]
+async fn an_earlier_version_put_back_on_disk_decides_nothing() {
+    let mut world = world().await;
+    let first = seal_again(&world, 1).await;
+    let second = seal(&mut world.draft, &world.operator).await;
+    world
+        .server
+        .set(PATH, Route::Body(second.into_bytes(), "\"two\""));
+    let folder = tempfile::tempdir().unwrap();
+    let (service, _) = service_at(&world, &folder);
+    assert_eq!(outcome(&service.refresh().await).0, Outcome::Updated);
+    drop(service);
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "jose") {
+            std::fs::write(path, &first).unwrap();
+        }
+    }
+    let (service, _) = service_at(&world, &folder);
+    let verdict = world.verdict(&service).await;
+    assert_eq!(verdict.trusted, Trusted::Undecided);
+    assert!(why(&verdict).contains(&rules::LIST_ROLLBACK.id.into()));
 }
 
 #[tokio::test]

@@ -199,11 +199,15 @@ impl Server {
     }
 
     pub(crate) fn serve_as(&self, path: &str, token: &str, content_type: &str) {
+        self.serve_bytes(path, token.as_bytes(), content_type);
+    }
+
+    pub(crate) fn serve_bytes(&self, path: &str, token: &[u8], content_type: &str) {
         let head = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
             token.len()
         );
-        self.raw(path, format!("{head}{token}").into_bytes());
+        self.raw(path, [head.as_bytes(), token].concat());
     }
 
     pub(crate) fn redirect(&self, path: &str, to: &str) {

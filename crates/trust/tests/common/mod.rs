@@ -3,9 +3,12 @@
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
 mod crl;
+pub mod openssl;
+mod responder;
 mod server;
 
 pub use crl::crl;
+pub use responder::Responder;
 pub use server::{Route, Server};
 
 use std::path::PathBuf;
@@ -18,10 +21,10 @@ use finding::{Finding, Severity, Trusted, Verdict};
 use jiff::Timestamp;
 use jose::{Curve, Signer};
 use lote::{Draft, NewEntity, NewService, Operator, Postal, Profile, Publication, ServiceKind};
-use pki::{Certificate, Issuer, Request, Subject};
+use pki::{Certificate, Issuer, Oid, QcPsb, QcStatement, QcStatements, Request, Subject};
 use trust::{
     CheckRequest, Config, Context, Limits, Location, Policy, Revocation, SignerPolicy, Source,
-    TrustService,
+    TrustService, Upkeep,
 };
 
 pub const OPERATOR: &str = "Example List Operator";
@@ -57,7 +60,23 @@ pub fn request(profile: pki::Profile, subject: Subject, key: &TestKey) -> Reques
     );
     request.ca_issuers_urls = vec!["http://127.0.0.1:9/ca.cer".into()];
     request.crl_urls = vec!["http://127.0.0.1:9/ca.crl".into()];
+    if profile == pki::Profile::PubEaa {
+        request.statements = public_body();
+    }
     request
+}
+
+/// The statement of a public sector body.
+fn public_body() -> QcStatements {
+    let law = QcPsb {
+        country: "DE".into(),
+        source: "Civil register".into(),
+        legislation: "OJ:DE:example".into(),
+    };
+    QcStatements(vec![QcStatement {
+        id: Oid::new_unwrap("0.4.0.194126.1.9"),
+        info: Some(law.to_der().unwrap()),
+    }])
 }
 
 pub fn provider() -> Subject {
@@ -193,6 +212,7 @@ pub fn limits() -> Limits {
     Limits {
         allow_insecure_loopback: true,
         timeout: Duration::from_secs(2),
+        check_timeout: Duration::from_secs(2),
         ..Limits::default()
     }
 }
@@ -211,6 +231,7 @@ pub fn file_source(profile: Profile, path: PathBuf, signer: &Party) -> Source {
         location: Location::File(path),
         signers: SignerPolicy::Pinned(vec![signer.certificate.clone()]),
         mode: lote::Mode::Strict,
+        upkeep: Upkeep::default(),
     }
 }
 
@@ -220,8 +241,36 @@ pub fn service(sources: Vec<Source>, copies: Option<PathBuf>) -> (TrustService, 
         sources,
         limits: limits(),
         copies,
+        ..Config::default()
     };
     (TrustService::new(config, clock.clone()).unwrap(), clock)
+}
+
+/// A service that holds these lists, from files.
+pub async fn holding(lists: &[(Profile, &[(ServiceKind, &pki::Certificate)])]) -> TrustService {
+    let operator = operator().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut sources = Vec::new();
+    for (profile, services) in lists {
+        let mut draft = draft(
+            *profile,
+            std::slice::from_ref(&operator.certificate),
+            services,
+        );
+        let path = folder.path().join(profile.name());
+        std::fs::write(&path, seal(&mut draft, &operator).await).unwrap();
+        sources.push(file_source(*profile, path, &operator));
+    }
+    let (service, _) = service(sources, None);
+    let report = service.refresh().await;
+    assert!(
+        report
+            .sources
+            .iter()
+            .all(|s| s.outcome == trust::Outcome::Updated),
+        "{report:#?}"
+    );
+    service
 }
 
 pub fn ask(context: Context, chain: &[&Certificate]) -> CheckRequest {

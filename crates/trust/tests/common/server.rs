@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// What a path answers.
 #[derive(Clone)]
@@ -22,6 +23,14 @@ pub enum Route {
     Gigabyte,
     /// A length of a gigabyte, and then nothing.
     SaysGigabyte,
+    /// A byte every tenth of a second, for as long as somebody listens.
+    Trickle,
+    /// Less than the length that was said, and then the end.
+    Truncated,
+    /// 200 with a body that is fresh for so many seconds.
+    Fresh(Vec<u8>, u64),
+    /// As [`Route::Body`], once it is let go.
+    Held(Vec<u8>, Arc<Notify>),
 }
 
 type Shared<T> = Arc<Mutex<T>>;
@@ -105,6 +114,39 @@ async fn answer(
             let more = format!("Content-Length: {}\r\nETag: {own}\r\n", body.len());
             let _ = stream.write_all(head(200, &more).as_bytes()).await;
             let _ = stream.write_all(&body).await;
+            let _ = stream.shutdown().await;
+            return;
+        }
+        Some(Route::Fresh(body, seconds)) => {
+            let more = format!(
+                "Content-Length: {}\r\nCache-Control: max-age={seconds}\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(head(200, &more).as_bytes()).await;
+            let _ = stream.write_all(&body).await;
+            let _ = stream.shutdown().await;
+            return;
+        }
+        Some(Route::Held(body, until)) => {
+            until.notified().await;
+            let more = format!("Content-Length: {}\r\n", body.len());
+            let _ = stream.write_all(head(200, &more).as_bytes()).await;
+            let _ = stream.write_all(&body).await;
+            let _ = stream.shutdown().await;
+            return;
+        }
+        Some(Route::Trickle) => {
+            let _ = stream.write_all(head(200, "").as_bytes()).await;
+            while stream.write_all(b"a").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            return;
+        }
+        Some(Route::Truncated) => {
+            let _ = stream
+                .write_all(head(200, "Content-Length: 1000\r\n").as_bytes())
+                .await;
+            let _ = stream.write_all(&[b'a'; 900]).await;
             let _ = stream.shutdown().await;
             return;
         }
