@@ -8,11 +8,12 @@ use std::sync::PoisonError;
 
 use wscd::{Anchor, DeviceError};
 
-use crate::device::LIMITS;
 use crate::error::{Broken, Fault};
-use crate::objects::anchor_name;
+use crate::limits::LIMITS;
+use crate::objects::{VIEW, anchor_name, anchored_shards};
 use crate::pool::Live;
 use crate::register::Register;
+use crate::view::View;
 
 pub(crate) fn read(live: &Live<'_>, shard: u16) -> Result<Option<Anchor>, Fault> {
     if shard >= LIMITS.max_shards {
@@ -57,6 +58,74 @@ pub(crate) fn write(live: &Live<'_>, shard: u16, anchor: &Anchor) -> Result<(), 
             anchor.epoch
         })?;
     hold(live, shard, register);
+    Ok(())
+}
+
+/// Every anchor there is.
+pub(crate) fn all(live: &Live<'_>) -> Result<Vec<(u16, Anchor)>, Fault> {
+    let mut anchors = Vec::new();
+    for shard in anchored_shards(live.session)? {
+        if let Some(anchor) = read(live, shard)? {
+            anchors.push((shard, anchor));
+        }
+    }
+    Ok(anchors)
+}
+
+/// Takes over anchors that other tokens hold, where they are ahead.
+pub(crate) fn take_over(live: &Live<'_>, anchors: &[(u16, Anchor)]) -> Result<(), Fault> {
+    for (shard, anchor) in anchors {
+        match write(live, *shard, anchor) {
+            Err(Fault::Refused(DeviceError::AnchorBehind { held, .. }))
+                if held.epoch > anchor.epoch => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+/// Which tokens of its set count, as this one remembers it; `None` where it was
+/// never one of a set.
+pub(crate) fn view(live: &Live<'_>) -> Result<Option<View>, Fault> {
+    let mut held = live
+        .login
+        .view
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    // A token that was alone when it was opened stays so: no search for nothing.
+    if !held.is_empty() && !held.is_complete() {
+        *held = Register::find(live.session, VIEW)?;
+    }
+    let view = held.read(live.session, View::parse, |view| view.number)?;
+    match view {
+        None if !held.is_empty() => Err(Fault::Broken(Broken::torn(
+            "read which tokens count",
+            "its objects say nothing".to_owned(),
+        ))),
+        view => Ok(view),
+    }
+}
+
+/// Writes a view, unless the token has it or a later one.
+pub(crate) fn write_view(live: &Live<'_>, view: &View) -> Result<(), Fault> {
+    let _changes = live
+        .link
+        .changes
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let mut held = live
+        .login
+        .view
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if !held.is_complete() {
+        *held = Register::find(live.session, VIEW)?;
+    }
+    let number = |view: &View| view.number;
+    let said = held.read(live.session, View::parse, number)?;
+    if said.is_none_or(|said| said.number < view.number) {
+        *held = held.write(live.session, VIEW, &view.text(), View::parse, number)?;
+    }
     Ok(())
 }
 

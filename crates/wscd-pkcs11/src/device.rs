@@ -3,47 +3,64 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jose::{Curve, PublicKey};
 use wscd::{
-    Anchor, Architecture, Descriptor, DeviceError, Erasure, ExportAttempt, Generation, Health,
-    KeyName, KeyUse, Limits, MacPurpose, Role, RootState, SealPurpose, SignItem, StorageMode,
-    UnitBinding, UserKey, WrappedUnitKey, WscaProvider, Wscd,
+    Anchor, Architecture, Assurance, AttackPotential, Descriptor, DeviceError, Erasure,
+    ExportAttempt, Generation, Health, KeyName, KeyUse, MacPurpose, Role, RootState, SealPurpose,
+    SignItem, StorageMode, UnitBinding, UserKey, WrappedUnitKey, WscaProvider, Wscd,
 };
 use zeroize::Zeroizing;
 
 use crate::error::{Fault, during};
 use crate::forms::MAC;
-use crate::link::Link;
-use crate::login::Login;
-use crate::pool::{Live, Pool};
+use crate::limits::LIMITS;
+use crate::pool::Live;
+use crate::set::lost;
+use crate::watch::Watched;
 use crate::wrap::{self, Purpose, open_unit_key, open_user_key};
-use crate::{Assured, anchors, ec, exports, named, objects, rotation, seal};
+use crate::{ec, exports, named, objects, seal};
 
-pub(crate) const LIMITS: Limits = Limits {
-    max_batch: 256,
-    max_sealed: 4096,
-    // Nothing of a unit is in the token.
-    max_units: None,
-    objects_per_unit: 0,
-    max_shards: 1024,
-};
+/// What the operator vouches for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assured {
+    /// The certification, or the assumption that stands in for it.
+    pub assurance: Assurance,
+    /// What attacks the token's keys withstand, by that certification.
+    pub key_storage: Option<AttackPotential>,
+}
 
-/// A token behind PKCS#11, as a device.
+impl Default for Assured {
+    /// Nothing.
+    fn default() -> Self {
+        Self {
+            assurance: Assurance::None,
+            key_storage: None,
+        }
+    }
+}
+
+/// One token behind PKCS#11, or several that hold the same keys, as a device.
 pub(crate) struct Pkcs11Device {
     descriptor: Descriptor,
-    pool: Pool,
-    link: Arc<Link>,
+    tokens: Arc<Watched>,
 }
 
 impl Pkcs11Device {
-    pub(crate) fn new(
-        link: Arc<Link>,
-        login: &Login,
-        lines: usize,
-        assured: Assured,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn new(tokens: Arc<Watched>, assured: Assured) -> Result<Self, DeviceError> {
+        let login = tokens
+            .set
+            .those_in()
+            .find_map(|token| token.login().ok())
+            .ok_or_else(|| {
+                let away = tokens.set.away();
+                away.unwrap_or_else(|| lost("no token is there".to_owned()))
+            })?;
+        let model = match tokens.set.tokens().len() {
+            1 => login.model.clone(),
+            count => format!("{} ({count} tokens)", login.model),
+        };
         Ok(Self {
             descriptor: Descriptor {
                 backend: "pkcs11",
-                model: login.model.clone(),
+                model,
                 architecture: Architecture::Remote,
                 wsca_provided_by: WscaProvider::WalletProvider,
                 assurance: assured.assurance,
@@ -57,16 +74,16 @@ impl Pkcs11Device {
                 roles: vec![Role::UserKeys, Role::ServiceKeys],
                 limits: LIMITS,
             },
-            pool: Pool::start(&link, lines)?,
-            link,
+            tokens,
         })
     }
 
+    /// In any of the tokens.
     async fn run<T: Send + 'static>(
         &self,
-        call: impl FnMut(&Live<'_>) -> Result<T, Fault> + Send + 'static,
+        call: impl FnMut(&Live<'_>) -> Result<T, Fault> + Clone + Send + 'static,
     ) -> Result<T, DeviceError> {
-        self.pool.run(call).await
+        self.tokens.set.any(call).await
     }
 
     fn check_curve(&self, curve: Curve) -> Result<(), DeviceError> {
@@ -272,22 +289,25 @@ impl Wscd for Pkcs11Device {
     }
 
     async fn read_anchor(&self, shard: u16) -> Result<Option<Anchor>, DeviceError> {
-        self.run(move |live| anchors::read(live, shard)).await
+        self.tokens.memory.read(&self.tokens.set, shard).await
     }
 
     async fn write_anchor(&self, shard: u16, anchor: &Anchor) -> Result<(), DeviceError> {
-        let anchor = *anchor;
-        self.run(move |live| anchors::write(live, shard, &anchor))
+        if shard >= LIMITS.max_shards {
+            return Err(DeviceError::Exhausted { what: "shard" });
+        }
+        self.tokens
+            .memory
+            .write(&self.tokens.set, shard, anchor)
             .await
     }
 
     async fn root(&self) -> Result<RootState, DeviceError> {
-        self.run(|live| Ok(live.login.fresh_roots(live.session)?.state))
-            .await
+        self.tokens.set.root().await
     }
 
     async fn begin_rotation(&self) -> Result<RootState, DeviceError> {
-        self.run(rotation::begin).await
+        self.tokens.set.begin_rotation().await
     }
 
     async fn rewrap(
@@ -314,8 +334,8 @@ impl Wscd for Pkcs11Device {
         .await
     }
 
-    async fn finish_rotation(&self) -> Result<Generation, DeviceError> {
-        self.run(rotation::finish).await
+    async fn finish_rotation(&self, root: Generation) -> Result<Generation, DeviceError> {
+        self.tokens.set.finish_rotation(root).await
     }
 
     async fn named_key(
@@ -328,9 +348,7 @@ impl Wscd for Pkcs11Device {
         if usage == KeyUse::Agree {
             self.check_agreement()?;
         }
-        let name = name.clone();
-        self.run(move |live| named::open_or_make(live, &name, curve, usage))
-            .await
+        self.tokens.set.named_key(name, curve, usage).await
     }
 
     async fn sign_named(&self, name: &KeyName, digest: &[u8]) -> Result<Vec<u8>, DeviceError> {
@@ -358,8 +376,7 @@ impl Wscd for Pkcs11Device {
     }
 
     async fn destroy_named(&self, name: &KeyName) -> Result<(), DeviceError> {
-        let name = name.clone();
-        self.run(move |live| named::destroy(live, &name)).await
+        self.tokens.set.destroy_named(name).await
     }
 
     async fn attempt_exports(
@@ -410,7 +427,7 @@ fn check_limit(what: &'static str, limit: usize, got: usize) -> Result<(), Devic
 impl std::fmt::Debug for Pkcs11Device {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pkcs11Device")
-            .field("link", &self.link)
+            .field("tokens", &self.tokens.set)
             .finish_non_exhaustive()
     }
 }

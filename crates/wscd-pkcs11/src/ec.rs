@@ -76,6 +76,27 @@ pub(crate) fn public_key(
     PublicKey::from_point(curve, point).map_err(|error| bad(error.to_string()).into())
 }
 
+/// Makes a public key's object of `template`.
+pub(crate) fn create_public(
+    session: &Session,
+    public: &PublicKey,
+    template: &[Attribute],
+) -> Result<ObjectHandle, Fault> {
+    // A DER octet string (PKCS#11 v2.40); what takes the bare point takes this too.
+    let point = public.point();
+    let mut value = vec![0x04];
+    match u8::try_from(point.len()).unwrap_or(u8::MAX) {
+        short @ ..0x80 => value.push(short),
+        long => value.extend_from_slice(&[0x81, long]),
+    }
+    value.extend_from_slice(point);
+    let mut template = template.to_vec();
+    template.push(Attribute::EcPoint(value));
+    session
+        .create_object(&template)
+        .map_err(during("make a public key"))
+}
+
 /// The curve of an object, if it is one that we know.
 pub(crate) fn curve_of(session: &Session, object: ObjectHandle) -> Result<Option<Curve>, Fault> {
     let found = session

@@ -103,6 +103,17 @@ pub enum OpenError {
         /// The first object that was missed.
         object: String,
     },
+    /// A token of a set lacks what the first one holds.
+    #[error(
+        "the token {token} lacks {object}, which the first one holds: bring its keys there by \
+         their maker's means, or set new tokens up together with keys=replicated"
+    )]
+    NotReplicated {
+        /// The token that lacks it.
+        token: String,
+        /// What it lacks.
+        object: String,
+    },
     /// An object is not what this backend makes: planted, or loosened.
     #[error("the token's object {object} cannot be trusted: {cause}")]
     Untrusted {

@@ -8,10 +8,11 @@ use cryptoki::types::Ulong;
 use wscd::{ExportAttempt, UserKey};
 
 use crate::error::{Fault, describe, during};
-use crate::objects::Temp;
+use crate::objects::{Origin, Temp};
 use crate::pool::Live;
 use crate::profile::Wrapping;
-use crate::wrap::{Purpose, UnitKey, gcm, open_user_key};
+use crate::wrap::{Purpose, UnitKey, open_user_key};
+use crate::wrapping::gcm;
 
 pub(crate) fn attempt(
     live: &Live<'_>,
@@ -44,6 +45,12 @@ pub(crate) fn attempt(
     let wrappers = [("an attacker's key", attacker.handle)];
     attack(live, &mut tried, "the unit's key", opener.handle, &wrappers);
     attack(live, &mut tried, "the root", root, &wrappers);
+    // A unit's key, while it is open, is in reach of whoever could as well have unwrapped
+    // it with attributes of their own: what the token's PIN guards. The root is not;
+    // but one that our own ceremony carried to a test token may be (decision 0031).
+    if live.login.origin == Origin::Token {
+        loosen_use(live, &mut tried, "the root", root);
+    }
     // A key that wraps must not decrypt what it wrapped.
     for (what, handle) in [
         ("the unit's key", opener.handle),
@@ -113,6 +120,45 @@ fn attack(
     read(live, tried, who, key);
 }
 
+/// Lets a key that wraps decrypt, itself or a copy; it leads somewhere where the key
+/// then does.
+fn loosen_use(live: &Live<'_>, tried: &mut Vec<ExportAttempt>, who: &str, key: ObjectHandle) {
+    let decrypts = |key| {
+        let answer = live
+            .session
+            .decrypt(&Mechanism::AesEcb, key, &[0; 32])
+            .or_else(|_| {
+                live.session
+                    .decrypt(&Mechanism::AesCbc([0; 16]), key, &[0; 32])
+            });
+        answer.is_ok()
+    };
+    let loosened = live
+        .session
+        .update_attributes(key, &[Attribute::Decrypt(true)])
+        .map(|()| decrypts(key));
+    if loosened.is_ok() {
+        let _ = live
+            .session
+            .update_attributes(key, &[Attribute::Decrypt(false)]);
+    }
+    note(
+        tried,
+        format!("C_SetAttributeValue of CKA_DECRYPT true on {who}"),
+        loosened,
+    );
+    let template = [Attribute::Token(false), Attribute::Decrypt(true)];
+    let copied = live.session.copy_object(key, &template).map(|copy| {
+        let copy = Temp::new(live.session, copy);
+        decrypts(copy.handle)
+    });
+    note(
+        tried,
+        format!("C_CopyObject of {who} with CKA_DECRYPT true"),
+        copied,
+    );
+}
+
 fn read(live: &Live<'_>, tried: &mut Vec<ExportAttempt>, who: &str, key: ObjectHandle) {
     let found = live.session.get_attributes(key, &[AttributeType::Value]);
     let found = found.map(|found| {
@@ -147,6 +193,20 @@ fn wrap(
         },
     };
     note(tried, format!("C_WrapKey of {what}"), wrapped.map(|_| true));
+    // And by every other mechanism that wraps somewhere.
+    for (name, mechanism) in [
+        ("CKM_AES_KEY_WRAP", Mechanism::AesKeyWrap),
+        ("CKM_AES_ECB", Mechanism::AesEcb),
+        ("CKM_AES_CBC", Mechanism::AesCbc([0; 16])),
+        ("CKM_AES_CBC_PAD", Mechanism::AesCbcPad([0; 16])),
+    ] {
+        let wrapped = live.session.wrap_key(&mechanism, wrapper, key);
+        note(
+            tried,
+            format!("C_WrapKey of {what} with {name}"),
+            wrapped.map(|_| true),
+        );
+    }
 }
 
 fn note(tried: &mut Vec<ExportAttempt>, means: String, answer: Result<bool, Error>) {

@@ -17,8 +17,8 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use cryptoki::mechanism::Mechanism;
 use wscd::{DeviceError, Generation, RootState, UnitBinding};
 
-use crate::device::LIMITS;
 use crate::error::{Fault, during};
+use crate::limits::LIMITS;
 use crate::pool::Live;
 
 pub(crate) const VERSION: u8 = 1;
@@ -87,7 +87,7 @@ impl Head {
         if self.unit != outer.unit {
             return Err(DeviceError::WrongUnit { what });
         }
-        if !root.opens(self.generation) {
+        if self.generation != outer.generation && !root.opens(self.generation) {
             return Err(DeviceError::WrongGeneration {
                 generation: self.generation,
                 root,

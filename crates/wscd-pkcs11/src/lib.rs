@@ -26,12 +26,25 @@
 //! `CKM_AES_GCM` or `CKM_AES_CBC_PAD` with an HMAC. `CKM_ECDH1_DERIVE` is optional.
 //! Each token is asked, and one that lacks something is refused by its name.
 //!
-//! # When the token is away
+//! # When a token is away
 //!
 //! Calls fail with [`wscd::DeviceError::Lost`] and the link looks for the token
 //! again, at most some times a second, by itself. A PIN that was refused is never
 //! tried a second time. A module that looks for tokens when it starts and only
 //! then (SoftHSM) is started anew, if no other of its tokens is at work.
+//!
+//! # Several tokens
+//!
+//! A device may be several tokens that hold the same keys: `replica` in the URI.
+//! Requests are spread over them, one that fails is passed over and comes back by
+//! itself, and what changes what they hold is done to all of them. Why an anchor is
+//! never read from a token that missed a write: `docs/decisions/0031-several-tokens.md`.
+//!
+//! # How much it serves
+//!
+//! Any number of units: nothing of a unit is in a token. The objects in a token are
+//! some ten keys, the service's named keys, and two small ones for each shard. Their
+//! handles are found when the token is opened; no operation searches.
 //!
 //! # Limits that PKCS#11 sets
 //!
@@ -42,13 +55,16 @@
 //! crate. And an anchor is as durable as the token's own storage.
 
 mod anchors;
+mod carry;
 mod device;
 mod ec;
 mod error;
 mod exports;
 mod forms;
+mod limits;
 mod link;
 mod login;
+mod memory;
 mod module;
 mod named;
 mod objects;
@@ -59,9 +75,15 @@ mod register;
 mod roots;
 mod rotation;
 mod seal;
+mod set;
 mod setup;
+mod token;
+mod transport;
 mod uri;
+mod view;
+mod watch;
 mod wrap;
+mod wrapping;
 
 #[cfg(all(test, unix))]
 #[path = "../tests/common/mod.rs"]
@@ -70,15 +92,20 @@ mod common;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use wscd::{Assurance, AttackPotential, DeviceError, Wscd};
+use wscd::{DeviceError, Wscd};
 
+pub use device::Assured;
 pub use error::OpenError;
 pub use pin::PinSource;
+pub use setup::{Ceremony, SetUp};
 pub use uri::{DeviceUri, SCHEME};
 
 use device::Pkcs11Device;
-use link::Link;
-use module::Module;
+use link::{Link, Manner};
+use objects::Origin;
+use set::Set;
+use token::Token;
+use watch::Watched;
 
 /// Opens a token as a device that claims no level.
 ///
@@ -92,75 +119,75 @@ pub async fn open(uri: &str) -> Result<Arc<dyn Wscd>, OpenError> {
 /// cannot say over PKCS#11 how it was certified.
 pub async fn open_as(uri: &str, assured: Assured) -> Result<Arc<dyn Wscd>, OpenError> {
     let uri = DeviceUri::parse(uri)?;
-    blocking(move || {
-        let pin = uri.pin.read()?;
-        let module = Module::at(&uri.module)?;
-        let mut pin = Some(pin);
-        let (link, new) = module.link(&uri.token, || match pin.take() {
-            Some(pin) => Link::open(&module, &uri.token, pin),
-            None => Err(OpenError::NoPin),
-        })?;
-        // The token was open already, and was not asked: the PIN must be the same.
-        if let Some(pin) = pin
-            && !link.has_pin(&pin)
+    let tokens = Arc::new(gather(uri).await?);
+    if tokens.set.single().is_none() {
+        // One that was away may be back, and the tokens' own record says otherwise.
+        if let Err(error) = tokens.memory.reconcile(&tokens.set).await
+            && !error.is_transient()
         {
-            return Err(OpenError::PinRefused { who: "user" });
+            return Err(not_started(error));
         }
-        let mut login = link.login().map_err(not_started)?;
-        if !new {
-            // What is in the token may be another by now than when it was opened.
-            login = link.revive(Some(login.epoch)).map_err(not_started)?;
-        }
-        let device = Pkcs11Device::new(link, &login, uri.lines, assured).map_err(|error| {
-            not_started(DeviceError::Failed {
-                what: "start its threads",
-                cause: error.to_string(),
-            })
-        })?;
-        Ok(Arc::new(device) as Arc<dyn Wscd>)
-    })
-    .await
+        watch::start(&tokens).map_err(no_threads)?;
+    }
+    let device = Pkcs11Device::new(tokens, assured).map_err(not_started)?;
+    Ok(Arc::new(device))
 }
 
 /// Sets a token up: initialises it where no token of that name is there (this
-/// takes `so_pin`, the security officer's), and makes the keys that are missing.
-/// Done again it changes nothing. One at a time on one token.
+/// takes the security officer's PIN), and makes the keys that are missing. Several
+/// tokens become a set: see [`Ceremony`]. Done again it changes nothing. One at a
+/// time on one token.
 pub async fn init(uri: &str, so_pin: Option<PinSource>) -> Result<SetUp, OpenError> {
-    let uri = DeviceUri::parse(uri)?;
-    blocking(move || {
-        let pin = uri.pin.read()?;
-        let so_pin = so_pin.as_ref().map(PinSource::read).transpose()?;
-        setup::set_up(&uri, &pin, so_pin.as_ref())
-    })
+    let without_missing = false;
+    init_as(
+        uri,
+        Ceremony {
+            so_pin,
+            without_missing,
+        },
+    )
     .await
 }
 
-/// What the operator vouches for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assured {
-    /// The certification, or the assumption that stands in for it.
-    pub assurance: Assurance,
-    /// What attacks the token's keys withstand, by that certification.
-    pub key_storage: Option<AttackPotential>,
-}
-
-impl Default for Assured {
-    /// Nothing.
-    fn default() -> Self {
-        Self {
-            assurance: Assurance::None,
-            key_storage: None,
-        }
+/// The same, said in full.
+pub async fn init_as(uri: &str, ceremony: Ceremony) -> Result<SetUp, OpenError> {
+    let uri = DeviceUri::parse(uri)?;
+    let of_set = !uri.replicas.is_empty();
+    let without_missing = ceremony.without_missing;
+    let mut done = {
+        let uri = uri.clone();
+        blocking(move || setup::set_up(&uri, &ceremony)).await?
+    };
+    if of_set || without_missing {
+        let tokens = gather(uri).await?;
+        let founded = tokens.memory.found(&tokens.set, without_missing).await;
+        done.set_made = founded.map_err(not_started)?;
     }
+    Ok(done)
 }
 
-/// What [`init`] did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetUp {
-    /// Whether the token itself was initialised.
-    pub token_made: bool,
-    /// The labels of the objects that were made; none when all were there.
-    pub objects_made: Vec<String>,
+async fn gather(uri: DeviceUri) -> Result<Watched, OpenError> {
+    let manner = Manner {
+        origin: if uri.replicated_keys {
+            Origin::Replicated
+        } else {
+            Origin::Token
+        },
+        of_set: !uri.replicas.is_empty(),
+    };
+    let tokens = blocking(move || {
+        let open = |token| {
+            let link = Link::to(token, manner)?;
+            Ok(Arc::new(Token::start(link, uri.lines).map_err(no_threads)?))
+        };
+        uri.tokens()
+            .map(open)
+            .collect::<Result<Vec<_>, OpenError>>()
+    })
+    .await?;
+    watch::gather(Set::of(tokens, manner.origin))
+        .await
+        .map_err(not_started)
 }
 
 /// Runs what blocks on a thread of its own.
@@ -185,6 +212,13 @@ async fn blocking<T: Send + 'static>(
         Ok(answer) => answer,
         Err(_) => Err(failed("it ended without an answer".to_owned())),
     }
+}
+
+fn no_threads(error: std::io::Error) -> OpenError {
+    not_started(DeviceError::Failed {
+        what: "start its threads",
+        cause: error.to_string(),
+    })
 }
 
 fn not_started(error: DeviceError) -> OpenError {

@@ -1,15 +1,18 @@
 //! The link to a token: its login, and what happens when the token was away.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use wscd::DeviceError;
 
-use crate::OpenError;
+use crate::error::OpenError;
 use crate::login::Login;
 use crate::module::Module;
+use crate::objects::Origin;
 use crate::pin::Pin;
-use crate::uri::TokenName;
+use crate::uri::{TokenName, TokenUri};
 
 /// How long a token that did not come back is left alone. Requests meanwhile are
 /// answered at once.
@@ -18,8 +21,11 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// One token, for as long as anyone has it open.
 pub(crate) struct Link {
     pub(crate) module: Arc<Module>,
-    token: TokenName,
+    pub(crate) token: TokenName,
     pin: Pin,
+    origin: Origin,
+    /// Whether other tokens of the module may be disturbed to find this one again.
+    disturbs: bool,
     /// The login in force; `None` while the token is away.
     login: RwLock<Option<Arc<Login>>>,
     /// Held by whoever logs in anew.
@@ -36,17 +42,65 @@ struct Revival {
     refused: Option<String>,
 }
 
+/// The links of this process: one for each token, however often it is opened.
+static LINKS: Mutex<Option<Links>> = Mutex::new(None);
+
+type Links = HashMap<(PathBuf, TokenName), Weak<Link>>;
+
+/// How a token is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Manner {
+    pub(crate) origin: Origin,
+    /// One of several: it may be away now, and others of its module's tokens may be
+    /// disturbed to find it again.
+    pub(crate) of_set: bool,
+}
+
 impl Link {
+    /// The link to a token: the one there is, or a new one, logged in once. One of a
+    /// set that is away now is opened all the same.
+    pub(crate) fn to(uri: &TokenUri, manner: Manner) -> Result<Arc<Self>, OpenError> {
+        let pin = uri.pin.read()?;
+        let module = Module::at(&uri.module)?;
+        let mut links = LINKS.lock().unwrap_or_else(PoisonError::into_inner);
+        let links = links.get_or_insert_default();
+        let name = (module.path.clone(), uri.token.clone());
+        if let Some(link) = links.get(&name).and_then(Weak::upgrade) {
+            // The token was open already, and was not asked: the PIN must be the same.
+            if !link.pin.is(&pin) {
+                return Err(OpenError::PinRefused { who: "user" });
+            }
+            if link.origin != manner.origin {
+                return Err(OpenError::BadUri {
+                    cause: "the token is open already, with other words on its keys".to_owned(),
+                });
+            }
+            // What is in the token may be another by now than when it was opened.
+            let known = link.current().map(|login| login.epoch);
+            return match link.revive(known) {
+                Ok(_) => Ok(link),
+                Err(DeviceError::Lost { .. }) if manner.of_set => Ok(link),
+                Err(error) => Err(OpenError::Device(Box::new(error))),
+            };
+        }
+        let link = Self::open(&module, &uri.token, pin, manner)?;
+        links.insert(name, Arc::downgrade(&link));
+        Ok(link)
+    }
+
     /// Logs in, once.
     pub(crate) fn open(
         module: &Arc<Module>,
         token: &TokenName,
         pin: Pin,
+        manner: Manner,
     ) -> Result<Arc<Self>, OpenError> {
         let link = Self {
             module: Arc::clone(module),
             token: token.clone(),
             pin,
+            origin: manner.origin,
+            disturbs: manner.of_set,
             login: RwLock::new(None),
             revival: Mutex::default(),
             changes: Mutex::default(),
@@ -58,13 +112,13 @@ impl Link {
                 link.connect(0)
             }
             result => result,
-        }?;
-        link.set(Some(Arc::new(login)));
+        };
+        match login {
+            Ok(login) => link.set(Some(Arc::new(login))),
+            Err(OpenError::NoToken { .. } | OpenError::Answered { .. }) if manner.of_set => {}
+            Err(error) => return Err(error),
+        }
         Ok(Arc::new(link))
-    }
-
-    pub(crate) fn has_pin(&self, pin: &Pin) -> bool {
-        self.pin.is(pin)
     }
 
     /// The login in force, or a new one.
@@ -129,14 +183,16 @@ impl Link {
     }
 
     fn connect(&self, epoch: u64) -> Result<Login, OpenError> {
-        Login::new(&self.module, &self.token, &self.pin, epoch)
+        Login::new(&self.module, &self.token, &self.pin, self.origin, epoch)
     }
 
     fn restart_module(&self) -> Result<(), OpenError> {
-        self.module.restart().map_err(|error| OpenError::Module {
-            path: self.module.path.clone(),
-            cause: crate::error::describe(&error),
-        })
+        self.module
+            .restart(self.disturbs)
+            .map_err(|error| OpenError::Module {
+                path: self.module.path.clone(),
+                cause: crate::error::describe(&error),
+            })
     }
 
     fn current(&self) -> Option<Arc<Login>> {

@@ -9,24 +9,26 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::{Slot, TokenInfo};
-use wscd::{KeyName, MacPurpose, SealPurpose};
+use jose::PublicKey;
+use wscd::{KeyName, KeyUse, MacPurpose, SealPurpose};
 
-use crate::OpenError;
-use crate::error::{Fault, during};
+use crate::error::{Fault, OpenError, during};
 use crate::module::{Gate, Module};
-use crate::named::Named;
-use crate::objects::{self, BIND, Kind, mac_label, seal_label};
+use crate::objects::{self, BIND, Kind, Origin, VIEW, mac_label, seal_label};
 use crate::pin::Pin;
 use crate::profile::Profile;
 use crate::register::Register;
 use crate::roots::Roots;
 use crate::uri::TokenName;
+use crate::view::TokenId;
 
 /// What one login to a token found. Handles hold in every PKCS#11 session of the
 /// same login, and in none of another.
 pub(crate) struct Login {
     pub(crate) epoch: u64,
     pub(crate) slot: Slot,
+    /// Tells the token from others that hold the same keys.
+    pub(crate) id: TokenId,
     pub(crate) profile: Profile,
     /// The maker and model, as the token gives them.
     pub(crate) model: String,
@@ -36,10 +38,20 @@ pub(crate) struct Login {
     macs: HashMap<MacPurpose, ObjectHandle>,
     seals: HashMap<SealPurpose, ObjectHandle>,
     pub(crate) roots: RwLock<Roots>,
-    pub(crate) named: Mutex<HashMap<KeyName, Named>>,
+    pub(crate) named: Mutex<HashMap<KeyName, NamedKey>>,
     pub(crate) anchors: Mutex<HashMap<u16, Register>>,
+    pub(crate) view: Mutex<Register>,
+    pub(crate) origin: Origin,
     /// While it is open, the login lasts.
     keeper: Line,
+}
+
+/// One of the service's own keys, found.
+#[derive(Debug, Clone)]
+pub(crate) struct NamedKey {
+    pub(crate) public: PublicKey,
+    pub(crate) private: ObjectHandle,
+    pub(crate) usage: KeyUse,
 }
 
 /// A PKCS#11 session that closes itself, if it is still what it was.
@@ -125,6 +137,7 @@ impl Login {
         module: &Arc<Module>,
         token: &TokenName,
         pin: &Pin,
+        origin: Origin,
         epoch: u64,
     ) -> Result<Self, OpenError> {
         let gate = module.enter();
@@ -135,7 +148,7 @@ impl Login {
         let keeper = Line::open(module, &gate, slot, epoch)?;
         let found = keeper.with(|session| {
             log_in(session, &about, pin)?;
-            Found::load(session)
+            Found::load(session, origin)
         });
         // A line that closes asks for the gate.
         drop(gate);
@@ -154,6 +167,9 @@ impl Login {
             roots: RwLock::new(found.roots),
             named: Mutex::default(),
             anchors: Mutex::default(),
+            view: Mutex::new(found.view),
+            origin,
+            id: TokenId::of(&about),
             keeper,
         })
     }
@@ -273,16 +289,17 @@ struct Found {
     macs: HashMap<MacPurpose, ObjectHandle>,
     seals: HashMap<SealPurpose, ObjectHandle>,
     roots: Roots,
+    view: Register,
 }
 
 impl Found {
-    fn load(session: &Session) -> Result<Self, OpenError> {
+    fn load(session: &Session, origin: Origin) -> Result<Self, OpenError> {
         let key = |kind: Kind, label: &str| {
             let found = objects::find_one(session, ObjectClass::SECRET_KEY, label)?;
             let key = found.ok_or_else(|| OpenError::NotSetUp {
                 object: label.to_owned(),
             })?;
-            kind.check(session, label, key)?;
+            kind.check(session, label, key, origin)?;
             Ok::<_, OpenError>(key)
         };
         let bind = key(Kind::Hmac, BIND)?;
@@ -294,16 +311,16 @@ impl Found {
         for purpose in SealPurpose::ALL {
             seals.insert(purpose, key(Kind::Sealing, &seal_label(purpose))?);
         }
-        let roots = Roots::find(session)?.ok_or_else(|| OpenError::NotSetUp {
+        let roots = Roots::find(session, origin)?.ok_or_else(|| OpenError::NotSetUp {
             object: objects::ROOTS.to_owned(),
         })?;
-        roots.check(session)?;
         Ok(Self {
             device: device_id(session, bind)?,
             bind,
             macs,
             seals,
             roots,
+            view: Register::find(session, VIEW)?,
         })
     }
 }

@@ -1,22 +1,20 @@
 //! PKCS#11 modules, loaded and initialised once per process.
 //!
 //! A module is one for the whole process, and so is a login: what one part logs
-//! in, every part is logged in to. So modules, and the links to their tokens,
-//! are kept in one place.
+//! in, every part is logged in to. So modules are
+//! kept in one place.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, TryLockError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, TryLockError};
+use std::time::{Duration, Instant};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::Session;
 
-use crate::OpenError;
-use crate::error::describe;
-use crate::link::Link;
-use crate::uri::TokenName;
+use crate::error::{OpenError, describe};
 
 /// A module, initialised.
 pub(crate) struct Module {
@@ -28,8 +26,13 @@ pub(crate) struct Module {
     count: RwLock<u64>,
     /// How many links to its tokens are up.
     up: AtomicUsize,
-    links: Mutex<HashMap<TokenName, Weak<Link>>>,
+    /// When it was last started anew although other tokens were at work.
+    disturbed: Mutex<Option<Instant>>,
 }
+
+/// How often a module is started anew, to look for a token that is away, while
+/// others of its tokens are at work: they have to log in again.
+const DISTURBANCE: Duration = Duration::from_secs(2);
 
 /// The right to call into a module, and which initialisation it is.
 pub(crate) struct Gate<'a> {
@@ -67,7 +70,7 @@ impl Module {
             pkcs11,
             count: RwLock::new(0),
             up: AtomicUsize::new(0),
-            links: Mutex::new(HashMap::new()),
+            disturbed: Mutex::default(),
         });
         modules.insert(path_itself, Arc::clone(&module));
         Ok(module)
@@ -83,11 +86,20 @@ impl Module {
     }
 
     /// Finalises and initialises the module: some (SoftHSM) look for tokens then
-    /// and only then. Not while another of its tokens is at work.
-    pub(crate) fn restart(&self) -> Result<(), Error> {
+    /// and only then. While another of its tokens is at work, seldom, and only
+    /// where `disturb` says so: calls under way end first, and later ones log in
+    /// again.
+    pub(crate) fn restart(&self, disturb: bool) -> Result<(), Error> {
         let mut count = self.count.write().unwrap_or_else(PoisonError::into_inner);
         if self.up.load(Ordering::Acquire) > 0 {
-            return Ok(());
+            let mut last = self
+                .disturbed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if !disturb || last.is_some_and(|when| when.elapsed() < DISTURBANCE) {
+                return Ok(());
+            }
+            *last = Some(Instant::now());
         }
         *count = count.wrapping_add(1);
         match self.pkcs11.clone().finalize() {
@@ -109,21 +121,6 @@ impl Module {
         if *now == count {
             let _ = session.close();
         }
-    }
-
-    /// The link to a token: the one there is, or one that `make` makes.
-    pub(crate) fn link(
-        &self,
-        token: &TokenName,
-        make: impl FnOnce() -> Result<Arc<Link>, OpenError>,
-    ) -> Result<(Arc<Link>, bool), OpenError> {
-        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(link) = links.get(token).and_then(Weak::upgrade) {
-            return Ok((link, false));
-        }
-        let link = make()?;
-        links.insert(token.clone(), Arc::downgrade(&link));
-        Ok((link, true))
     }
 
     /// Counts a link that came up or went down.

@@ -3,38 +3,52 @@
 use std::sync::PoisonError;
 
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use jose::{Curve, PublicKey};
 use wscd::{DeviceError, KeyName, KeyUse};
 
 use crate::ec;
 use crate::error::{Broken, Fault, during};
-use crate::objects::{find_all, find_one, named_label};
+use crate::login::NamedKey;
+use crate::objects::{Origin, find_all, find_one, fixed, named_label};
 use crate::pool::Live;
-use crate::wrap::random;
+use crate::wrapping::random;
 
-/// A named key, found.
-#[derive(Debug, Clone)]
-pub(crate) struct Named {
-    pub(crate) public: PublicKey,
-    pub(crate) private: ObjectHandle,
-    usage: KeyUse,
-}
-
-impl Named {
-    fn check_use(&self, name: &KeyName, asked: KeyUse) -> Result<(), DeviceError> {
-        if self.usage == asked {
-            return Ok(());
-        }
-        Err(DeviceError::WrongUse {
-            name: name.to_string(),
-            is: self.usage,
-            asked,
-        })
+fn check_use(key: &NamedKey, name: &KeyName, asked: KeyUse) -> Result<(), DeviceError> {
+    if key.usage == asked {
+        return Ok(());
     }
+    Err(DeviceError::WrongUse {
+        name: name.to_string(),
+        is: key.usage,
+        asked,
+    })
 }
 
-/// Opens a named key or makes it.
+/// Looks for a named key: `None` where there is none. Another curve or use than
+/// asked is refused.
+pub(crate) fn look(
+    live: &Live<'_>,
+    name: &KeyName,
+    curve: Curve,
+    usage: KeyUse,
+) -> Result<Option<PublicKey>, Fault> {
+    let Some(key) = find(live, name)? else {
+        return Ok(None);
+    };
+    check_use(&key, name, usage)?;
+    if key.public.curve() != curve {
+        return Err(DeviceError::WrongCurve {
+            what: "the named key",
+            expected: key.public.curve(),
+            got: curve,
+        }
+        .into());
+    }
+    Ok(Some(key.public))
+}
+
+/// Opens a named key or makes it in the token.
 pub(crate) fn open_or_make(
     live: &Live<'_>,
     name: &KeyName,
@@ -46,46 +60,22 @@ pub(crate) fn open_or_make(
         .changes
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
-    if let Some(key) = find(live, name)? {
-        key.check_use(name, usage)?;
-        if key.public.curve() != curve {
-            return Err(DeviceError::WrongCurve {
-                what: "the named key",
-                expected: key.public.curve(),
-                got: curve,
-            }
-            .into());
-        }
-        return Ok(key.public);
+    if let Some(public) = look(live, name, curve, usage)? {
+        return Ok(public);
     }
-    let label = named_label(name).into_bytes();
     let mut id = [0; 16];
-    random(live, &mut id)?;
+    random(live.session, &mut id)?;
+    let mut public = vec![
+        Attribute::Private(false),
+        Attribute::EcParams(ec::params(curve).to_vec()),
+    ];
+    public.extend(public_template(name, usage, &id));
+    let mut private = vec![Attribute::Sensitive(true), Attribute::Extractable(false)];
+    private.extend(private_template(name, usage, &id));
+    private.extend(fixed());
     let (public, private) = live
         .session
-        .generate_key_pair(
-            &Mechanism::EccKeyPairGen,
-            &[
-                Attribute::Token(true),
-                Attribute::Private(false),
-                Attribute::Verify(usage == KeyUse::Sign),
-                Attribute::EcParams(ec::params(curve).to_vec()),
-                Attribute::Label(label.clone()),
-                Attribute::Id(id.to_vec()),
-            ],
-            &[
-                Attribute::Token(true),
-                Attribute::Private(true),
-                Attribute::Sensitive(true),
-                Attribute::Extractable(false),
-                Attribute::Sign(usage == KeyUse::Sign),
-                Attribute::Derive(usage == KeyUse::Agree),
-                Attribute::Decrypt(false),
-                Attribute::Unwrap(false),
-                Attribute::Label(label),
-                Attribute::Id(id.to_vec()),
-            ],
-        )
+        .generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private)
         .map_err(during("make a named key"))?;
     // Two processes that made it at once: neither key is used, and both ask again.
     match find(live, name) {
@@ -99,8 +89,32 @@ pub(crate) fn open_or_make(
     }
 }
 
+/// What a named key's public part is, but for its point.
+pub(crate) fn public_template(name: &KeyName, usage: KeyUse, id: &[u8]) -> Vec<Attribute> {
+    vec![
+        Attribute::Token(true),
+        Attribute::Verify(usage == KeyUse::Sign),
+        Attribute::Label(named_label(name).into_bytes()),
+        Attribute::Id(id.to_vec()),
+    ]
+}
+
+/// What a named key's private part may do.
+pub(crate) fn private_template(name: &KeyName, usage: KeyUse, id: &[u8]) -> Vec<Attribute> {
+    vec![
+        Attribute::Token(true),
+        Attribute::Private(true),
+        Attribute::Sign(usage == KeyUse::Sign),
+        Attribute::Derive(usage == KeyUse::Agree),
+        Attribute::Decrypt(false),
+        Attribute::Unwrap(false),
+        Attribute::Label(named_label(name).into_bytes()),
+        Attribute::Id(id.to_vec()),
+    ]
+}
+
 /// A named key for a use.
-pub(crate) fn get(live: &Live<'_>, name: &KeyName, asked: KeyUse) -> Result<Named, Fault> {
+pub(crate) fn get(live: &Live<'_>, name: &KeyName, asked: KeyUse) -> Result<NamedKey, Fault> {
     let held = held(live).get(name).cloned();
     let key = match held {
         Some(key) => key,
@@ -109,7 +123,7 @@ pub(crate) fn get(live: &Live<'_>, name: &KeyName, asked: KeyUse) -> Result<Name
             name: name.to_string(),
         })?,
     };
-    key.check_use(name, asked)?;
+    check_use(&key, name, asked)?;
     Ok(key)
 }
 
@@ -133,7 +147,7 @@ pub(crate) fn destroy(live: &Live<'_>, name: &KeyName) -> Result<(), Fault> {
 }
 
 /// Asks the token, whatever is held: another process may have changed it.
-fn find(live: &Live<'_>, name: &KeyName) -> Result<Option<Named>, Fault> {
+fn find(live: &Live<'_>, name: &KeyName) -> Result<Option<NamedKey>, Fault> {
     let label = named_label(name);
     let failed = |cause: &str| DeviceError::Failed {
         what: "open a named key",
@@ -160,7 +174,7 @@ fn find(live: &Live<'_>, name: &KeyName) -> Result<Option<Named>, Fault> {
     let is = |attribute| found.contains(&attribute);
     if !is(Attribute::Sensitive(true))
         || !is(Attribute::Extractable(false))
-        || !is(Attribute::NeverExtractable(true))
+        || !(is(Attribute::NeverExtractable(true)) || live.login.origin == Origin::Replicated)
     {
         return Err(failed("it could leave the token, or once could").into());
     }
@@ -184,7 +198,7 @@ fn find(live: &Live<'_>, name: &KeyName) -> Result<Option<Named>, Fault> {
         })?;
     let curve =
         ec::curve_of(live.session, public)?.ok_or_else(|| failed("its curve is unknown"))?;
-    let key = Named {
+    let key = NamedKey {
         public: ec::public_key(live.session, public, curve)?,
         private,
         usage,
@@ -195,7 +209,7 @@ fn find(live: &Live<'_>, name: &KeyName) -> Result<Option<Named>, Fault> {
 
 fn held<'a>(
     live: &Live<'a>,
-) -> std::sync::MutexGuard<'a, std::collections::HashMap<KeyName, Named>> {
+) -> std::sync::MutexGuard<'a, std::collections::HashMap<KeyName, NamedKey>> {
     live.login
         .named
         .lock()

@@ -9,7 +9,10 @@
 //! claviger/named/…    the service's own key pairs
 //! claviger/roots      a register: which roots are in force
 //! claviger/anchor/N   a register: shard N's anchor
+//! claviger/view       a register, where tokens form a set: which of them count
 //! ```
+
+use std::collections::BTreeSet;
 
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
@@ -17,13 +20,14 @@ use cryptoki::session::Session;
 use cryptoki::types::Ulong;
 use wscd::{DeviceError, Generation, KeyName, MacPurpose, SealPurpose};
 
-use crate::OpenError;
-use crate::error::{Fault, during};
+use crate::error::{Fault, OpenError, during};
 
 pub(crate) const BIND: &str = "claviger/bind";
 pub(crate) const ROOTS: &str = "claviger/roots";
+pub(crate) const VIEW: &str = "claviger/view";
+const ANCHOR: &str = "claviger/anchor/";
 /// Every root has this `CKA_ID`, so that one search finds all of them.
-const ROOT_ID: &[u8] = b"claviger/root";
+pub(crate) const ROOT_ID: &[u8] = b"claviger/root";
 const ROOT_LABEL: &str = "claviger/root/";
 
 pub(crate) fn root_label(generation: Generation) -> String {
@@ -43,7 +47,41 @@ pub(crate) fn named_label(name: &KeyName) -> String {
 }
 
 pub(crate) fn anchor_name(shard: u16) -> String {
-    format!("claviger/anchor/{shard}")
+    format!("{ANCHOR}{shard}")
+}
+
+/// The shards that have an anchor, found by a search.
+pub(crate) fn anchored_shards(session: &Session) -> Result<BTreeSet<u16>, Fault> {
+    let template = [Attribute::Class(ObjectClass::DATA), Attribute::Token(true)];
+    let mut shards = BTreeSet::new();
+    for object in find(session, &template)? {
+        let about = session
+            .get_attributes(object, &[AttributeType::Application])
+            .map_err(during("describe a data object"))?;
+        let shard = about.iter().find_map(|attribute| match attribute {
+            Attribute::Application(name) => std::str::from_utf8(name)
+                .ok()?
+                .strip_prefix(ANCHOR)?
+                .split_once('/')?
+                .0
+                .parse::<u16>()
+                .ok(),
+            _ => None,
+        });
+        shards.extend(shard);
+    }
+    Ok(shards)
+}
+
+/// Where long-lived keys may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Made in the token, or brought there by its maker's means, which keep what
+    /// the token says of them: local, always sensitive, never extractable.
+    Token,
+    /// Or brought from another token by our own set-up: the token then knows them
+    /// as sensitive and not extractable, and cannot say that they always were.
+    Replicated,
 }
 
 /// A kind of long-lived secret key: how it is made, and what it must be to be
@@ -93,12 +131,64 @@ impl Kind {
             Attribute::Derive(false),
             Attribute::Label(label.as_bytes().to_vec()),
         ];
+        template.extend(fixed());
         template.extend(self.may().into_iter().filter_map(permission));
         if let Some(id) = id {
             template.push(Attribute::Id(id.to_vec()));
         }
         session
             .generate_key(&mechanism, &template)
+            .map_err(during("make a key"))
+    }
+
+    /// What a key of this kind is when it comes out of another token's wrapping.
+    pub(crate) fn replica(self, label: &str, id: Option<&[u8]>) -> Vec<Attribute> {
+        let key_type = match self {
+            Self::Wrapping | Self::Sealing => KeyType::AES,
+            Self::Hmac => KeyType::GENERIC_SECRET,
+        };
+        let mut template = vec![
+            Attribute::Class(ObjectClass::SECRET_KEY),
+            Attribute::KeyType(key_type),
+            Attribute::Token(true),
+            Attribute::Private(true),
+            Attribute::Sensitive(true),
+            Attribute::Extractable(false),
+            Attribute::Verify(false),
+            Attribute::Derive(false),
+            Attribute::Label(label.as_bytes().to_vec()),
+        ];
+        template.extend(self.may().into_iter().filter_map(permission));
+        if let Some(id) = id {
+            template.push(Attribute::Id(id.to_vec()));
+        }
+        template
+    }
+
+    /// Makes a key of this kind that can be wrapped and not used, to be taken to
+    /// other tokens.
+    pub(crate) fn to_be_wrapped<'s>(self, session: &'s Session) -> Result<Temp<'s>, Fault> {
+        let length = Ulong::try_from(32_usize).map_err(during("make a key"))?;
+        let (mechanism, key_type) = match self {
+            Self::Wrapping | Self::Sealing => (Mechanism::AesKeyGen, KeyType::AES),
+            Self::Hmac => (Mechanism::GenericSecretKeyGen, KeyType::GENERIC_SECRET),
+        };
+        let mut template = vec![
+            Attribute::Class(ObjectClass::SECRET_KEY),
+            Attribute::KeyType(key_type),
+            Attribute::ValueLen(length),
+            Attribute::Token(false),
+            Attribute::Private(true),
+            Attribute::Sensitive(true),
+            Attribute::Extractable(true),
+            Attribute::Verify(false),
+            Attribute::Derive(false),
+        ];
+        let nothing = self.may().map(|(attribute, _)| (attribute, false));
+        template.extend(nothing.into_iter().filter_map(permission));
+        session
+            .generate_key(&mechanism, &template)
+            .map(|handle| Temp::new(session, handle))
             .map_err(during("make a key"))
     }
 
@@ -109,6 +199,7 @@ impl Kind {
         session: &Session,
         label: &str,
         key: ObjectHandle,
+        origin: Origin,
     ) -> Result<(), OpenError> {
         let untrusted = |cause| OpenError::Untrusted {
             object: label.to_owned(),
@@ -129,17 +220,17 @@ impl Kind {
         let found = session
             .get_attributes(key, &asked)
             .map_err(during("describe a key"))?;
-        if !found.contains(&Attribute::Sensitive(true))
-            || !found.contains(&Attribute::AlwaysSensitive(true))
-        {
+        let is = |attribute| found.contains(&attribute);
+        let anywhere = origin == Origin::Replicated;
+        if !is(Attribute::Sensitive(true)) || !(anywhere || is(Attribute::AlwaysSensitive(true))) {
             return Err(untrusted("it is not, or was not always, sensitive"));
         }
-        if !found.contains(&Attribute::Extractable(false))
-            || !found.contains(&Attribute::NeverExtractable(true))
+        if !is(Attribute::Extractable(false))
+            || !(anywhere || is(Attribute::NeverExtractable(true)))
         {
             return Err(untrusted("it is, or was, extractable"));
         }
-        if !found.contains(&Attribute::Local(true)) {
+        if !(anywhere || is(Attribute::Local(true))) {
             return Err(untrusted("it was not made in the token"));
         }
         for (attribute, wanted) in self.may() {
@@ -151,6 +242,12 @@ impl Kind {
         }
         Ok(())
     }
+}
+
+/// What an object may do stays as it is: who may use it could else let a key that
+/// wraps decrypt what it wrapped, or do so with a copy.
+pub(crate) fn fixed() -> [Attribute; 2] {
+    [Attribute::Copyable(false), Attribute::Modifiable(false)]
 }
 
 fn permission((attribute, given): (AttributeType, bool)) -> Option<Attribute> {
@@ -290,17 +387,31 @@ pub(crate) fn count(session: &Session) -> Result<u64, Fault> {
 pub(crate) struct Temp<'s> {
     session: &'s Session,
     pub(crate) handle: ObjectHandle,
+    kept: bool,
 }
 
 impl<'s> Temp<'s> {
     pub(crate) fn new(session: &'s Session, handle: ObjectHandle) -> Self {
-        Self { session, handle }
+        Self {
+            session,
+            handle,
+            kept: false,
+        }
+    }
+}
+
+impl Temp<'_> {
+    /// Leaves it where it is: an object of the token.
+    pub(crate) fn keep(mut self) {
+        self.kept = true;
     }
 }
 
 impl Drop for Temp<'_> {
     fn drop(&mut self) {
-        // Where this fails, it goes with its PKCS#11 session.
-        let _ = self.session.destroy_object(self.handle);
+        if !self.kept {
+            // Where this fails, it goes with its PKCS#11 session.
+            let _ = self.session.destroy_object(self.handle);
+        }
     }
 }

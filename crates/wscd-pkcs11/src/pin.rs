@@ -9,7 +9,7 @@ use aws_lc_rs::digest;
 use cryptoki::types::AuthPin;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::OpenError;
+use crate::error::OpenError;
 
 const MAX_PIN: u64 = 256;
 

@@ -82,6 +82,16 @@ impl Pool {
             }),
         }
     }
+
+    /// How many calls wait: what a caller with a choice of pools looks at.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .tasks
+            .len()
+    }
 }
 
 impl Drop for Pool {

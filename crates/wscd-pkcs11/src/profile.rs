@@ -5,8 +5,7 @@ use cryptoki::mechanism::{MechanismInfo, MechanismType};
 use cryptoki::slot::Slot;
 use jose::Curve;
 
-use crate::OpenError;
-use crate::error::during;
+use crate::error::{OpenError, during};
 
 /// How this backend uses a token.
 #[derive(Debug, Clone, PartialEq, Eq)]

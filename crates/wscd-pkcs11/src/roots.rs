@@ -7,11 +7,10 @@
 
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
-use wscd::{Generation, RootState};
+use wscd::{DeviceError, Generation, RootState};
 
-use crate::OpenError;
-use crate::error::{Broken, Fault};
-use crate::objects::{self, Kind, ROOTS, root_label};
+use crate::error::{Broken, Fault, OpenError};
+use crate::objects::{self, Kind, Origin, ROOTS, root_label};
 use crate::register::Register;
 
 /// What was last read.
@@ -21,26 +20,33 @@ pub(crate) struct Roots {
     /// What the register said: `state`, but for a retiring root that is gone.
     said: RootState,
     register: Register,
+    /// Those in force, and one that is made and not in force yet.
     keys: Vec<(Generation, ObjectHandle)>,
+    origin: Origin,
 }
 
 impl Roots {
     /// Reads which roots are in force and finds them; `None` where nothing says.
-    pub(crate) fn find(session: &Session) -> Result<Option<Self>, Fault> {
+    pub(crate) fn find(session: &Session, origin: Origin) -> Result<Option<Self>, Fault> {
         let register = Register::find(session, ROOTS)?;
         if register.is_empty() {
             return Ok(None);
         }
-        Self::load(session, register).map(Some)
+        Self::load(session, register, origin).map(Some)
     }
 
-    fn load(session: &Session, register: Register) -> Result<Self, Fault> {
+    fn load(session: &Session, register: Register, origin: Origin) -> Result<Self, Fault> {
         let said = read(session, register)?;
         let found = objects::find_roots(session)?;
         let keys: Vec<_> = found
             .into_iter()
-            .filter(|(generation, _)| said.opens(*generation))
+            .filter(|(generation, _)| said.opens(*generation) || *generation > said.current)
             .collect();
+        for (generation, key) in &keys {
+            Kind::Wrapping
+                .check(session, &root_label(*generation), *key, origin)
+                .map_err(untrusted)?;
+        }
         let count = |wanted| keys.iter().filter(|(g, _)| *g == wanted).count();
         let current = said.current;
         if count(current) != 1 || said.retiring.is_some_and(|old| count(old) > 1) {
@@ -55,6 +61,7 @@ impl Roots {
             said,
             register,
             keys,
+            origin,
         })
     }
 
@@ -70,7 +77,8 @@ impl Roots {
 
     /// The same, found anew.
     pub(crate) fn reload(&self, session: &Session) -> Result<Self, Fault> {
-        Self::find(session)?.ok_or_else(|| torn("nothing says which roots are in force".to_owned()))
+        Self::find(session, self.origin)?
+            .ok_or_else(|| torn("nothing says which roots are in force".to_owned()))
     }
 
     /// Says which roots are in force from now on.
@@ -78,7 +86,7 @@ impl Roots {
         let register = self
             .register
             .write(session, ROOTS, &text(state), parse, order)?;
-        Self::load(session, register)
+        Self::load(session, register, self.origin)
     }
 
     pub(crate) fn key(&self, generation: Generation) -> Option<ObjectHandle> {
@@ -87,22 +95,10 @@ impl Roots {
             .find(|(held, _)| *held == generation)
             .map(|(_, key)| *key)
     }
-
-    /// That every root is what this backend makes.
-    pub(crate) fn check(&self, session: &Session) -> Result<(), OpenError> {
-        for (generation, key) in &self.keys {
-            Kind::Wrapping.check(session, &root_label(*generation), *key)?;
-        }
-        Ok(())
-    }
 }
 
-/// Says, for the first time, which root is in force.
-pub(crate) fn create(session: &Session, current: Generation) -> Result<(), Fault> {
-    let state = RootState {
-        current,
-        retiring: None,
-    };
+/// Says, for the first time, which roots are in force.
+pub(crate) fn create(session: &Session, state: RootState) -> Result<(), Fault> {
     // Both objects, so that every process that opens the token holds both.
     for _ in 0..2 {
         Register::find(session, ROOTS)?.write(session, ROOTS, &text(state), parse, order)?;
@@ -117,7 +113,7 @@ fn read(session: &Session, register: Register) -> Result<RootState, Fault> {
 }
 
 /// A rotation begins with a new generation and ends without an old one.
-fn order(state: &RootState) -> (Generation, bool) {
+pub(crate) fn order(state: &RootState) -> (Generation, bool) {
     (state.current, state.retiring.is_none())
 }
 
@@ -140,6 +136,13 @@ fn parse(label: &str) -> Option<RootState> {
             current: number(current)?,
             retiring: Some(number(retiring)?),
         },
+    })
+}
+
+fn untrusted(error: OpenError) -> Fault {
+    Fault::Refused(DeviceError::Failed {
+        what: "use its roots",
+        cause: error.to_string(),
     })
 }
 

@@ -11,7 +11,8 @@ use crate::error::{Fault, during};
 use crate::forms::{Head, MAC, VERSION, check_length, mac, tampered};
 use crate::pool::Live;
 use crate::profile::Sealing;
-use crate::wrap::{IV, Purpose, UnitKey, gcm, random};
+use crate::wrap::{Purpose, UnitKey};
+use crate::wrapping::{IV, gcm, random};
 
 const CBC_IV: usize = 16;
 
@@ -100,7 +101,7 @@ fn seal_under(
     match live.login.profile.sealing {
         Sealing::Gcm => {
             let mut iv = [0; IV];
-            random(live, &mut iv)?;
+            random(live.session, &mut iv)?;
             let authenticated = authenticated(&out, aad);
             out.extend_from_slice(&iv);
             let params = gcm(&mut iv, &authenticated)?;
@@ -112,7 +113,7 @@ fn seal_under(
         }
         Sealing::CbcHmac => {
             let mut iv = [0; CBC_IV];
-            random(live, &mut iv)?;
+            random(live.session, &mut iv)?;
             let sealed = live
                 .session
                 .encrypt(&Mechanism::AesCbcPad(iv), key, plaintext)
@@ -197,9 +198,10 @@ mod tests {
 
     use super::*;
     use crate::common::with_tokens;
-    use crate::link::Link;
+    use crate::link::{Link, Manner};
     use crate::login::{Line, Login};
     use crate::module::Module;
+    use crate::objects::Origin;
     use crate::uri::DeviceUri;
     use crate::wrap::{create_unit_key, open_unit_key};
     use crate::{PinSource, init};
@@ -213,11 +215,18 @@ mod tests {
                 let so_pin = PinSource::File(place.folder.join("so-pin"));
                 init(&place.uri(), Some(so_pin)).await.unwrap();
                 let uri = DeviceUri::parse(&place.uri()).unwrap();
-                let pin = uri.pin.read().unwrap();
-                let module = Module::at(&uri.module).unwrap();
-                let link = Link::open(&module, &uri.token, uri.pin.read().unwrap()).unwrap();
-                let gcm = Login::new(&module, &uri.token, &pin, 1).unwrap();
-                let mut cbc = Login::new(&module, &uri.token, &pin, 2).unwrap();
+                let token = &uri.first;
+                let pin = token.pin.read().unwrap();
+                let module = Module::at(&token.module).unwrap();
+                let manner = Manner {
+                    origin: Origin::Token,
+                    of_set: false,
+                };
+                let link =
+                    Link::open(&module, &token.token, token.pin.read().unwrap(), manner).unwrap();
+                let login =
+                    |epoch| Login::new(&module, &token.token, &pin, Origin::Token, epoch).unwrap();
+                let (gcm, mut cbc) = (login(1), login(2));
                 assert_eq!(gcm.profile.sealing, Sealing::Gcm);
                 cbc.profile.sealing = Sealing::CbcHmac;
                 let gate = module.enter();

@@ -1,7 +1,6 @@
 //! Keys into wrapped forms and out of them, inside the token.
 
 use cryptoki::mechanism::Mechanism;
-use cryptoki::mechanism::aead::GcmParams;
 use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::types::Ulong;
 use wscd::{DeviceError, Generation, UnitBinding, UserKey, WrappedKey, WrappedUnitKey};
@@ -12,9 +11,7 @@ use crate::objects::Temp;
 use crate::pool::Live;
 use crate::profile::Wrapping;
 use crate::roots::Roots;
-
-pub(crate) const IV: usize = 12;
-pub(crate) const TAG_BITS: usize = 128;
+use crate::wrapping::{random, unwrap, wrap};
 
 /// What a key is unwrapped for: one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +50,7 @@ pub(crate) fn create_unit_key(
     let root = root_of(&roots, generation)?;
     let scheme = live.login.profile.wrapping;
     let mut id = [0; 16];
-    random(live, &mut id)?;
+    random(live.session, &mut id)?;
     let head = Head {
         kind: b'U',
         scheme: scheme as u8,
@@ -65,7 +62,7 @@ pub(crate) fn create_unit_key(
     let mut body = Vec::new();
     for _ in 0..2 {
         let key = generate_aes(live)?;
-        let wrapped = wrap(live, scheme, root, key.handle)?;
+        let wrapped = wrap(live.session, scheme, root, key.handle)?;
         let length = u16::try_from(wrapped.len()).map_err(|_| DeviceError::Failed {
             what: "wrap a key",
             cause: format!("{} bytes came", wrapped.len()),
@@ -98,13 +95,9 @@ pub(crate) fn open_unit_key(
     if head.generation != wrapped.generation {
         return Err(tampered(WHAT, "its generation is not the one beside it").into());
     }
-    let mut roots = live.login.roots();
-    if roots.key(head.generation).is_none() {
-        // Another process may have made a new root.
-        roots = live.login.fresh_roots(live.session)?;
-    }
-    let root = root_of(&roots, head.generation)?;
     let body = check_mac(live, WHAT, &head, &[], rest)?;
+    let roots = roots_with(live, head.generation)?;
+    let root = root_of(&roots, head.generation)?;
     // From here on the form is one that this device made.
     let broken = || tampered(WHAT, "it is not two keys");
     let (wrapping, rest) = counted(body).ok_or_else(broken)?;
@@ -144,7 +137,7 @@ impl UnitKey {
             Attribute::Verify(false),
             Attribute::Derive(false),
         ];
-        unwrap(live, self.scheme, self.root, bytes, &template)
+        unwrap(live.session, self.scheme, self.root, bytes, &template)
     }
 }
 
@@ -164,7 +157,7 @@ pub(crate) fn wrap_user_key(
     };
     let mut form = head.bytes();
     let thumbprint = public.thumbprint();
-    let wrapped = wrap(live, scheme, by, private)?;
+    let wrapped = wrap(live.session, scheme, by, private)?;
     let mac = mac(live, &[&form, &thumbprint, public.point(), &wrapped])?;
     form.extend_from_slice(&thumbprint);
     form.extend_from_slice(&wrapped);
@@ -206,73 +199,13 @@ pub(crate) fn open_user_key<'s>(
         Attribute::Decrypt(false),
         Attribute::Unwrap(false),
     ];
-    unwrap(live, scheme_of(WHAT, &head)?, by, wrapped, &template)
-}
-
-/// Fills bytes from the token's own generator.
-pub(crate) fn random(live: &Live<'_>, bytes: &mut [u8]) -> Result<(), Fault> {
-    live.session
-        .generate_random_slice(bytes)
-        .map_err(during("make random bytes"))
-}
-
-/// Wraps `key` by the key `by`.
-pub(crate) fn wrap(
-    live: &Live<'_>,
-    scheme: Wrapping,
-    by: ObjectHandle,
-    key: ObjectHandle,
-) -> Result<Vec<u8>, Fault> {
-    match scheme {
-        Wrapping::KeyWrapPad => live
-            .session
-            .wrap_key(&Mechanism::AesKeyWrapPad, by, key)
-            .map_err(during("wrap a key")),
-        Wrapping::Gcm => {
-            let mut iv = [0; IV];
-            random(live, &mut iv)?;
-            let mut out = iv.to_vec();
-            let params = gcm(&mut iv, &[])?;
-            let wrapped = live
-                .session
-                .wrap_key(&Mechanism::AesGcm(params), by, key)
-                .map_err(during("wrap a key"))?;
-            out.extend_from_slice(&wrapped);
-            Ok(out)
-        }
-    }
-}
-
-fn unwrap<'s>(
-    live: &Live<'s>,
-    scheme: Wrapping,
-    by: ObjectHandle,
-    wrapped: &[u8],
-    template: &[Attribute],
-) -> Result<Temp<'s>, Fault> {
-    let unwrapped = match scheme {
-        Wrapping::KeyWrapPad => {
-            live.session
-                .unwrap_key(&Mechanism::AesKeyWrapPad, by, wrapped, template)
-        }
-        Wrapping::Gcm => {
-            let (iv, wrapped) = wrapped
-                .split_first_chunk::<IV>()
-                .ok_or_else(|| tampered("wrapped key", "it is too short"))?;
-            let mut iv = *iv;
-            let params = gcm(&mut iv, &[])?;
-            live.session
-                .unwrap_key(&Mechanism::AesGcm(params), by, wrapped, template)
-        }
-    };
-    unwrapped
-        .map(|handle| Temp::new(live.session, handle))
-        .map_err(during("unwrap a key"))
-}
-
-pub(crate) fn gcm<'a>(iv: &'a mut [u8; IV], aad: &'a [u8]) -> Result<GcmParams<'a>, Fault> {
-    let bits = Ulong::try_from(TAG_BITS).map_err(during("use AES-GCM"))?;
-    GcmParams::new(iv, aad, bits).map_err(during("use AES-GCM"))
+    unwrap(
+        live.session,
+        scheme_of(WHAT, &head)?,
+        by,
+        wrapped,
+        &template,
+    )
 }
 
 /// An AES key that can do nothing but be wrapped.
@@ -300,6 +233,20 @@ fn generate_aes<'s>(live: &Live<'s>) -> Result<Temp<'s>, Fault> {
         )
         .map(|handle| Temp::new(live.session, handle))
         .map_err(during("make a key"))
+}
+
+/// The roots as they were last read, or as the token says now where that one is not
+/// among them: another process may have made it, in force or about to be.
+fn roots_with(live: &Live<'_>, generation: Generation) -> Result<Roots, Fault> {
+    let mut roots = live.login.roots();
+    if roots.key(generation).is_none() {
+        roots = live.login.fresh_roots(live.session)?;
+    }
+    if roots.key(generation).is_none() && generation > roots.state.current {
+        roots = roots.reload(live.session)?;
+        live.login.set_roots(roots.clone());
+    }
+    Ok(roots)
 }
 
 fn root_of(roots: &Roots, generation: Generation) -> Result<ObjectHandle, DeviceError> {

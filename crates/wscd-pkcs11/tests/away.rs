@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use common::raw::{auth, destroy, module, raw, root_template};
-use common::{LABEL, PIN, Place, SO_PIN, as_other, finish, with_tokens};
+use common::{LABEL, PIN, Place, SO_PIN, as_other, finish, with_softhsm, with_tokens};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectClass};
 use cryptoki::session::UserType;
@@ -34,7 +34,7 @@ const DIGEST: [u8; 32] = [0x5a; 32];
 
 #[test]
 fn a_token_taken_away_is_lost_and_comes_back_by_itself() {
-    with_tokens(
+    with_softhsm(
         "a_token_taken_away_is_lost_and_comes_back_by_itself",
         async |place| {
             let device = made(&place).await;
@@ -60,7 +60,7 @@ fn a_token_taken_away_is_lost_and_comes_back_by_itself() {
 
 #[test]
 fn a_token_away_under_load_loses_and_doubles_nothing() {
-    with_tokens(
+    with_softhsm(
         "a_token_away_under_load_loses_and_doubles_nothing",
         async |place| {
             let device = made(&place).await;
@@ -135,7 +135,7 @@ fn a_token_away_under_load_loses_and_doubles_nothing() {
 
 #[test]
 fn a_token_initialised_anew_is_lost_until_the_right_one_is_back() {
-    with_tokens(
+    with_softhsm(
         "a_token_initialised_anew_is_lost_until_the_right_one_is_back",
         async |place| {
             let device = made(&place).await;
@@ -246,7 +246,10 @@ fn a_rotation_that_a_crash_cut_short_goes_on() {
         assert_eq!((root.current, root.retiring), (Generation(2), None));
         let gone = sign(&device, &old, &keys[0]).await.unwrap_err();
         assert!(matches!(gone, DeviceError::WrongGeneration { .. }));
-        assert_eq!(device.finish_rotation().await.unwrap(), Generation(2));
+        assert_eq!(
+            device.finish_rotation(Generation(2)).await.unwrap(),
+            Generation(2)
+        );
         assert_eq!(
             device.begin_rotation().await.unwrap().current,
             Generation(3)
@@ -363,7 +366,7 @@ fn the_other_process() {
         }
         "finish-rotation" => {
             let device = wscd_pkcs11::open(&place.uri()).await.unwrap();
-            device.finish_rotation().await.unwrap();
+            device.finish_rotation(Generation(2)).await.unwrap();
         }
         "anchors" => {
             let device = wscd_pkcs11::open(&place.uri()).await.unwrap();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::raw::{auth, bare_token, destroy, hmac_key, raw, raw_as};
-use common::{LABEL, PIN, Place, as_other, with_tokens};
+use common::{LABEL, PIN, Place, as_other, with_softhsm, with_tokens};
 use cryptoki::context::Pkcs11;
 use cryptoki::object::{Attribute, KeyType, ObjectClass};
 use jose::Curve;
@@ -251,7 +251,7 @@ fn a_wrong_pin_is_refused_and_an_open_token_is_no_way_around() {
 
 #[test]
 fn a_pin_that_was_changed_under_us_is_tried_once_and_never_again() {
-    with_tokens(
+    with_softhsm(
         "a_pin_that_was_changed_under_us_is_tried_once_and_never_again",
         async |place| {
             let device = made(&place).await;

@@ -244,12 +244,14 @@ pub trait Wscd: Send + Sync + Debug {
     ) -> Result<Vec<UserKey>, DeviceError>;
 
     /// Destroys the root being retired. What is still under it is erased:
-    /// the caller makes sure first that everything that lives has been moved.
+    /// the caller makes sure first that everything that lives has been moved to
+    /// `root`. Where another root is in force by now (somebody else has finished this
+    /// rotation and begun the next one) it is `OtherRoot`, and nothing is destroyed.
     /// Without a rotation under way it changes nothing.
     ///
     /// Once this returns, the destruction is durable. A backup or replica of
     /// the device must have destroyed it too.
-    async fn finish_rotation(&self) -> Result<Generation, DeviceError>;
+    async fn finish_rotation(&self, root: Generation) -> Result<Generation, DeviceError>;
 
     // ---- the service's own keys ---------------------------------------------------
 

@@ -65,6 +65,15 @@ pub enum DeviceError {
         cause: &'static str,
     },
 
+    /// Another root is in force than the one that a rotation was to end with.
+    #[error("root generation {asked} is not in force (now {})", .root.current)]
+    OtherRoot {
+        /// The root that everything was moved to.
+        asked: Generation,
+        /// The roots there are.
+        root: RootState,
+    },
+
     /// No such thing.
     #[error("no {what} named {name}")]
     NotFound {

@@ -92,6 +92,26 @@ async fn a_spoiled_device_fails_at_the_right_rows(
     }
 }
 
+/// What is checked is what somebody asks for: each row names the letter of Article 5 or
+/// the ARF's requirement that it comes from.
+#[test]
+fn every_check_names_a_letter_of_article_5_or_a_requirement() {
+    let mut ids = std::collections::HashSet::new();
+    for (id, requirement, says) in conformance::checks() {
+        assert!(ids.insert(id), "{id} twice");
+        assert!(id.starts_with("WSCD-") && !says.is_empty(), "{id}");
+        let names = requirement.contains("2024/2979 Art. 5(1)(") || requirement.contains("ARF ");
+        assert!(names, "{id}: {requirement}");
+    }
+    for letter in ["(c)", "(d)", "(e)", "(f)", "(g)"] {
+        let article = format!("2024/2979 Art. 5(1){letter}");
+        assert!(
+            conformance::checks().any(|(_, from, _)| from.contains(&article)),
+            "nothing checks {article}"
+        );
+    }
+}
+
 /// Nothing else of such a device works, so its other rows are red too.
 #[tokio::test]
 async fn a_private_key_in_the_clear_is_found() {
@@ -466,12 +486,15 @@ impl Wscd for Spoiled {
         Ok(moved)
     }
 
-    async fn finish_rotation(&self) -> Result<Generation, DeviceError> {
-        self.memory.lock().unwrap().finished += 1;
-        if self.fault == Fault::KeepsTheOldRoot {
-            return Ok(self.inner.root().await?.current);
+    async fn finish_rotation(&self, root: Generation) -> Result<Generation, DeviceError> {
+        let current = self.inner.root().await?.current;
+        if current == root {
+            self.memory.lock().unwrap().finished += 1;
+            if self.fault == Fault::KeepsTheOldRoot {
+                return Ok(current);
+            }
         }
-        self.inner.finish_rotation().await
+        self.inner.finish_rotation(root).await
     }
 
     async fn named_key(

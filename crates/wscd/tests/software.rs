@@ -197,7 +197,10 @@ async fn every_copy_left_behind_by_a_rotation_is_useless() {
     device.begin_rotation().await.unwrap();
     let new = device.create_unit_key(&ALICE).await.unwrap();
     let moved = device.rewrap(&ALICE, &old, &new, &keys[..1]).await.unwrap();
-    device.finish_rotation().await.unwrap();
+    device
+        .finish_rotation(device.root().await.unwrap().current)
+        .await
+        .unwrap();
 
     sign(&device, ALICE, &new, &moved[0]).await.unwrap();
     gone(sign(&device, ALICE, &old, &keys[1]).await);
@@ -228,7 +231,10 @@ async fn a_rotation_survives_a_restart_at_every_step() {
 
     let device = stored(&path).unwrap();
     sign(&device, ALICE, &new, &moved[0]).await.unwrap();
-    device.finish_rotation().await.unwrap();
+    device
+        .finish_rotation(device.root().await.unwrap().current)
+        .await
+        .unwrap();
     drop(device);
 
     let device = stored(&path).unwrap();
@@ -271,7 +277,10 @@ async fn units_work_while_the_root_rotates() {
         *keys = device.rewrap(id, unit_key, &new, keys).await.unwrap();
         *unit_key = new;
     }
-    device.finish_rotation().await.unwrap();
+    device
+        .finish_rotation(device.root().await.unwrap().current)
+        .await
+        .unwrap();
     for (id, unit_key, keys) in &units {
         for key in keys {
             sign(&device, *id, unit_key, key).await.unwrap();

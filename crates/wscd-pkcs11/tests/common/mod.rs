@@ -1,5 +1,6 @@
-//! A SoftHSM token for each test, in a process of its own: a module is
-//! initialised once per process, and reads where its tokens are then.
+//! Tokens for each test, in a process of its own: a module is initialised once
+//! per process, and reads where its tokens are then. A test runs once with each
+//! module that is at hand.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -8,79 +9,112 @@ pub(crate) mod raw;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use claviger_fixtures::tokens::{Module, Tokens};
+
 pub(crate) const LABEL: &str = "claviger test";
-pub(crate) const PIN: &str = "471100";
-pub(crate) const SO_PIN: &str = "08154711";
+pub(crate) const PIN: &str = Tokens::PIN;
+pub(crate) const SO_PIN: &str = Tokens::SO_PIN;
 
 const FOLDER: &str = "CLAVIGER_PKCS11_TEST_FOLDER";
+const MODULE: &str = "CLAVIGER_PKCS11_TEST_MODULE";
 const ROLE: &str = "CLAVIGER_PKCS11_TEST_ROLE";
 
 /// A place for tokens, and the PINs for one.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
+    pub(crate) tokens: Tokens,
     pub(crate) module: PathBuf,
     pub(crate) folder: PathBuf,
 }
 
-/// Runs `body` in a process of its own with tokens of its own. `test` is the
-/// test's full name.
+/// Runs `body` once with each module, in a process of its own with tokens of its
+/// own. `test` is the test's full name.
 pub(crate) fn with_tokens<F: Future<Output = ()>>(test: &str, body: impl FnOnce(Place) -> F) {
-    let Some(module) = module() else {
-        claviger_fixtures::skip(test, "no SoftHSM2 module here (CLAVIGER_SOFTHSM names one)");
-        return;
-    };
-    if let Some(folder) = std::env::var_os(FOLDER) {
-        let folder = PathBuf::from(folder);
-        run(body(Place { module, folder }));
+    with(&Module::ALL, test, body);
+}
+
+/// The same with SoftHSM alone, for what is done to its files.
+pub(crate) fn with_softhsm<F: Future<Output = ()>>(test: &str, body: impl FnOnce(Place) -> F) {
+    with(&[Module::SoftHsm], test, body);
+}
+
+fn with<F: Future<Output = ()>>(kinds: &[Module], test: &str, body: impl FnOnce(Place) -> F) {
+    if let Some(place) = Place::given() {
+        run(body(place));
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    prepare(folder.path());
-    let output = command(folder.path(), test).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    for kind in kinds {
+        let Some(module) = kind.path() else {
+            claviger_fixtures::skip(&format!("{test} ({kind:?})"), kind.missing());
+            continue;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::of(Tokens::prepare(*kind, module, folder.path()).unwrap());
+        let output = place.command(test).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "with {kind:?}: {text}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
 }
 
 /// What a second process of a test does: nothing, unless it is one.
 pub(crate) fn as_other<F: Future<Output = ()>>(body: impl FnOnce(String, Place) -> F) {
-    let (Ok(role), Some(folder)) = (std::env::var(ROLE), std::env::var_os(FOLDER)) else {
-        return;
-    };
-    let folder = PathBuf::from(folder);
-    let module = module().unwrap();
-    run(body(role, Place { module, folder }));
+    if let (Ok(role), Some(place)) = (std::env::var(ROLE), Place::given()) {
+        run(body(role, place));
+    }
 }
 
 impl Place {
+    fn of(tokens: Tokens) -> Self {
+        Self {
+            module: tokens.module.clone(),
+            folder: tokens.folder.clone(),
+            tokens,
+        }
+    }
+
+    /// The place that the process which started this one prepared.
+    fn given() -> Option<Self> {
+        let folder = PathBuf::from(std::env::var_os(FOLDER)?);
+        let named = std::env::var(MODULE).ok()?;
+        let kind = Module::ALL
+            .into_iter()
+            .find(|kind| format!("{kind:?}") == named)?;
+        Some(Self::of(Tokens::at(kind, kind.path()?, &folder)))
+    }
+
+    pub(crate) fn is_softhsm(&self) -> bool {
+        self.tokens.kind == Module::SoftHsm
+    }
+
     pub(crate) fn uri(&self) -> String {
-        self.uri_with(&self.folder.join("pin"))
+        self.tokens.uri(LABEL)
     }
 
     pub(crate) fn uri_with(&self, pin: &Path) -> String {
-        format!(
-            "pkcs11:token={}?module-path={}&pin-source={}",
-            LABEL.replace(' ', "%20"),
-            self.module.display(),
-            pin.display()
-        )
+        self.tokens.uri_with(LABEL, pin)
     }
 
     pub(crate) fn tokens(&self) -> PathBuf {
-        self.folder.join("tokens")
+        self.tokens.store()
     }
 
     /// A file with a PIN, of mode 0600.
     pub(crate) fn pin_file(&self, name: &str, pin: &str) -> PathBuf {
-        pin_file(&self.folder, name, pin)
+        self.tokens.pin_file(name, pin).unwrap()
+    }
+
+    /// Where a process that serves tokens to this one listens.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join("socket")
     }
 
     /// Starts another process on the same tokens: the test `the_other_process`.
     pub(crate) fn start_other(&self, role: &str) -> Child {
-        command(&self.folder, "the_other_process")
+        self.command("the_other_process")
             .env(ROLE, role)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -92,6 +126,17 @@ impl Place {
     pub(crate) fn run_other(&self, role: &str) {
         finish(self.start_other(role));
     }
+
+    fn command(&self, test: &str) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", test, "--nocapture", "--test-threads=1"])
+            .envs(self.tokens.environment())
+            .env("REMOTE_TOKEN_SOCKET", self.socket())
+            .env(MODULE, format!("{:?}", self.tokens.kind))
+            .env(FOLDER, &self.folder);
+        command
+    }
 }
 
 pub(crate) fn finish(child: Child) {
@@ -102,51 +147,6 @@ pub(crate) fn finish(child: Child) {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-}
-
-fn module() -> Option<PathBuf> {
-    let named = std::env::var_os("CLAVIGER_SOFTHSM").map(PathBuf::from);
-    let known = [
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib64/pkcs11/libsofthsm2.so",
-        "/usr/lib64/softhsm/libsofthsm2.so",
-        "/usr/local/lib/softhsm/libsofthsm2.so",
-        "/opt/homebrew/lib/softhsm/libsofthsm2.so",
-    ];
-    named
-        .into_iter()
-        .chain(known.into_iter().map(PathBuf::from))
-        .find(|path| path.is_file())
-}
-
-fn prepare(folder: &Path) {
-    std::fs::create_dir(folder.join("tokens")).unwrap();
-    let config = format!(
-        "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
-        folder.join("tokens").display()
-    );
-    std::fs::write(folder.join("softhsm2.conf"), config).unwrap();
-    pin_file(folder, "pin", PIN);
-    pin_file(folder, "so-pin", SO_PIN);
-}
-
-fn pin_file(folder: &Path, name: &str, pin: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
-    let path = folder.join(name);
-    std::fs::write(&path, pin).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    path
-}
-
-fn command(folder: &Path, test: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env("SOFTHSM2_CONF", folder.join("softhsm2.conf"))
-        .env(FOLDER, folder);
-    command
 }
 
 fn run(body: impl Future<Output = ()>) {

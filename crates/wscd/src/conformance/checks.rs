@@ -61,7 +61,7 @@ declare! {
     user_keys::sign;
 
     "WSCD-DIGEST-LENGTH", UserKeys, mandatory,
-    "RFC 7518, 3.4",
+    "CIR (EU) 2024/2979 Art. 5(1)(e); RFC 7518, 3.4",
     "a digest that does not fit the key's curve is refused",
     user_keys::digest_length;
 
@@ -116,17 +116,17 @@ declare! {
     isolation::items;
 
     "WSCD-MAC", UserKeys, mandatory,
-    "RFC 9807 (oprf_seed); ARF WIAM_09",
+    "ARF WIAM_14, WIAM_09; RFC 9807 (oprf_seed)",
     "a MAC is the same for the same data, and no two purposes share a key",
     service::mac;
 
     "WSCD-SEAL", UserKeys, mandatory,
-    "RFC 9807 (server_private_key)",
+    "ARF WIAM_14; RFC 9807 (server_private_key)",
     "what is sealed for a purpose opens for that purpose with the same associated data alone",
     service::seal;
 
     "WSCD-ANCHOR", UserKeys, touching,
-    "CIR (EU) 2015/1502 Annex 2.3.1 (high)",
+    "ARF WIAM_14; CIR (EU) 2015/1502 Annex 2.3.1 (high)",
     "a shard's anchor moves forward alone",
     service::anchor;
 
@@ -156,7 +156,7 @@ declare! {
     service::named_sign;
 
     "WSCD-NAMED-AGREE", ServiceKeys, optional,
-    "R2PS (draft-santesson-r2ps-00)",
+    "ARF WIAM_14; R2PS (draft-santesson-r2ps-00)",
     "a named key made for agreement agrees, and does not sign",
     service::named_agree;
 

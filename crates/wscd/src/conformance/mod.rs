@@ -38,8 +38,8 @@ use crate::{StorageMode, Wscd};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Everything. The root is rotated, so whatever else hangs from it is
-    /// erased; and the last shard's anchor moves. For a device that serves
-    /// nobody.
+    /// erased; and the anchor of the last shard but one moves. For a device that
+    /// serves nobody.
     Empty,
     /// Nothing that touches what is there: checks that rotate or anchor are
     /// skipped, and the report cannot pass.

@@ -44,16 +44,15 @@ impl Marks {
 
     /// Looks for them in the device as it came back, and takes them away.
     pub async fn check(&self, device: &dyn Wscd) -> Check {
-        Check {
-            id: "WSCD-RESTART",
-            requirement: "CIR (EU) 2024/2979 Art. 5(1)(f)",
-            says: "a restart loses no key and no secret",
-            mandatory: true,
-            result: match self.look(device).await {
-                Ok(()) => Outcome::Passed,
-                Err(evidence) => Outcome::Failed(evidence),
-            },
-        }
+        row(match self.look(device).await {
+            Ok(()) => Outcome::Passed,
+            Err(evidence) => Outcome::Failed(evidence),
+        })
+    }
+
+    /// The check where [`Marks::leave`] failed.
+    pub fn not_left(evidence: String) -> Check {
+        row(Outcome::Failed(evidence))
     }
 
     async fn look(&self, device: &dyn Wscd) -> Result<(), String> {
@@ -89,6 +88,16 @@ impl Marks {
             .destroy_named(&self.name)
             .await
             .map_err(during("destroy_named"))
+    }
+}
+
+fn row(result: Outcome) -> Check {
+    Check {
+        id: "WSCD-RESTART",
+        requirement: "CIR (EU) 2024/2979 Art. 5(1)(f)",
+        says: "a restart loses no key and no secret",
+        mandatory: true,
+        result,
     }
 }
 

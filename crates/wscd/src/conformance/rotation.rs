@@ -1,7 +1,7 @@
 //! Erasure: of a key, of a unit, and of everything that was left behind.
 
-use super::kit::{Answer, Kit, Peer, Ran, TestUnit, during, ensure, refused};
-use crate::{Erasure, MacPurpose, SealPurpose, WrappedUnitKey};
+use super::kit::{Answer, Kit, Peer, Ran, TestUnit, during, ensure, refused, refused_as};
+use crate::{DeviceError, Erasure, Generation, MacPurpose, SealPurpose, WrappedUnitKey};
 
 pub(super) async fn destroy(kit: Kit<'_>) -> Answer {
     let test = kit.unit(2).await?;
@@ -76,8 +76,15 @@ pub(super) async fn moves(kit: Kit<'_>) -> Answer {
     for key in &fresh.keys {
         kit.signs(&fresh.unit, &fresh.unit_key, key).await?;
     }
+    let later = Generation(during_it.current.0.saturating_add(1));
+    refused_as(
+        "an end with another root than the one in force",
+        device.finish_rotation(later).await,
+        |error| matches!(error, DeviceError::OtherRoot { .. }),
+    )?;
+    kit.signs(&test.unit, &test.unit_key, test.key(0)?).await?;
     device
-        .finish_rotation()
+        .finish_rotation(during_it.current)
         .await
         .map_err(during("finish_rotation"))?;
     for key in &fresh.keys {
@@ -89,7 +96,7 @@ pub(super) async fn moves(kit: Kit<'_>) -> Answer {
         format!("after the rotation it holds {after:?}"),
     )?;
     let still = device
-        .finish_rotation()
+        .finish_rotation(after.current)
         .await
         .map_err(during("finish_rotation of nothing"))?;
     ensure(
@@ -125,7 +132,7 @@ pub(super) async fn erases(kit: Kit<'_>) -> Answer {
         .await
         .map_err(during("create_unit_key"))?;
     device
-        .finish_rotation()
+        .finish_rotation(other.generation)
         .await
         .map_err(during("finish_rotation"))?;
 
@@ -182,12 +189,12 @@ pub(super) async fn keeps(kit: Kit<'_>) -> Answer {
         .seal(SealPurpose::OpaqueServerKey, b"", b"kept")
         .await
         .map_err(during("seal"))?;
-    device
+    let root = device
         .begin_rotation()
         .await
         .map_err(during("begin_rotation"))?;
     device
-        .finish_rotation()
+        .finish_rotation(root.current)
         .await
         .map_err(during("finish_rotation"))?;
     for (purpose, before) in MacPurpose::ALL.into_iter().zip(macs) {

@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{
 use jose::{Curve, PublicKey};
 use zeroize::Zeroizing;
 
-use super::state::Secret;
+use super::secret::Secret;
 use crate::{DeviceError, digest_len};
 
 /// A private key in the clear: the one type in the house that is one. It does

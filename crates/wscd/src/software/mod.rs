@@ -12,6 +12,7 @@
 //! snapshots of the disk among them, are gone too.
 
 mod ec;
+mod secret;
 mod state;
 mod store;
 mod wrap;
@@ -336,8 +337,15 @@ impl Wscd for SoftwareDevice {
             .collect()
     }
 
-    async fn finish_rotation(&self) -> Result<Generation, DeviceError> {
+    async fn finish_rotation(&self, root: Generation) -> Result<Generation, DeviceError> {
         self.change(|state| {
+            let held = state.root_state();
+            if held.current != root {
+                return Err(DeviceError::OtherRoot {
+                    asked: root,
+                    root: held,
+                });
+            }
             let changed = state.finish_rotation();
             let current = state.root_state().current;
             Ok(if changed {

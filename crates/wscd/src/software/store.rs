@@ -20,7 +20,8 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use zeroize::Zeroizing;
 
-use super::state::{Secret, State, fill};
+use super::secret::{Secret, fill};
+use super::state::State;
 use super::wrap::{decrypt, encrypt};
 use crate::{DeviceError, OpenError};
 

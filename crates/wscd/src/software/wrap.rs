@@ -19,7 +19,8 @@ use zeroize::Zeroizing;
 
 use super::LIMITS;
 use super::ec::EcKey;
-use super::state::{Secret, State, fill};
+use super::secret::{Secret, fill};
+use super::state::State;
 use crate::{
     DeviceError, Generation, RootState, SealPurpose, UnitBinding, UserKey, WrappedKey,
     WrappedUnitKey,
