@@ -55,19 +55,25 @@ pub struct ActivationClaims {
 pub enum Evidence {
     /// Nothing. Only a development policy takes it.
     None {},
-    /// Android key attestation: the chains of both keys, the leaf first.
+    /// Android key attestation: the chains of both keys, the leaf first. Both keys
+    /// were made with the challenge's text as their attestation challenge.
     Android {
         /// The signing key's chain: each certificate in DER, base64url.
         signing: Vec<String>,
         /// The agreement key's chain, where the platform attests one.
         #[serde(default)]
         agreement: Vec<String>,
+        /// A Play Integrity token whose nonce is the challenge, where the provider
+        /// asks for one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        play: Option<String>,
     },
     /// Apple App Attest.
     Apple {
         /// The attestation object, base64url.
         attestation: String,
-        /// What its hash binds, base64url.
+        /// What its hash binds, base64url: the challenge's text, the signing key and
+        /// the agreement key, as docs/device-evidence.md lays them out.
         client_data: String,
     },
 }

@@ -51,3 +51,23 @@ pub struct Attestations {
     /// At how many unused ones the instance should ask again.
     pub lower_limit: u32,
 }
+
+/// Asks for a statement that keys belong together (ARF `ACP_05`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AssociationRequest {
+    /// The WSCA's statement for an association of the keys, for this provider, on a
+    /// nonce that the provider gave this unit.
+    pub statement: String,
+    /// The attestation provider that the association is for.
+    pub audience: String,
+    /// The nonce that it gave.
+    pub nonce: String,
+}
+
+/// A statement that keys belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AssociationAnswer {
+    /// The association, a compact JWS.
+    pub association: String,
+}

@@ -29,7 +29,9 @@ pub use activation::{
     UnverifiedActivation, WscaView, agreement_proof, verify_agreement_proof,
 };
 pub use answer::{ANSWER_TYP, SignedAnswer};
-pub use attestation::{Attestations, KaRequest, MAX_PROOFS, WiaRequest};
+pub use attestation::{
+    AssociationAnswer, AssociationRequest, Attestations, KaRequest, MAX_PROOFS, WiaRequest,
+};
 pub use key_proof::{KEY_PROOF_TYP, KeyProof};
 pub use problem::Problem;
 pub use request::{

@@ -7,7 +7,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use jose::json::{self, JsonError, Limits};
-use jose::jwe::{self, ContentKey, JweError};
+use jose::jwe::{self, ContentKey, Draft, JweError};
 use jose::jws::{self, JwsError};
 use jose::{KeyAgreement, Map, PublicKey, SignError, Signer, b64};
 use sci::Code;
@@ -17,7 +17,6 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::Binary;
-use crate::seal::Draft;
 use crate::service::{Mode, ServiceType};
 
 /// The largest message, in bytes: a batch of [`sci::MAX_BATCH`] of anything fits.
@@ -63,6 +62,12 @@ impl Nonce {
         &self.0
     }
 
+    /// One that is known already: for test vectors.
+    #[cfg(test)]
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
     fn read(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         if (16..=64).contains(&bytes.len()) {
             Ok(Self(bytes.to_vec()))
@@ -105,7 +110,12 @@ impl Protection<'_> {
                 header.insert("typ".into(), TYP_1FA.into());
                 header.insert("kid".into(), recipient.thumbprint_b64().into());
                 header.insert("cty".into(), "JWT".into());
-                Draft::to(header, from.as_bytes(), to.as_bytes(), recipient)
+                Ok(Draft::to(
+                    header,
+                    from.as_bytes(),
+                    to.as_bytes(),
+                    recipient,
+                )?)
             }
             Self::TwoFactor { session_id, key } => {
                 header.insert("typ".into(), TYP_2FA.into());
@@ -160,11 +170,13 @@ pub async fn seal_request(
         nonce: nonce.as_bytes().into(),
         iat: now.as_second(),
         kind: kind.name().into(),
-        jwe_hash: draft.header_hash().as_slice().into(),
+        jwe_hash: jose::sha256(draft.encoded_header().as_bytes())
+            .as_slice()
+            .into(),
         data,
     };
     let text = sign(&payload, TYP_REQUEST, signer).await?;
-    draft.seal(text.as_bytes())
+    Ok(draft.seal(text.as_bytes())?)
 }
 
 /// Seals an answer to the request that had `nonce`, signed by the service.
@@ -182,7 +194,7 @@ pub async fn seal_response(
         data,
     };
     let text = sign(&payload, TYP_RESPONSE, signer).await?;
-    protection.draft()?.seal(text.as_bytes())
+    Ok(protection.draft()?.seal(text.as_bytes())?)
 }
 
 async fn sign(
@@ -286,7 +298,7 @@ pub struct UnverifiedRequest {
 }
 
 /// A request that the holder of a chosen key signed, for this JWE, just now.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Request {
     /// Its nonce. Whether it is new is for the caller to remember.
     pub nonce: Nonce,
@@ -296,6 +308,13 @@ pub struct Request {
     pub kind: ServiceType,
     /// The particulars.
     pub data: Map,
+}
+
+/// The particulars may be secret (an item's content), and are not shown.
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Request({})", self.kind)
+    }
 }
 
 impl UnverifiedRequest {

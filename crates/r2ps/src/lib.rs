@@ -21,7 +21,8 @@ pub mod service;
 
 mod binary;
 mod problem;
-mod seal;
+#[cfg(test)]
+mod vectors_tests;
 
 pub use binary::Binary;
 pub use envelope::{EnvelopeError, MAX_MESSAGE, Nonce, ServiceIdentity};

@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 use jose::PublicKey;
+use sci::audit::{InclusionProof, Receipt};
 use sci::{ActivationInfo, ItemName, KeyId, KeyInfo, SessionInfo};
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,8 @@ service_types! {
     Update = "2fa_update", TwoFactor;
     /// Tells what an activation needs to know.
     Information = "wsca_information", OneFactor;
+    /// Proves that the audit log still holds what a receipt was given for.
+    AuditProof = "audit_proof", OneFactor;
     /// Tells of the session.
     SessionInfo = "session_info", TwoFactor;
     /// Ends the session.
@@ -71,12 +74,16 @@ service_types! {
     KeyAgree = "key_agree", TwoFactor;
     /// States keys.
     KeyState = "key_state", TwoFactor;
+    /// States keys for an association.
+    KeyAssociate = "key_associate", TwoFactor;
     /// Destroys keys.
     KeyDestroy = "key_destroy", TwoFactor;
     /// Stores an item.
     ItemStore = "item_store", TwoFactor;
     /// Reads an item.
     ItemRead = "item_read", TwoFactor;
+    /// Removes an item.
+    ItemRemove = "item_remove", TwoFactor;
     /// Destroys the unit.
     UnitDestroy = "unit_destroy", TwoFactor;
 }
@@ -221,7 +228,30 @@ pub struct InformationAnswer {
     pub success: bool,
     /// What an activation needs to know.
     pub information: ActivationInfo,
+    /// The key that checkpoints of the audit log verify under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_key: Option<PublicKey>,
 }
+
+/// Request of `audit_proof`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProofRequest {
+    /// What was given with the operation's answer.
+    pub receipt: Receipt,
+}
+
+/// Answer to `audit_proof`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProofAnswer {
+    /// True.
+    pub success: bool,
+    /// The proof; none where no checkpoint covers the entry yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<InclusionProof>,
+}
+
+/// The member of an answer's `data` that carries its [`Receipt`].
+pub const RECEIPT: &str = "receipt";
 
 /// Answer to `session_info`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -301,7 +331,7 @@ pub struct AgreeAnswer {
     pub secret: Binary,
 }
 
-/// Request of `key_state`.
+/// Request of `key_state` and `key_associate`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StateRequest {
     /// The keys, 1 to [`sci::MAX_BATCH`].
@@ -315,7 +345,7 @@ pub struct StateRequest {
 /// The longest nonce or audience of a statement, in bytes.
 pub const MAX_LABEL: usize = 512;
 
-/// Answer to `key_state`.
+/// Answer to `key_state` and `key_associate`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StateAnswer {
     /// True.
@@ -340,7 +370,7 @@ pub struct StoreRequest {
     pub content: Binary,
 }
 
-/// Request of `item_read`.
+/// Request of `item_read` and `item_remove`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReadRequest {
     /// Its name.

@@ -77,12 +77,35 @@ pub trait Sci: std::fmt::Debug + Send + Sync {
         audience: &str,
     ) -> Result<String, Error>;
 
+    /// The same for an association (ARF `ACP_01`, `ACP_05`): what the wallet provider
+    /// signs an association statement on, that these keys are managed by one WSCA
+    /// for one user. [`crate::KeyStatement::verify_for_association`] reads it.
+    ///
+    /// A WSCA that cannot answers `NOT_OFFERED`.
+    async fn associate_keys(
+        &self,
+        keys: &[KeyId],
+        nonce: &str,
+        audience: &str,
+    ) -> Result<String, Error> {
+        let _ = (keys, nonce, audience);
+        Err(Error::refused(crate::Code::NotOffered))
+    }
+
     /// Stores a small protected item, at most [`MAX_ITEM_BYTES`], replacing what
     /// has that name (pseudonym credentials, ARF `PA_14`).
     async fn store_item(&self, name: &ItemName, content: &[u8]) -> Result<(), Error>;
 
     /// Reads an item.
     async fn read_item(&self, name: &ItemName) -> Result<Zeroizing<Vec<u8>>, Error>;
+
+    /// Destroys an item, as keys are destroyed. One that is not there is no error.
+    ///
+    /// A WSCA that cannot answers `NOT_OFFERED`.
+    async fn remove_item(&self, name: &ItemName) -> Result<(), Error> {
+        let _ = name;
+        Err(Error::refused(crate::Code::NotOffered))
+    }
 
     /// Destroys keys (ARF `WIAM_21`, `PAD_04`): no request reaches them from
     /// here on. Keys already destroyed are no error.

@@ -9,6 +9,11 @@ use crate::{AttackPotential, KeyId, UnitId};
 /// signs statements signs nothing else.
 pub const STATEMENT_TYP: &str = "claviger-key-statement+jwt";
 
+/// The typ of a statement that an association is signed on (ACP_01, ACP_05). It says
+/// the same; the typ of its own keeps it from earning a key attestation, and a
+/// statement for an attestation from earning an association.
+pub const ASSOCIATION_STATEMENT_TYP: &str = "claviger-key-association-statement+jwt";
+
 /// How long a statement is good for.
 pub const STATEMENT_LIFETIME: SignedDuration = SignedDuration::from_mins(5);
 
@@ -81,8 +86,8 @@ pub enum StatementError {
     #[error(transparent)]
     Jws(#[from] jws::JwsError),
     /// Its typ is another.
-    #[error("the typ is not {STATEMENT_TYP}")]
-    Typ,
+    #[error("the typ is not {0}")]
+    Typ(&'static str),
     /// What it says cannot be read.
     #[error("the claims: {0}")]
     Claims(JsonError),
@@ -106,8 +111,17 @@ pub enum StatementError {
 impl StatementClaims {
     /// Signs the statement. The key must sign nothing else.
     pub async fn sign(&self, signer: &dyn Signer) -> Result<String, SignError> {
+        self.sign_as(STATEMENT_TYP, signer).await
+    }
+
+    /// Signs it as a statement that an association is signed on.
+    pub async fn sign_for_association(&self, signer: &dyn Signer) -> Result<String, SignError> {
+        self.sign_as(ASSOCIATION_STATEMENT_TYP, signer).await
+    }
+
+    async fn sign_as(&self, typ: &'static str, signer: &dyn Signer) -> Result<String, SignError> {
         let mut header = Map::new();
-        header.insert("typ".into(), STATEMENT_TYP.into());
+        header.insert("typ".into(), typ.into());
         header.insert("kid".into(), signer.public_key().thumbprint_b64().into());
         let payload =
             serde_json::to_vec(self).map_err(|error| SignError::Refused(error.to_string()))?;
@@ -125,9 +139,31 @@ impl KeyStatement {
         audience: &str,
         now: Timestamp,
     ) -> Result<Self, StatementError> {
+        Self::verify_as(STATEMENT_TYP, text, key, nonce, audience, now)
+    }
+
+    /// The same of a statement that an association is to be signed on.
+    pub fn verify_for_association(
+        text: &str,
+        key: &PublicKey,
+        nonce: &str,
+        audience: &str,
+        now: Timestamp,
+    ) -> Result<Self, StatementError> {
+        Self::verify_as(ASSOCIATION_STATEMENT_TYP, text, key, nonce, audience, now)
+    }
+
+    fn verify_as(
+        typ: &'static str,
+        text: &str,
+        key: &PublicKey,
+        nonce: &str,
+        audience: &str,
+        now: Timestamp,
+    ) -> Result<Self, StatementError> {
         let unverified = jws::parse(text, MAX_BYTES)?;
-        if unverified.typ() != Some(STATEMENT_TYP) {
-            return Err(StatementError::Typ);
+        if unverified.typ() != Some(typ) {
+            return Err(StatementError::Typ(typ));
         }
         let verified = unverified.verify(key)?;
         let claims: StatementClaims = json::parse_as(verified.payload(), Limits::bytes(MAX_BYTES))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use serde::Deserialize;
@@ -24,6 +24,8 @@ pub enum HttpError {
     Refused {
         /// The HTTP status.
         status: u16,
+        /// In how many seconds the same request may work, where the server says so.
+        retry_after: Option<u64>,
         /// What the server said.
         problem: Box<ProblemDetails>,
     },
@@ -71,6 +73,22 @@ impl ProblemDetails {
 }
 
 impl HttpError {
+    /// The HTTP status of a refusal; 0 where nobody answered.
+    pub fn status(&self) -> u16 {
+        match self {
+            HttpError::Refused { status, .. } | HttpError::Status(status) => *status,
+            HttpError::Unreachable(_) | HttpError::TooLarge => 0,
+        }
+    }
+
+    /// In how many seconds the same request may work, where the server says so.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            HttpError::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// The problem that the server answered with, if it did.
     pub fn problem(&self) -> Option<&ProblemDetails> {
         match self {
@@ -97,6 +115,10 @@ pub(crate) async fn body(mut response: Response) -> Result<Vec<u8>, HttpError> {
         .headers()
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"));
+    let retry_after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|seconds| seconds.to_str().ok()?.parse().ok());
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(HttpError::Unreachable)? {
         if bytes.len() + chunk.len() > MAX_ANSWER {
@@ -111,6 +133,7 @@ pub(crate) async fn body(mut response: Response) -> Result<Vec<u8>, HttpError> {
     match jose::json::parse_as::<ProblemDetails>(&bytes, limits) {
         Ok(problem) if is_problem => Err(HttpError::Refused {
             status: status.as_u16(),
+            retry_after,
             problem: Box::new(problem),
         }),
         _ => Err(HttpError::Status(status.as_u16())),

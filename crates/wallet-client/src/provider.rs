@@ -6,9 +6,10 @@ use finding::Refusal;
 use jose::json::{self, JsonError, Limits};
 use jose::{KeyAgreement, SignError, Signer, b64};
 use provider_api::{
-    AccountRequest, AccountView, ActivationAnswer, ActivationClaims, Attestations, Challenge,
-    Empty, Evidence, KaRequest, KeyProof, ProviderView, REQUEST_HEADER, RevocationRequest,
-    SignedAnswer, UnitRequest, UnitView, WiaRequest, agreement_proof,
+    AccountRequest, AccountView, ActivationAnswer, ActivationClaims, AssociationAnswer,
+    AssociationRequest, Attestations, Challenge, Empty, Evidence, KaRequest, KeyProof,
+    ProviderView, REQUEST_HEADER, RevocationRequest, SignedAnswer, UnitRequest, UnitView,
+    WiaRequest, agreement_proof,
 };
 use reqwest::header::CONTENT_TYPE;
 use sci::UnitId;
@@ -89,11 +90,20 @@ impl ProviderClient {
     /// first use, for development. An app ships the key and uses
     /// [`ProviderClient::pinned`].
     pub async fn discover(base: &str, clock: Arc<dyn Clock>) -> Result<Self, ProviderError> {
+        Self::discover_by(http::client()?, base, clock).await
+    }
+
+    /// As [`ProviderClient::discover`], by a client of the caller's: its anchors and
+    /// time limits hold.
+    pub async fn discover_by(
+        http: reqwest::Client,
+        base: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ProviderError> {
         let mut base = Url::parse(base).map_err(|_| ProviderError::Address)?;
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        let http = http::client()?;
         let address = base.join("provider").map_err(|_| ProviderError::Address)?;
         let response = http.get(address).send().await;
         let bytes = http::body(response.map_err(HttpError::Unreachable)?).await?;
@@ -217,6 +227,19 @@ impl ProviderClient {
     ) -> Result<Attestations, ProviderError> {
         let request = request.clone();
         self.signed(unit, device, "unit/ka", |_| request).await
+    }
+
+    /// A statement that the keys of a statement of the WSCA belong together
+    /// ([`sci::Sci::associate_keys`]), for `audience` on the nonce that it gave.
+    pub async fn associate(
+        &self,
+        unit: UnitId,
+        device: &dyn Signer,
+        request: &AssociationRequest,
+    ) -> Result<AssociationAnswer, ProviderError> {
+        let request = request.clone();
+        self.signed(unit, device, "unit/association", |_| request)
+            .await
     }
 
     /// The units of an account, asked for without a phone.

@@ -2,8 +2,8 @@
 
 use jose::Curve;
 use provider_api::{
-    ActivationAnswer, ActivationRequest, Evidence, Problem, UnitState, UnverifiedActivation,
-    WscaView, verify_agreement_proof,
+    ActivationAnswer, ActivationRequest, Problem, UnitState, UnverifiedActivation, WscaView,
+    verify_agreement_proof,
 };
 use sci::UnitId;
 
@@ -21,11 +21,12 @@ impl WalletProvider {
     pub async fn begin_activation(&self, request: &ActivationRequest) -> Result<String, Error> {
         let now = self.clock.now();
         let provider = &self.config.base_url;
+        let activation = UnverifiedActivation::parse(request, provider, now)?;
+        let device = self.judge_evidence(&activation, now)?;
         let UnverifiedActivation {
             signing_key,
             claims,
-        } = UnverifiedActivation::parse(request, provider, now)?;
-        self.check_evidence(&claims.evidence)?;
+        } = activation;
         let curves = [signing_key.curve(), claims.agreement_key.curve()];
         if claims.agreement_key == signing_key || curves != [Curve::P256; 2] {
             return Err(Error::refused(
@@ -71,7 +72,7 @@ impl WalletProvider {
                 new_code: secrets::account_code_hash(&code),
                 signing_key,
                 agreement_key: claims.agreement_key,
-                evidence: claims.evidence.kind().to_owned(),
+                evidence: device.to_kept(),
                 wallet_version: claims.wallet_version,
                 at: now,
             })
@@ -79,7 +80,8 @@ impl WalletProvider {
         self.wsca.enroll(activated.unit, keys).await?;
         tracing::info!(
             event = "unit.installed",
-            evidence = claims.evidence.kind(),
+            evidence = device.kind,
+            key_storage = device.key_storage,
             new_account = activated.new_code
         );
         self.answer(
@@ -122,22 +124,6 @@ impl WalletProvider {
             agreement: service.agreement.clone(),
             signing: service.signing.clone(),
             information: self.wsca.information().clone(),
-        }
-    }
-
-    fn check_evidence(&self, evidence: &Evidence) -> Result<(), Error> {
-        match evidence {
-            Evidence::None {} if self.config.accept_no_evidence => Ok(()),
-            Evidence::None {} => Err(Error::refused(
-                Problem::Evidence,
-                "evidence",
-                "there is none, and only development goes without",
-            )),
-            other => Err(Error::refused(
-                Problem::NotOffered,
-                "evidence",
-                format!("evidence of kind {} is not verified here yet", other.kind()),
-            )),
         }
     }
 }

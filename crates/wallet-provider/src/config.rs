@@ -22,6 +22,9 @@ pub struct Config {
     pub storage_certification: String,
     /// Takes activations without device evidence: for development only.
     pub accept_no_evidence: bool,
+    /// What is required of device evidence. The default names no app, and so
+    /// accepts none.
+    pub evidence: device_evidence::Policy,
     /// Activates units whose WSCA is not certified for level high (ARF `WIAM_08`):
     /// for development only. Its KAs claim no level.
     pub accept_uncertified_wsca: bool,
@@ -104,6 +107,7 @@ impl Config {
             base_url,
             solution,
             accept_no_evidence: false,
+            evidence: device_evidence::Policy::default(),
             accept_uncertified_wsca: false,
             wia_draft: ClientAttestationDraft::default(),
             ka_index: KaIndex::default(),

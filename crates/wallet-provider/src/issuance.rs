@@ -233,7 +233,7 @@ impl WalletProvider {
     /// the store would refuse when it records, and one to a unit that the WSCA does
     /// not serve. The WSCA's memory is another: where the store was restored from
     /// before a revocation, the WSCA still knows.
-    async fn check_issuance(&self, issuance: &Issuance) -> Result<(), Error> {
+    pub(crate) async fn check_issuance(&self, issuance: &Issuance) -> Result<(), Error> {
         self.store.check_issuance(issuance).await?;
         let refused = |problem, what| Err(Error::refused(problem, "unit", what));
         let frozen = "the WSCA has frozen or destroyed its keys";

@@ -15,8 +15,10 @@
 
 mod activation;
 mod allocation;
+mod association;
 mod config;
 mod error;
+mod evidence;
 mod issuance;
 mod ports;
 mod provider;
@@ -26,6 +28,7 @@ mod secrets;
 
 pub use config::{Config, ConfigError, KaIndex, WalletSolution};
 pub use error::Error;
+pub use evidence::{AppAttestRecord, DeviceRecord};
 pub use ports::publisher::{FolderPublisher, PublishError, Publisher};
 pub use ports::store::{
     AccountRecord, Activated, Block, Event, Issuance, ListKind, ListState, NewEntry, NewList,

@@ -1,6 +1,7 @@
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use clock::Clock;
+use device_evidence::android::RevocationList;
 use jiff::Timestamp;
 use jose::{KeyAgreement, Signer};
 use provider_api::{
@@ -34,6 +35,8 @@ pub struct WalletProvider {
     /// One publication at a time: an older state of a list never replaces a newer.
     pub(crate) publishing: tokio::sync::Mutex<()>,
     pub(crate) challenge_room: tokio::sync::Mutex<ChallengeRoom>,
+    /// The newest copy of Google's list of revoked attestation keys.
+    pub(crate) revocation_list: RwLock<Option<Arc<RevocationList>>>,
 }
 
 /// How many more challenges are given before they are counted again.
@@ -142,6 +145,7 @@ impl WalletProvider {
             agreement_key: parts.agreement_key,
             publishing: tokio::sync::Mutex::default(),
             challenge_room: tokio::sync::Mutex::default(),
+            revocation_list: RwLock::default(),
         })
     }
 

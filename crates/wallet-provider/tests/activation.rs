@@ -223,9 +223,10 @@ async fn an_activation_for_someone_else_or_of_another_time_is_refused() {
                 c.evidence = Evidence::Android {
                     signing: vec![],
                     agreement: vec![],
+                    play: None,
                 }
             },
-            Problem::NotOffered,
+            Problem::Evidence,
         ),
     ];
     for (change, expected) in cases {

@@ -59,6 +59,15 @@ pub trait WscaAdmin: std::fmt::Debug + Send + Sync {
     /// Destroys a unit with all its keys and items. It is final; again is no error.
     async fn destroy_unit(&self, unit: UnitId) -> Result<(), AdminError>;
 
+    /// Lets the user of a unit register a new PIN, for one who has forgotten theirs.
+    /// The wallet provider has identified the user anew before. All keys and items
+    /// of the unit are destroyed with the old PIN: nothing that the old PIN
+    /// protected can be used with the new one (`docs/decisions/0041`).
+    async fn reset_factor(&self, unit: UnitId) -> Result<(), AdminError> {
+        let _ = unit;
+        Err(AdminError::RecoveryForbidden)
+    }
+
     /// The key that key statements verify under.
     fn statement_key(&self) -> &PublicKey;
 
@@ -81,6 +90,12 @@ pub enum AdminError {
     /// The unit was destroyed.
     #[error("the unit was destroyed")]
     Destroyed,
+    /// The unit's keys are frozen.
+    #[error("the unit is frozen")]
+    Frozen,
+    /// The configuration lets no factor be reset.
+    #[error("a forgotten PIN cannot be replaced here: the unit has to be destroyed")]
+    RecoveryForbidden,
     /// The device keys are not two keys on P-256.
     #[error("a unit needs two device keys on P-256, one to sign and one to agree")]
     DeviceKeys,

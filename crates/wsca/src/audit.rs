@@ -11,9 +11,9 @@ use sci::{Code, UnitId};
 pub struct Entry {
     /// When, to the millisecond.
     pub at: Timestamp,
-    /// To which unit.
-    pub unit: UnitId,
-    /// What: a service type's name, or `enroll`, `freeze`, …
+    /// To which unit; none where it concerns the service itself.
+    pub unit: Option<UnitId>,
+    /// What: a service type's name, or `enroll`, `freeze`, `rotation_begin`, …
     pub operation: String,
     /// The thumbprint (RFC 7638) of the key concerned, one entry a key.
     pub key: Option<String>,
@@ -26,7 +26,18 @@ impl Entry {
     pub(crate) fn done(at: Timestamp, unit: UnitId, operation: impl Into<String>) -> Self {
         Self {
             at,
-            unit,
+            unit: Some(unit),
+            operation: operation.into(),
+            key: None,
+            outcome: "ok".into(),
+        }
+    }
+
+    /// Something that was done to the service itself.
+    pub(crate) fn of_service(at: Timestamp, operation: impl Into<String>) -> Self {
+        Self {
+            at,
+            unit: None,
             operation: operation.into(),
             key: None,
             outcome: "ok".into(),
@@ -66,7 +77,9 @@ pub fn chain(previous: &[u8; 32], sequence: u64, entry: &Entry) -> [u8; 32] {
     bytes.extend_from_slice(previous);
     bytes.extend_from_slice(&sequence.to_be_bytes());
     bytes.extend_from_slice(&entry.at.as_millisecond().to_be_bytes());
-    bytes.extend_from_slice(entry.unit.as_bytes());
+    // No unit has the nil UUID: they are random ones, which carry a version.
+    let unit = entry.unit.map_or([0; 16], |unit| *unit.as_bytes());
+    bytes.extend_from_slice(&unit);
     let key = entry.key.as_deref().unwrap_or_default();
     for part in [entry.operation.as_str(), key, entry.outcome.as_str()] {
         let len = u32::try_from(part.len()).unwrap_or(u32::MAX);

@@ -61,6 +61,11 @@ impl WscaError {
         )
     }
 
+    /// Whether the device does not offer it at all.
+    pub(crate) fn is_not_offered(&self) -> bool {
+        matches!(self, Self::Device(DeviceError::NotOffered { .. }))
+    }
+
     /// What a guard that did not hold means to the asker.
     pub(crate) fn of_guard(guard: &Guard) -> Self {
         match guard {
@@ -70,7 +75,10 @@ impl WscaError {
             Guard::NoUnit(_)
             | Guard::UnitVersion(..)
             | Guard::ShardEpoch(..)
-            | Guard::NoSecret(_) => Self::Conflict,
+            | Guard::NoSecret(_)
+            | Guard::Generation(_)
+            | Guard::RotationVersion(_)
+            | Guard::LastCheckpoint(_) => Self::Conflict,
         }
     }
 

@@ -240,7 +240,7 @@ impl Wsca {
                 ],
             };
             match self.commit_change(&unit, new, batch).await {
-                Ok(()) => return Ok(Counted::Now(Box::new(unit), Box::new(exchange), now)),
+                Ok(_) => return Ok(Counted::Now(Box::new(unit), Box::new(exchange), now)),
                 Err(WscaError::Conflict) => {}
                 Err(error) => return Err(error),
             }
@@ -371,7 +371,8 @@ impl Wsca {
             batch.writes.push(Write::Audit(entry));
             match self.commit_change(&unit, new, batch).await {
                 Err(WscaError::Conflict) => {}
-                other => return other,
+                Err(error) => return Err(error),
+                Ok(_) => return Ok(()),
             }
         }
         Err(WscaError::Conflict)

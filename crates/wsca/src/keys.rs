@@ -24,6 +24,15 @@ use crate::{ItemRow, KeyRow, Write, Wsca, WscaError};
 /// How many keys `key_list` tells of at once: an answer has a size.
 const PAGE: usize = 128;
 
+/// What keys are stated for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stated {
+    /// An attestation of the keys.
+    Keys,
+    /// A statement that they belong together (ACP_01, ACP_05).
+    Association,
+}
+
 impl Wsca {
     pub(crate) async fn generate(
         &self,
@@ -159,6 +168,7 @@ impl Wsca {
         unit: &Unit,
         session: &Session,
         request: &Request,
+        what_for: Stated,
     ) -> Result<Outcome, WscaError> {
         let asked: StateRequest = read_data(request.data.clone())?;
         must_be_a_batch(asked.keys.len())?;
@@ -198,10 +208,14 @@ impl Wsca {
             device: unit.signing.thumbprint_b64(),
             keys: stated,
         };
+        let statement = match what_for {
+            Stated::Keys => claims.sign(&self.statements).await?,
+            Stated::Association => claims.sign_for_association(&self.statements).await?,
+        };
         Ok(Outcome {
             data: write_data(&StateAnswer {
                 success: true,
-                statement: claims.sign(&self.statements).await?,
+                statement,
             })?,
             keys: thumbprints,
             ..Outcome::default()
@@ -345,8 +359,21 @@ impl Wsca {
         })
     }
 
+    pub(crate) fn remove_item(&self, unit: &Unit, request: &Request) -> Result<Outcome, WscaError> {
+        let asked: ReadRequest = read_data(request.data.clone())?;
+        let name = asked.name.as_str();
+        let items = unit.items.iter().filter(|item| item.name != name);
+        Ok(Outcome {
+            data: write_data(&Done::OK)?,
+            keys: vec![],
+            holdings: Some((unit.keys.clone(), items.cloned().collect())),
+            writes: vec![Write::RemoveItem(unit.id(), name.to_owned())],
+            then: Then::GoOn,
+        })
+    }
+
     /// How many keys the device takes in one call.
-    fn most_at_once(&self) -> usize {
+    pub(crate) fn most_at_once(&self) -> usize {
         self.device
             .descriptor()
             .limits

@@ -11,34 +11,46 @@
 //! - no PIN is tried uncounted: `factor` counts durably before it evaluates;
 //! - a unit's record is one piece, bound by the device: `record`;
 //! - a database from yesterday gives nothing back: `shard` and its anchors;
-//! - what happened is chained: [`audit`].
+//! - what was destroyed is erased with the next root: `rotation`;
+//! - what happened is chained, and the chain signed: [`audit`], `checkpoint`.
 
 mod admin;
 pub mod audit;
+pub mod audit_check;
+mod checkpoint;
 mod config;
 mod error;
 mod factor;
+mod information;
 mod keys;
 mod lthash;
 mod record;
 mod request;
 mod retry;
+mod rotation;
+pub mod rules;
 mod secrets;
 mod service;
 mod session;
 mod shard;
 mod store;
+mod unlock;
+mod upkeep;
 
 pub use admin::{AdminError, DeviceKeys, UnitState, WscaAdmin};
-pub use config::{Config, SessionPolicy};
+pub use config::{Config, Recovery, SessionPolicy};
 pub use error::{OpenError, WscaError};
 pub use request::Reply;
 pub use retry::{Decision, RetryPolicy};
+pub use rotation::{Progress, Rotated, RotationError};
+pub use rules::RULES;
 pub use service::{Alarm, LockedShard, Wsca};
 pub use store::{
-    AuditRow, Batch, CommitError, ExchangeKind, ExchangeRow, Guard, Holdings, ItemRow, KeyRow,
-    Member, NonceRow, SessionRow, ShardRow, StoreError, UnitRow, Write, WscaStore,
+    Appended, AuditRow, Batch, CheckpointRow, CommitError, ExchangeKind, ExchangeRow, Guard,
+    Holdings, ItemRow, KeyRow, Member, NonceRow, RotationRow, SessionRow, ShardRow, StoreError,
+    UnitRow, Write, WscaStore,
 };
+pub use unlock::{Unlock, Unlocked};
 
 /// How a service is known to its clients.
 pub use r2ps::ServiceIdentity;

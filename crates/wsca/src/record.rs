@@ -54,7 +54,40 @@ impl Status {
 #[derive(Debug, Default)]
 pub(crate) struct Vouched {
     rows: Mutex<HashSet<[u8; 32]>>,
-    versions: Mutex<HashMap<UnitId, u64>>,
+    versions: Mutex<Versions>,
+}
+
+/// How far units had come: those met last, and those met before them. What is not met
+/// for long is forgotten, a half at a time, so that memory has a bound.
+#[derive(Debug, Default)]
+struct Versions {
+    met: HashMap<UnitId, u64>,
+    before: HashMap<UnitId, u64>,
+}
+
+impl Versions {
+    /// A quarter of a million units in each half: some 20 MB in all.
+    const MOST: usize = 1 << 18;
+
+    fn of(&mut self, unit: UnitId) -> u64 {
+        if let Some(version) = self.met.get(&unit) {
+            return *version;
+        }
+        let version = self.before.get(&unit).copied().unwrap_or(0);
+        if version > 0 {
+            self.put(unit, version);
+        }
+        version
+    }
+
+    fn put(&mut self, unit: UnitId, version: u64) {
+        let version = version.max(self.before.get(&unit).copied().unwrap_or(0));
+        if self.met.len() >= Self::MOST && !self.met.contains_key(&unit) {
+            self.before = std::mem::take(&mut self.met);
+        }
+        let newest = self.met.entry(unit).or_insert(version);
+        *newest = version.max(*newest);
+    }
 }
 
 impl Vouched {
@@ -63,18 +96,21 @@ impl Vouched {
     /// The newest version of a unit's record that was seen: taken before a read, so
     /// that the read can be measured against it.
     pub(crate) fn version(&self, unit: UnitId) -> u64 {
-        let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
-        versions.get(&unit).copied().unwrap_or(0)
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.of(unit)
     }
 
     /// A record was written at this version.
     pub(crate) fn wrote(&self, unit: UnitId, version: u64) {
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
-        if versions.len() >= Self::MOST {
-            versions.clear();
-        }
-        let newest = versions.entry(unit).or_insert(version);
-        *newest = version.max(*newest);
+        versions.put(unit, version);
+    }
+
+    /// Forgets how far units had come: someone has decided that an earlier state is
+    /// the one to go on from.
+    pub(crate) fn forget_versions(&self) {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        *versions = Versions::default();
     }
 
     fn knows(&self, row: &[u8; 32]) -> bool {
@@ -200,6 +236,20 @@ impl Unit {
             .ok_or_else(|| Code::NoSuchKey.into())
     }
 
+    /// All keys that can be used.
+    pub(crate) fn user_keys(&self) -> Result<Vec<UserKey>, WscaError> {
+        self.keys
+            .iter()
+            .filter_map(|row| Some((row, row.wrapped.clone()?)))
+            .map(|(row, wrapped)| {
+                Ok(UserKey {
+                    public: public_key(row)?,
+                    wrapped: WrappedKey(wrapped),
+                })
+            })
+            .collect()
+    }
+
     pub(crate) fn active_keys(&self) -> usize {
         self.keys.iter().filter(|key| key.wrapped.is_some()).count()
     }
@@ -229,6 +279,15 @@ impl Unit {
     ) -> Result<UnitRow, WscaError> {
         self.next(device, &self.keys, &self.items, change).await
     }
+}
+
+/// Whether the device vouches for a record, and the record for the keys and items
+/// that stand with it.
+pub(crate) async fn vouched_for(holdings: &Holdings, device: &dyn Wscd) -> Result<bool, WscaError> {
+    let row = &holdings.unit;
+    let mac = record_mac(&record_hash(row), device).await?;
+    let sealed = aws_lc_rs::constant_time::verify_slices_are_equal(&mac, &row.mac).is_ok();
+    Ok(sealed && holdings_hash(&holdings.keys, &holdings.items).as_slice() == row.holdings)
 }
 
 /// A key row's public key.
@@ -339,4 +398,28 @@ fn hash_parts(parts: &[Option<&[u8]>]) -> [u8; 32] {
         }
     }
     sha256(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn how_far_a_unit_had_come_outlives_many_others() {
+        let vouched = Vouched::default();
+        let unit = UnitId::random();
+        vouched.wrote(unit, 7);
+        for round in 0..4 {
+            for _ in 0..Versions::MOST / 2 {
+                vouched.wrote(UnitId::random(), 1);
+            }
+            assert_eq!(vouched.version(unit), 7, "after {round} rounds");
+        }
+        vouched.wrote(unit, 6);
+        assert_eq!(vouched.version(unit), 7, "it never goes back");
+        let versions = vouched.versions.into_inner().unwrap();
+        assert!(versions.met.len() <= Versions::MOST);
+        assert!(versions.before.len() <= Versions::MOST);
+    }
 }

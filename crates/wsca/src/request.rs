@@ -1,19 +1,25 @@
 //! From bytes to an answer: who asks, in which session, and may they.
 
 use jiff::{SignedDuration, Timestamp};
-use jose::Map;
+use jose::{Map, Signer};
 use r2ps::envelope::{
     self, Outer, Protection, Request, SealedRequest, WINDOW, read_data, write_data,
 };
-use r2ps::service::{Done, Failure, InformationAnswer, Nothing, ServiceType, SessionAnswer};
+use r2ps::service::{
+    Done, Failure, InformationAnswer, Nothing, ProofAnswer, ProofRequest, RECEIPT, ServiceType,
+    SessionAnswer,
+};
 use r2ps::{Nonce, Problem};
+use sci::audit::{EntryHash, Receipt};
 use sci::{Code, Operation, UnitId};
+use wscd::DeviceError;
 
 use crate::audit::Entry;
+use crate::keys::Stated;
 use crate::record::Unit;
 use crate::service::{ATTEMPTS, forget_secrets, unchanged};
 use crate::session::{Session, later};
-use crate::{Batch, Guard, ItemRow, KeyRow, NonceRow, Write, Wsca, WscaError};
+use crate::{Appended, Batch, Guard, ItemRow, KeyRow, NonceRow, Write, Wsca, WscaError};
 
 /// What goes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +32,8 @@ pub enum Reply {
     Refused(Problem),
 }
 
-/// What an operation in a session comes to.
-#[derive(Debug, Default)]
+/// What an operation in a session comes to. The answer's data may be secret: no `Debug`.
+#[derive(Default)]
 pub(crate) struct Outcome {
     /// The answer's data.
     pub(crate) data: Map,
@@ -100,6 +106,7 @@ impl Wsca {
                 self.factor(&unit, None, &request).await
             }
             ServiceType::Information => self.inform(&unit, &request).await,
+            ServiceType::AuditProof => self.prove(&unit, &request).await,
             _ => Err(Code::UnsupportedRequestType.into()),
         };
         let client = id.to_string();
@@ -177,6 +184,22 @@ impl Wsca {
         Ok(write_data(&InformationAnswer {
             success: true,
             information: self.information.clone(),
+            audit_key: Some(self.checkpoints.public_key().clone()),
+        })?)
+    }
+
+    /// Leads from a receipt of this unit to the checkpoint that covers it.
+    async fn prove(&self, unit: &Unit, request: &Request) -> Result<Map, WscaError> {
+        let asked: ProofRequest = read_data(request.data.clone())?;
+        let now = self.now();
+        self.commit(Batch {
+            guards: vec![nonce_guard(unit.id(), &request.nonce)],
+            writes: vec![nonce_write(unit.id(), &request.nonce, now)],
+        })
+        .await?;
+        Ok(write_data(&ProofAnswer {
+            success: true,
+            proof: self.prove_receipt(unit.id(), &asked.receipt).await?,
         })?)
     }
 
@@ -191,11 +214,20 @@ impl Wsca {
             return self.factor(unit, Some(session), request).await;
         }
         let mut result = self.try_perform(unit, session, request).await;
+        let mut under = unit.row().wrapping_generation;
         for _ in 1..ATTEMPTS {
-            if !matches!(result, Err(WscaError::Conflict)) {
+            let moved = match &result {
+                Err(WscaError::Conflict) => false,
+                // Its root went between reading the unit and using it: a rotation.
+                Err(WscaError::Device(DeviceError::WrongGeneration { .. })) => true,
+                _ => break,
+            };
+            let (unit, session) = self.load_session(&session.info.id).await?;
+            let now_under = unit.row().wrapping_generation;
+            if moved && now_under == under {
                 break;
             }
-            let (unit, session) = self.load_session(&session.info.id).await?;
+            under = now_under;
             result = self.try_perform(&unit, &session, request).await;
         }
         match result {
@@ -230,14 +262,20 @@ impl Wsca {
             ServiceType::KeyList => self.list(unit, request).await?,
             ServiceType::KeySign => self.sign(unit, request).await?,
             ServiceType::KeyAgree => self.agree(unit, request).await?,
-            ServiceType::KeyState => self.state(unit, session, request).await?,
+            ServiceType::KeyState => self.state(unit, session, request, Stated::Keys).await?,
+            ServiceType::KeyAssociate => {
+                self.state(unit, session, request, Stated::Association)
+                    .await?
+            }
             ServiceType::KeyDestroy => self.destroy(unit, request).await?,
             ServiceType::ItemStore => self.store_item(unit, request).await?,
             ServiceType::ItemRead => self.read_item(unit, request).await?,
+            ServiceType::ItemRemove => self.remove_item(unit, request)?,
             ServiceType::UnitDestroy => self.destroy_self(unit, request).await?,
             ServiceType::Registration
             | ServiceType::CreateSession
             | ServiceType::Update
+            | ServiceType::AuditProof
             | ServiceType::Information => return Err(Code::UnsupportedRequestType.into()),
         };
         self.conclude(unit, session, request, outcome, now).await
@@ -276,10 +314,10 @@ impl Wsca {
             let entries = outcome.keys.into_iter().map(|key| entry.with_key(key));
             batch.writes.extend(entries.map(Write::Audit));
         }
-        match outcome.holdings {
+        let appended = match outcome.holdings {
             None => {
                 batch.guards.push(unchanged(unit));
-                self.commit(batch).await?;
+                self.commit(batch).await?
             }
             Some((keys, items)) => {
                 let new = unit
@@ -291,10 +329,14 @@ impl Wsca {
                         }
                     })
                     .await?;
-                self.commit_change(unit, new, batch).await?;
+                self.commit_change(unit, new, batch).await?
             }
+        };
+        let mut data = outcome.data;
+        if let Some(receipt) = receipt(&appended)? {
+            data.insert(RECEIPT.into(), receipt);
         }
-        Ok(outcome.data)
+        Ok(data)
     }
 
     /// A refusal of someone who is known is written down, and uses up the nonce.
@@ -321,6 +363,20 @@ impl Wsca {
     }
 }
 
+/// What the asker is given to find the operation's entries in the audit log again.
+fn receipt(appended: &[Appended]) -> Result<Option<serde_json::Value>, WscaError> {
+    let Some(last) = appended.last() else {
+        return Ok(None);
+    };
+    serde_json::to_value(Receipt {
+        sequence: last.sequence,
+        entries: u64::try_from(appended.len()).unwrap_or(u64::MAX),
+        hash: EntryHash(last.hash),
+    })
+    .map(Some)
+    .map_err(|error| WscaError::Internal(error.to_string()))
+}
+
 pub(crate) fn nonce_guard(unit: UnitId, nonce: &Nonce) -> Guard {
     Guard::NonceUnused(unit, nonce.as_bytes().to_vec())
 }
@@ -344,13 +400,16 @@ fn operation(kind: ServiceType) -> Result<Operation, WscaError> {
         ServiceType::KeyList => Operation::ListKeys,
         ServiceType::KeySign => Operation::Sign,
         ServiceType::KeyAgree => Operation::Agree,
-        ServiceType::KeyState => Operation::StateKeys,
+        ServiceType::KeyState | ServiceType::KeyAssociate => Operation::StateKeys,
         ServiceType::KeyDestroy => Operation::DestroyKeys,
-        ServiceType::ItemStore => Operation::StoreItem,
+        ServiceType::ItemStore | ServiceType::ItemRemove => Operation::StoreItem,
         ServiceType::ItemRead => Operation::ReadItem,
         ServiceType::UnitDestroy => Operation::DestroyUnit,
         ServiceType::Update => Operation::ChangePin,
-        ServiceType::Registration | ServiceType::CreateSession | ServiceType::Information => {
+        ServiceType::Registration
+        | ServiceType::CreateSession
+        | ServiceType::AuditProof
+        | ServiceType::Information => {
             return Err(Code::UnsupportedRequestType.into());
         }
     })

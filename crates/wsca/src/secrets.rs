@@ -143,7 +143,7 @@ async fn secret(
                 writes: vec![Write::Secret(name.into(), sealed.clone())],
             };
             match store.commit(batch).await {
-                Ok(()) => sealed,
+                Ok(_) => sealed,
                 // Another process was quicker: its secret is the one.
                 Err(CommitError::Guard { .. }) => {
                     store.secret(name).await?.ok_or(OpenError::Secret {

@@ -1,19 +1,21 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clock::Clock;
 use jiff::Timestamp;
-use jose::{Algorithm, Curve, PublicKey, Signer};
-use sci::{ActivationInfo, Pin, PinRules, UnitId};
+use jose::{Curve, PublicKey, Signer};
+use sci::{ActivationInfo, UnitId};
 use wscd::{DeviceAgreement, DeviceSigner, KeyName, Wscd};
 
 use crate::admin::{AdminError, DeviceKeys, UnitState, WscaAdmin};
 use crate::audit::Entry;
+use crate::information::information;
 use crate::record::{self, Status, Unit, Vouched};
 use crate::secrets::Secrets;
 use crate::shard::{Change, Shards};
+use crate::unlock::word;
 use crate::{
-    Batch, CommitError, Config, Decision, Guard, KeyRow, OpenError, ServiceIdentity, UnitRow,
-    Write, WscaError, WscaStore,
+    Appended, Batch, CommitError, Config, Decision, Guard, KeyRow, Member, OpenError, Recovery,
+    ServiceIdentity, UnitRow, Write, WscaError, WscaStore,
 };
 
 /// The remote WSCA.
@@ -28,9 +30,11 @@ pub struct Wsca {
     pub(crate) agreement: DeviceAgreement,
     pub(crate) answers: DeviceSigner,
     pub(crate) statements: DeviceSigner,
+    pub(crate) checkpoints: DeviceSigner,
+    pub(crate) audit_alarm: Mutex<Option<String>>,
     pub(crate) identity: ServiceIdentity,
     pub(crate) information: ActivationInfo,
-    vouched: Vouched,
+    pub(crate) vouched: Vouched,
     turns: Vec<tokio::sync::Mutex<()>>,
 }
 
@@ -48,6 +52,9 @@ pub struct LockedShard {
 pub enum Alarm {
     /// The database is older than the device remembers, or was altered.
     StateRolledBack(LockedShard),
+    /// The audit log is not the one that checkpoints were signed over. No further
+    /// checkpoint is signed.
+    AuditAltered(String),
 }
 
 /// How many units take turns at most: how many PINs are counted at once.
@@ -77,6 +84,8 @@ impl Wsca {
             DeviceSigner::open(device.clone(), name("wsca-answers")?, Curve::P256).await?;
         let statements =
             DeviceSigner::open(device.clone(), name("wsca-statements")?, Curve::P256).await?;
+        let checkpoints =
+            DeviceSigner::open(device.clone(), name("wsca-audit")?, Curve::P256).await?;
         let secrets = Secrets::open(&*device, &*store, &config.context).await?;
         let shards = Shards::open(device.clone(), store.clone(), config.shards).await?;
         let identity = ServiceIdentity {
@@ -99,6 +108,8 @@ impl Wsca {
             agreement,
             answers,
             statements,
+            checkpoints,
+            audit_alarm: Mutex::default(),
             identity,
             information,
         })
@@ -106,10 +117,24 @@ impl Wsca {
 
     /// What someone has to look at now.
     pub fn alarms(&self) -> Vec<Alarm> {
+        let audit = self
+            .audit_alarm
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        self.locked_shards()
+            .into_iter()
+            .map(Alarm::StateRolledBack)
+            .chain(audit.map(Alarm::AuditAltered))
+            .collect()
+    }
+
+    /// The shards that work no more.
+    pub fn locked_shards(&self) -> Vec<LockedShard> {
         self.shards
             .locked()
             .into_iter()
-            .map(|(shard, reason)| Alarm::StateRolledBack(LockedShard { shard, reason }))
+            .map(|(shard, reason)| LockedShard { shard, reason })
             .collect()
     }
 
@@ -166,15 +191,29 @@ impl Wsca {
         unit: &Unit,
         new: UnitRow,
         batch: Batch,
-    ) -> Result<(), WscaError> {
+    ) -> Result<Vec<Appended>, WscaError> {
         let (old, version) = (Some(unit.member()), new.version);
-        self.shards.commit(Change { old, new, batch }).await?;
+        let appended = self.shards.commit(Change { old, new, batch }).await?;
         self.vouched.wrote(unit.id(), version);
+        Ok(appended)
+    }
+
+    /// The same over a record that is not believed.
+    pub(crate) async fn commit_over(
+        &self,
+        old: Member,
+        new: UnitRow,
+        batch: Batch,
+    ) -> Result<(), WscaError> {
+        let (unit, version) = (new.unit, new.version);
+        let old = Some(old);
+        self.shards.commit(Change { old, new, batch }).await?;
+        self.vouched.wrote(unit, version);
         Ok(())
     }
 
     /// Commits what changes no unit's record.
-    pub(crate) async fn commit(&self, batch: Batch) -> Result<(), WscaError> {
+    pub(crate) async fn commit(&self, batch: Batch) -> Result<Vec<Appended>, WscaError> {
         let guards = batch.guards.clone();
         self.store
             .commit(batch)
@@ -188,6 +227,58 @@ impl Wsca {
             return Err(AdminError::AlreadyEnrolled);
         }
         Ok(self.shards.settle(unit.row().shard).await?)
+    }
+
+    /// Destroys what the device holds of a unit's keys, which goes on without them.
+    async fn destroy_in_device(&self, unit: &Unit) -> Result<(), WscaError> {
+        let keys = unit.user_keys()?;
+        for batch in keys.chunks(self.most_at_once()) {
+            self.device
+                .destroy_keys(&unit.binding(), &unit.wrapping_key(), batch)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn try_enroll(
+        &self,
+        id: UnitId,
+        keys: &DeviceKeys,
+        policy: Vec<u8>,
+    ) -> Result<(), WscaError> {
+        let binding = wscd::UnitBinding(*id.as_bytes());
+        let wrapping = self.device.create_unit_key(&binding).await?;
+        let generation = wrapping.generation.0;
+        let mut row = UnitRow {
+            unit: id,
+            shard: self.shards.of(id),
+            version: 1,
+            state: Status::Active.name().into(),
+            signing_key: keys.sign.to_spki_der(),
+            agreement_key: keys.agree.to_spki_der(),
+            pin_record: None,
+            pin_credential: None,
+            tries: 0,
+            last_try: None,
+            session_epoch: 0,
+            wrapping_generation: generation,
+            wrapping_key: wrapping.bytes,
+            policy,
+            holdings: record::holdings_hash(&[], &[]).to_vec(),
+            mac: vec![],
+        };
+        record::seal(&mut row, &*self.device).await?;
+        let entry = Entry::done(self.now(), id, "enroll");
+        let change = Change {
+            old: None,
+            new: row,
+            batch: Batch {
+                guards: vec![Guard::Generation(generation)],
+                writes: vec![Write::Audit(entry)],
+            },
+        };
+        self.shards.commit(change).await?;
+        Ok(())
     }
 
     /// Changes a unit for the administrator, again where it changed meanwhile.
@@ -204,6 +295,7 @@ impl Wsca {
                 items,
                 status,
                 mut writes,
+                forget_pin,
             } = change(&unit)
             else {
                 return Ok(self.shards.settle(unit.row().shard).await?);
@@ -214,6 +306,9 @@ impl Wsca {
                     .await
                     .map_err(WscaError::from)?;
             }
+            if forget_pin {
+                self.destroy_in_device(&unit).await?;
+            }
             let new = unit
                 .next(&*self.device, &keys, &items, |row| {
                     row.session_epoch = row.session_epoch.saturating_add(1);
@@ -222,6 +317,12 @@ impl Wsca {
                     }
                     if status == Some(Status::Destroyed) {
                         forget_secrets(row);
+                    }
+                    if forget_pin {
+                        row.pin_record = None;
+                        row.pin_credential = None;
+                        row.tries = 0;
+                        row.last_try = None;
                     }
                 })
                 .await?;
@@ -233,7 +334,8 @@ impl Wsca {
             };
             match self.commit_change(&unit, new, batch).await {
                 Err(WscaError::Conflict) => {}
-                other => return Ok(other?),
+                Err(error) => return Err(error.into()),
+                Ok(_) => return Ok(()),
             }
         }
         Err(AdminError::Unavailable("the unit keeps changing".into()))
@@ -248,6 +350,8 @@ enum Administered {
         items: Vec<crate::ItemRow>,
         status: Option<Status>,
         writes: Vec<Write>,
+        /// The PIN goes, and with it the tries that were made at it.
+        forget_pin: bool,
     },
 }
 
@@ -263,50 +367,22 @@ impl WscaAdmin for Wsca {
                 _ => self.enrolled_before(&unit, &keys).await,
             };
         }
-        let binding = wscd::UnitBinding(*id.as_bytes());
-        let wrapping = self
-            .device
-            .create_unit_key(&binding)
-            .await
-            .map_err(WscaError::from)?;
         let policy = serde_json::to_vec(&self.config.retry)
             .map_err(|error| AdminError::Internal(error.to_string()))?;
-        let mut row = UnitRow {
-            unit: id,
-            shard: self.shards.of(id),
-            version: 1,
-            state: Status::Active.name().into(),
-            signing_key: keys.sign.to_spki_der(),
-            agreement_key: keys.agree.to_spki_der(),
-            pin_record: None,
-            pin_credential: None,
-            tries: 0,
-            last_try: None,
-            session_epoch: 0,
-            wrapping_generation: wrapping.generation.0,
-            wrapping_key: wrapping.bytes,
-            policy,
-            holdings: record::holdings_hash(&[], &[]).to_vec(),
-            mac: vec![],
-        };
-        record::seal(&mut row, &*self.device).await?;
-        let entry = Entry::done(self.now(), id, "enroll");
-        let change = Change {
-            old: None,
-            new: row,
-            batch: Batch {
-                guards: vec![],
-                writes: vec![Write::Audit(entry)],
-            },
-        };
-        match self.shards.commit(change).await {
-            // Someone enrolled it meanwhile: with the same keys it is this one.
-            Err(WscaError::Conflict) => match self.load(id).await? {
-                Some(unit) => self.enrolled_before(&unit, &keys).await,
-                None => Err(AdminError::AlreadyEnrolled),
-            },
-            other => Ok(other?),
+        for _ in 0..ATTEMPTS {
+            match self.try_enroll(id, &keys, policy.clone()).await {
+                Err(WscaError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+                Ok(()) => return Ok(()),
+            }
+            // Someone enrolled it meanwhile: with the same keys it is this one. Or a
+            // rotation began: then the next unit key is made under the new root.
+            if let Some(unit) = self.load(id).await? {
+                return self.enrolled_before(&unit, &keys).await;
+            }
+            self.device.root().await.map_err(WscaError::from)?;
         }
+        Err(AdminError::Unavailable("the root keeps rotating".into()))
     }
 
     async fn unit_state(&self, id: UnitId) -> Result<UnitState, AdminError> {
@@ -328,23 +404,20 @@ impl WscaAdmin for Wsca {
             items: unit.items.clone(),
             status: None,
             writes: vec![],
+            forget_pin: false,
         })
         .await
     }
 
     async fn freeze(&self, id: UnitId, reason: &str) -> Result<(), AdminError> {
-        let reason: String = reason
-            .chars()
-            .filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
-            .take(32)
-            .collect();
-        let operation = format!("freeze {reason}");
+        let operation = format!("freeze {}", word(reason));
         self.administer(id, operation.trim_end(), |unit| match unit.status() {
             Status::Active => Administered::Change {
                 keys: unit.keys.clone(),
                 items: unit.items.clone(),
                 status: Some(Status::Frozen),
                 writes: vec![],
+                forget_pin: false,
             },
             Status::Frozen | Status::Destroyed => Administered::Nothing,
         })
@@ -362,6 +435,34 @@ impl WscaAdmin for Wsca {
                 items: vec![],
                 status: Some(Status::Destroyed),
                 writes,
+                forget_pin: false,
+            }
+        })
+        .await
+    }
+
+    async fn reset_factor(&self, id: UnitId) -> Result<(), AdminError> {
+        if self.config.recovery == Recovery::Forbidden {
+            return Err(AdminError::RecoveryForbidden);
+        }
+        match self.load(id).await?.as_ref().map(Unit::status) {
+            None => return Err(AdminError::UnknownUnit),
+            Some(Status::Destroyed) => return Err(AdminError::Destroyed),
+            Some(Status::Frozen) => return Err(AdminError::Frozen),
+            Some(Status::Active) => {}
+        }
+        self.administer(id, "reset_factor", |unit| {
+            let empty = unit.active_keys() == 0 && unit.items.is_empty();
+            if unit.status() != Status::Active || (unit.row().pin_record.is_none() && empty) {
+                return Administered::Nothing;
+            }
+            let (keys, writes) = destroyed(unit);
+            Administered::Change {
+                keys,
+                items: vec![],
+                status: None,
+                writes,
+                forget_pin: true,
             }
         })
         .await
@@ -412,69 +513,4 @@ pub(crate) fn unchanged(unit: &Unit) -> Guard {
 
 fn name(text: &str) -> Result<KeyName, OpenError> {
     Ok(KeyName::new(text)?)
-}
-
-fn information(device: &dyn Wscd, config: &Config, statement_key: &PublicKey) -> ActivationInfo {
-    let found = device.descriptor();
-    let potential = |potential: wscd::AttackPotential| match potential {
-        wscd::AttackPotential::Basic => sci::AttackPotential::Basic,
-        wscd::AttackPotential::EnhancedBasic => sci::AttackPotential::EnhancedBasic,
-        wscd::AttackPotential::Moderate => sci::AttackPotential::Moderate,
-        wscd::AttackPotential::High => sci::AttackPotential::High,
-    };
-    let assurance = match &found.assurance {
-        wscd::Assurance::None => sci::Assurance::None,
-        wscd::Assurance::Certified {
-            scheme,
-            certificate,
-        } => sci::Assurance::Certified {
-            scheme: scheme.clone(),
-            certificate: certificate.clone(),
-        },
-        wscd::Assurance::Assumed { scheme, assumption } => sci::Assurance::Assumed {
-            scheme: scheme.clone(),
-            assumption: assumption.clone(),
-        },
-    };
-    // No level without something that it rests on, whatever the device says.
-    let level = |claimed: Option<wscd::AttackPotential>| {
-        claimed
-            .filter(|_| assurance != sci::Assurance::None)
-            .map(potential)
-    };
-    let curves = &found.curves;
-    ActivationInfo {
-        descriptor: sci::Descriptor {
-            model: found.model.clone(),
-            architecture: match found.architecture {
-                wscd::Architecture::Remote => sci::Architecture::Remote,
-                wscd::Architecture::LocalExternal => sci::Architecture::LocalExternal,
-                wscd::Architecture::LocalInternal => sci::Architecture::LocalInternal,
-                wscd::Architecture::LocalNative => sci::Architecture::LocalNative,
-            },
-            wsca_provided_by: match found.wsca_provided_by {
-                wscd::WscaProvider::WalletProvider => sci::WscaProvider::WalletProvider,
-                wscd::WscaProvider::DeviceMaker => sci::WscaProvider::DeviceMaker,
-            },
-            key_storage: level(found.key_storage),
-            user_authentication: level(found.user_authentication),
-            assurance,
-            exportable: found.exportable,
-            algorithms: [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512]
-                .into_iter()
-                .filter(|algorithm| curves.contains(&algorithm.curve()))
-                .collect(),
-            agreement: found.agreement,
-        },
-        pin: PinRules {
-            min_digits: Pin::MIN,
-            max_digits: Pin::MAX,
-            tries: config.retry.tries(),
-            pauses: config.retry.pauses.iter().map(|p| u64::from(*p)).collect(),
-            tries_per_round: config.retry.tries_per_round,
-        },
-        max_batch: sci::MAX_BATCH,
-        max_keys: config.max_keys,
-        statement_key: statement_key.clone(),
-    }
 }

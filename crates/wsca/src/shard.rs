@@ -24,6 +24,13 @@
 //! its anchor. A request that finds its change made already (a second freeze, a
 //! second destruction, a second enrolment) commits nothing, and is told of success
 //! only once the state it found is anchored.
+//!
+//! # Several processes
+//!
+//! The device is the memory that they share. Whoever is told by it of a later epoch
+//! than the database shows has an older database before it, and locks the shard: so
+//! nothing follows from a commit on one, whichever process had seen the later state.
+//! Between commits, [`Shards::look`] asks the same every few seconds.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,8 +43,8 @@ use wscd::{Anchor, DeviceError, MacPurpose, Wscd};
 use crate::lthash::LtHash;
 use crate::record::member;
 use crate::{
-    Batch, CommitError, Guard, Member, OpenError, ShardRow, StoreError, UnitRow, Write, WscaError,
-    WscaStore,
+    Appended, Batch, CommitError, Guard, Member, OpenError, ShardRow, StoreError, UnitRow, Write,
+    WscaError, WscaStore,
 };
 
 /// A change of one unit's record, with all that goes with it.
@@ -82,13 +89,19 @@ struct Known {
 #[derive(Debug)]
 struct Waiting {
     change: Change,
-    answer: oneshot::Sender<Result<(), WscaError>>,
+    answer: oneshot::Sender<Result<Vec<Appended>, WscaError>>,
+}
+
+/// The number of the anchor that the audit log has in a device: the last one.
+pub(crate) fn audit_anchor(device: &dyn Wscd) -> u16 {
+    device.descriptor().limits.max_shards.saturating_sub(1)
 }
 
 /// How many changes share a commit at most.
 const GROUP: usize = 64;
-/// How many members are read at a time when a shard is checked whole.
-const PAGE: u32 = 1000;
+/// How often what other processes commit meanwhile is anchored for them: they do it
+/// themselves, too.
+const CATCH_UP: usize = 16;
 /// How often a commit is begun again because another process was quicker.
 const ATTEMPTS: usize = 64;
 
@@ -100,7 +113,8 @@ impl Shards {
         store: Arc<dyn WscaStore>,
         count: u16,
     ) -> Result<Self, OpenError> {
-        let most = device.descriptor().limits.max_shards;
+        // The last anchor is the audit log's.
+        let most = audit_anchor(&*device);
         if count == 0 || count > most {
             return Err(OpenError::Config(format!(
                 "{count} shards are configured; the device anchors 1 to {most}"
@@ -183,6 +197,25 @@ impl Shards {
             .collect()
     }
 
+    /// Compares every shard's row with the device's memory. It costs a read of each,
+    /// and finds a database that was put back whole, whoever had written the later one.
+    pub(crate) async fn look(&self) -> Result<(), WscaError> {
+        for shard in &self.shards {
+            if shard.must_be_open().is_err() {
+                continue;
+            }
+            // The anchor first: what it tells of was committed before.
+            let held = self.device.read_anchor(shard.number).await?;
+            let seen = self.seen(shard.number);
+            let row = self.row(shard).await?;
+            if let Some(held) = held {
+                shard.must_not_be_behind(&row, held)?;
+            }
+            self.observe(seen, &row).await?;
+        }
+        Ok(())
+    }
+
     /// Checks every shard whole, again.
     pub(crate) async fn check_all(&self) -> Result<(), OpenError> {
         for shard in &self.shards {
@@ -196,7 +229,10 @@ impl Shards {
 
     /// Commits a change. When this returns, it is on disk and anchored. It is done
     /// in a task of its own: a caller that goes away takes nobody's commit along.
-    pub(crate) async fn commit(self: &Arc<Self>, change: Change) -> Result<(), WscaError> {
+    pub(crate) async fn commit(
+        self: &Arc<Self>,
+        change: Change,
+    ) -> Result<Vec<Appended>, WscaError> {
         let number = change.new.shard;
         let (answer, answered) = oneshot::channel();
         self.get(number)?.waiting().push(Waiting { change, answer });
@@ -259,9 +295,14 @@ impl Shards {
                 return;
             }
             match self.try_commit(shard, &group, anchored).await {
-                Ok(()) => {
+                Ok(appended) => {
+                    // Entries were appended in the order of the group.
+                    let mut appended = appended.into_iter();
                     for waiting in group {
-                        let _ = waiting.answer.send(Ok(()));
+                        let own = waiting.change.batch.writes.iter();
+                        let own = own.filter(|write| matches!(write, Write::Audit(_))).count();
+                        let own = appended.by_ref().take(own).collect();
+                        let _ = waiting.answer.send(Ok(own));
                     }
                     return;
                 }
@@ -291,13 +332,10 @@ impl Shards {
         shard: &Shard,
         group: &[Waiting],
         anchored: &mut Option<Anchor>,
-    ) -> Result<(), Failed> {
+    ) -> Result<Vec<Appended>, Failed> {
         shard.must_be_open()?;
         let before = self.seen(shard.number);
-        let row = self.store.shard(shard.number).await?.ok_or_else(|| {
-            shard.lock("the database has lost the shard".into());
-            WscaError::from(Code::StateRolledBack)
-        })?;
+        let row = self.row(shard).await?;
         self.observe(before, &row).await?;
         let mut state = LtHash::from_bytes(&row.state)
             .ok_or_else(|| WscaError::Internal("a shard's state has another length".into()))?;
@@ -329,8 +367,8 @@ impl Shards {
             batch.writes.extend(change.batch.writes.iter().cloned());
         }
         let guards = batch.guards.clone();
-        match self.store.commit(batch).await {
-            Ok(()) => {}
+        let appended = match self.store.commit(batch).await {
+            Ok(appended) => appended,
             Err(CommitError::Guard { index }) => {
                 let Some(owner) = owners.get(index).copied().flatten() else {
                     return Err(Failed::Again);
@@ -339,37 +377,54 @@ impl Shards {
                 return Err(Failed::One(owner, error));
             }
             Err(CommitError::Store(error)) => return Err(Failed::All(error.into())),
-        }
+        };
         shard.saw(target);
         self.anchor(shard, target, anchored).await?;
-        Ok(())
+        Ok(appended)
     }
 
     /// Writes the anchor, or sees that another process has written a later one.
+    ///
+    /// A device need not compare and write in one step (PKCS#11 does not): two
+    /// processes at once may leave the earlier of their two anchors. So the database
+    /// is looked at once more, and what another process has committed meanwhile is
+    /// anchored too. The same look tells a later anchor from an older database.
     async fn anchor(
         &self,
         shard: &Shard,
-        target: Anchor,
+        mut target: Anchor,
         anchored: &mut Option<Anchor>,
     ) -> Result<(), WscaError> {
-        match self.device.write_anchor(shard.number, &target).await {
-            Ok(()) => {
-                *anchored = Some(target);
-                Ok(())
+        for _ in 0..CATCH_UP {
+            let held = match self.device.write_anchor(shard.number, &target).await {
+                Ok(()) => target,
+                Err(DeviceError::AnchorBehind { held, .. }) if held.epoch > target.epoch => held,
+                Err(DeviceError::AnchorBehind { held, .. }) => {
+                    shard.lock(format!(
+                        "the device holds another state at epoch {}",
+                        held.epoch
+                    ));
+                    return Err(Code::StateRolledBack.into());
+                }
+                Err(error) => return Err(error.into()),
+            };
+            *anchored = Some(held);
+            let row = self.row(shard).await?;
+            shard.must_not_be_behind(&row, held)?;
+            if row.epoch == held.epoch {
+                break;
             }
-            Err(DeviceError::AnchorBehind { held, .. }) if held.epoch > target.epoch => {
-                *anchored = Some(held);
-                Ok(())
-            }
-            Err(DeviceError::AnchorBehind { held, .. }) => {
-                shard.lock(format!(
-                    "the device holds another state at epoch {}",
-                    held.epoch
-                ));
-                Err(Code::StateRolledBack.into())
-            }
-            Err(error) => Err(error.into()),
+            self.vouch(shard, &row).await?;
+            target = anchor_of(&row);
         }
+        Ok(())
+    }
+
+    async fn row(&self, shard: &Shard) -> Result<ShardRow, WscaError> {
+        self.store.shard(shard.number).await?.ok_or_else(|| {
+            shard.lock("the database has lost the shard".into());
+            Code::StateRolledBack.into()
+        })
     }
 
     /// Checks that the device has vouched for a row that this process did not write.
@@ -385,7 +440,8 @@ impl Shards {
     async fn check_whole(&self, shard: &Shard) -> Result<(), OpenError> {
         let number = shard.number;
         let held = self.device.read_anchor(number).await?;
-        let Some(row) = self.store.shard(number).await? else {
+        let (row, state) = self.recomputed(number).await?;
+        let Some(row) = row else {
             return match held {
                 None => self.begin(shard).await,
                 Some(held) => {
@@ -398,13 +454,7 @@ impl Shards {
             };
         };
         let found = anchor_of(&row);
-        if let Some(held) = held
-            && (found.epoch < held.epoch || (found.epoch == held.epoch && found.hash != held.hash))
-        {
-            shard.lock(format!(
-                "the database is at epoch {}, the device remembers epoch {}",
-                found.epoch, held.epoch
-            ));
+        if held.is_some_and(|held| shard.must_not_be_behind(&row, held).is_err()) {
             return Ok(());
         }
         let mac = self.row_mac(number, row.epoch, &row.state).await?;
@@ -412,12 +462,10 @@ impl Shards {
             shard.lock("the shard's row was altered outside the WSCA".into());
             return Ok(());
         }
-        if self.recomputed(number).await?.to_bytes() != row.state {
-            // Another process may have committed while we read: it checks its own.
-            if self.store.shard(number).await?.as_ref() == Some(&row) {
-                shard.lock("the units' records are not those of the shard's state".into());
-                return Ok(());
-            }
+        // Both are of one moment, whatever is committed meanwhile.
+        if state.to_bytes() != row.state {
+            shard.lock("the units' records are not those of the shard's state".into());
+            return Ok(());
         }
         shard.saw(found);
         // Where a crash came between commit and anchor, the anchor catches up.
@@ -439,7 +487,7 @@ impl Shards {
             writes: vec![Write::Shard(row.clone())],
         };
         match self.store.commit(batch).await {
-            Ok(()) | Err(CommitError::Guard { .. }) => {}
+            Ok(_) | Err(CommitError::Guard { .. }) => {}
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
         let target = anchor_of(&row);
@@ -451,17 +499,41 @@ impl Shards {
         Ok(())
     }
 
-    async fn recomputed(&self, shard: u16) -> Result<LtHash, StoreError> {
+    /// Takes a locked shard's members as they are for its state, at an epoch that is
+    /// past everything the device remembers, and opens it.
+    pub(crate) async fn begin_again(&self, number: u16, said: Write) -> Result<(), WscaError> {
+        let shard = self.get(number)?;
+        let mut anchored = shard.committing.lock().await;
+        let held = self.device.read_anchor(number).await?;
+        let (row, state) = self.recomputed(number).await?;
+        let found = row.map_or(0, |row| row.epoch);
+        let epoch = held.map_or(0, |held| held.epoch).max(found);
+        let next = self
+            .sealed_row(number, epoch.saturating_add(1), &state)
+            .await?;
+        let target = anchor_of(&next);
+        let batch = Batch {
+            guards: vec![Guard::ShardEpoch(number, found)],
+            writes: vec![Write::Shard(next), said],
+        };
+        let guards = batch.guards.clone();
+        self.store
+            .commit(batch)
+            .await
+            .map_err(|error| WscaError::of_commit(error, &guards))?;
+        self.anchor(shard, target, &mut anchored).await?;
+        let mut known = shard.known();
+        known.state = Some(target);
+        known.locked = None;
+        Ok(())
+    }
+
+    /// A shard's row, and the set hash of the members that stood beside it.
+    async fn recomputed(&self, shard: u16) -> Result<(Option<ShardRow>, LtHash), StoreError> {
         let mut state = LtHash::empty();
-        let mut after = None;
-        loop {
-            let page = self.store.members(shard, after, PAGE).await?;
-            let Some(last) = page.last() else {
-                return Ok(state);
-            };
-            after = Some(last.unit);
-            page.iter().for_each(|member| state.add(&element(member)));
-        }
+        let mut add = |member: Member| state.add(&element(&member));
+        let row = self.store.whole_shard(shard, &mut add).await?;
+        Ok((row, state))
     }
 
     async fn sealed_row(
@@ -521,8 +593,22 @@ impl Shard {
         }
     }
 
+    /// Locks the shard where a row is older than what the device remembers, or another
+    /// at its epoch.
+    fn must_not_be_behind(&self, row: &ShardRow, held: Anchor) -> Result<(), WscaError> {
+        let found = anchor_of(row);
+        if found.epoch > held.epoch || found == held {
+            return Ok(());
+        }
+        self.lock(format!(
+            "the database is at epoch {}, the device remembers epoch {}",
+            found.epoch, held.epoch
+        ));
+        Err(Code::StateRolledBack.into())
+    }
+
     /// Locks the shard, and says so loudly. Only a restart with a database that is
-    /// not behind opens it again.
+    /// not behind opens it again, or someone who decides what this one is worth.
     fn lock(&self, reason: String) {
         let mut known = self.known();
         if known.locked.is_none() {

@@ -32,6 +32,14 @@ pub trait WscaStore: std::fmt::Debug + Send + Sync {
     /// A shard.
     async fn shard(&self, shard: u16) -> Result<Option<ShardRow>, StoreError>;
 
+    /// A shard with all its members, as of one moment: `each` is given every member,
+    /// in any order.
+    async fn whole_shard(
+        &self,
+        shard: u16,
+        each: &mut (dyn FnMut(Member) + Send),
+    ) -> Result<Option<ShardRow>, StoreError>;
+
     /// Up to `limit` members of a shard, after `after` in the order of their ids.
     async fn members(
         &self,
@@ -46,9 +54,26 @@ pub trait WscaStore: std::fmt::Debug + Send + Sync {
     /// Up to `limit` entries of the audit log after `after`.
     async fn audit(&self, after: u64, limit: u32) -> Result<Vec<AuditRow>, StoreError>;
 
+    /// The end of the audit log: the last entry's number and hash; none where it
+    /// is empty.
+    async fn audit_end(&self) -> Result<Option<Appended>, StoreError>;
+
+    /// The first checkpoint that covers the entry `sequence`, if one does.
+    async fn checkpoint_over(&self, sequence: u64) -> Result<Option<CheckpointRow>, StoreError>;
+
+    /// The newest checkpoint.
+    async fn last_checkpoint(&self) -> Result<Option<CheckpointRow>, StoreError>;
+
+    /// How many units there are, the destroyed ones among them.
+    async fn unit_count(&self) -> Result<u64, StoreError>;
+
+    /// How far the rotation of the root is.
+    async fn rotation(&self) -> Result<Option<RotationRow>, StoreError>;
+
     /// Checks the guards, and does all the writes or none. On disk when it
-    /// returns.
-    async fn commit(&self, batch: Batch) -> Result<(), CommitError>;
+    /// returns. It gives the audit entries' places in the log, in the order of
+    /// the batch.
+    async fn commit(&self, batch: Batch) -> Result<Vec<Appended>, CommitError>;
 }
 
 /// What is to be done at once.
@@ -77,6 +102,13 @@ pub enum Guard {
     NonceUnused(UnitId, Vec<u8>),
     /// The service's secret is not there.
     NoSecret(String),
+    /// A unit key made under this root may still be written: no rotation to a
+    /// later one has begun.
+    Generation(u64),
+    /// The rotation's row is at this version; 0 where there is none yet.
+    RotationVersion(u64),
+    /// The newest checkpoint ends with this entry; 0 where there is none yet.
+    LastCheckpoint(u64),
 }
 
 /// One write.
@@ -118,14 +150,22 @@ pub enum Write {
     EndSessions(UnitId),
     /// Puts a key, new or in place of the old row.
     Key(KeyRow),
+    /// Removes the row of a key whose erasure is complete.
+    RemoveKey(UnitId, KeyId),
     /// Puts an item, new or in place of the old one.
     Item(ItemRow),
+    /// Removes an item of a unit.
+    RemoveItem(UnitId, String),
     /// Removes all items of a unit.
     RemoveItems(UnitId),
     /// Puts a sealed secret of the service.
     Secret(String, Vec<u8>),
     /// Appends to the audit log: [`crate::audit::chain`] gives the hash.
     Audit(Entry),
+    /// Puts a checkpoint of the audit log.
+    Checkpoint(CheckpointRow),
+    /// Puts the rotation's row.
+    Rotation(RotationRow),
 }
 
 /// A unit and all it holds, as of one moment.
@@ -327,6 +367,42 @@ pub struct AuditRow {
     pub entry: Entry,
     /// The chain up to it.
     pub hash: [u8; 32],
+}
+
+/// An audit entry's place in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Its number.
+    pub sequence: u64,
+    /// The chain up to it.
+    pub hash: [u8; 32],
+}
+
+/// A checkpoint of the audit log as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointRow {
+    /// The last entry it covers.
+    pub sequence: u64,
+    /// The signed checkpoint ([`sci::audit::Checkpoint`]).
+    pub token: String,
+}
+
+/// How far the rotation of the root is. One row for the whole database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotationRow {
+    /// Counts its changes.
+    pub version: u64,
+    /// No new unit key is written under an older root than this.
+    pub minimum: u64,
+    /// The root that units are being moved to; none where no rotation is under way.
+    pub target: Option<u64>,
+    /// Who rotates.
+    pub holder: String,
+    /// Until when nobody else may.
+    pub until: Timestamp,
+    /// When the last rotation ended, or, before the first, when the database began
+    /// to count.
+    pub finished: Timestamp,
 }
 
 /// The store failed.

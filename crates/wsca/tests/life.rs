@@ -245,3 +245,130 @@ async fn activation_is_told_what_it_needs() {
     assert_eq!(told.descriptor.assurance, sci::Assurance::None);
     assert_eq!(told.descriptor.key_storage, None);
 }
+
+/// Used keys go when the user has been authenticated for something else, and the
+/// others stay (ARF WIAM_21).
+#[tokio::test]
+async fn used_keys_are_cleaned_up_in_a_session_and_in_no_other_way() {
+    let world = World::new().await;
+    let phone = world.opened(Task::Issuance).await;
+    let keys = phone.generate_keys(5, Curve::P256).await.unwrap();
+    let used = [keys[0].id, keys[3].id];
+    let needed = |key: &sci::KeyInfo| !used.contains(&key.id);
+    phone.end_session().await.unwrap();
+    let refused = wallet_client::clean_up(&phone.sci, needed).await;
+    assert!(matches!(refused, Err(sci::Error::NoSession)));
+    phone
+        .open_session(&pin(RIGHT), Task::Presentation)
+        .await
+        .unwrap();
+    let mut gone = wallet_client::clean_up(&phone.sci, needed).await.unwrap();
+    gone.sort();
+    let mut expected = used.to_vec();
+    expected.sort();
+    assert_eq!(gone, expected);
+    assert_eq!(
+        wallet_client::clean_up(&phone.sci, needed).await.unwrap(),
+        []
+    );
+    let digest = |key: sci::KeyId| [(key, Digest::of(b"m", Curve::P256))];
+    for key in &keys {
+        let signed = phone.sign(&digest(key.id)).await;
+        assert_eq!(signed.is_ok(), !used.contains(&key.id));
+    }
+}
+
+#[tokio::test]
+async fn a_statement_for_an_association_is_no_statement_for_an_attestation() {
+    let world = World::new().await;
+    let phone = world.opened(Task::Issuance).await;
+    let keys = phone.generate_keys(2, Curve::P256).await.unwrap();
+    let ids = [keys[0].id, keys[1].id];
+    let now = clock::Clock::now(&*world.clock);
+    let key = world.wsca.statement_key();
+    let associated = phone.associate_keys(&ids, "n", "provider").await.unwrap();
+    let read = sci::KeyStatement::verify_for_association(&associated, key, "n", "provider", now);
+    assert_eq!(read.unwrap().keys().len(), 2);
+    let wrong = sci::KeyStatement::verify(&associated, key, "n", "provider", now);
+    assert_eq!(wrong, Err(sci::StatementError::Typ(sci::STATEMENT_TYP)));
+    let stated = phone.state_keys(&ids, "n", "provider").await.unwrap();
+    let wrong = sci::KeyStatement::verify_for_association(&stated, key, "n", "provider", now);
+    assert_eq!(
+        wrong,
+        Err(sci::StatementError::Typ(sci::ASSOCIATION_STATEMENT_TYP))
+    );
+    // Another unit's key, and one that was destroyed, are not associated; nor is
+    // anything in a session for something else.
+    let other = world.opened(Task::Issuance).await;
+    let refused = other.associate_keys(&ids, "n", "provider").await;
+    assert_eq!(code(refused), Code::NoSuchKey);
+    phone.destroy_keys(&ids[1..]).await.unwrap();
+    let refused = phone.associate_keys(&ids, "n", "provider").await;
+    assert_eq!(code(refused), Code::KeyDestroyed);
+    phone
+        .open_session(&pin(RIGHT), Task::Presentation)
+        .await
+        .unwrap();
+    let refused = phone.associate_keys(&ids[..1], "n", "provider").await;
+    assert_eq!(code(refused), Code::TaskForbids);
+}
+
+/// What one unit may hold is bounded, and what it no longer needs it can destroy
+/// (ARF PA_14).
+#[tokio::test]
+async fn items_and_keys_are_bounded_and_items_can_be_destroyed() {
+    let config = wsca::Config {
+        max_items: 2,
+        max_keys: 3,
+        ..wsca::Config::default()
+    };
+    let world = World::with(config).await;
+    let phone = world.registered().await;
+    let (id, session) = phone.open_by_hand(&world, Task::Issuance).await;
+    let stored = async |name: &str, len: usize| {
+        let content = jose::b64::encode_std(vec![7; len]);
+        let data = serde_json::json!({"name": name, "content": content});
+        let kind = r2ps::service::ServiceType::ItemStore;
+        phone
+            .send_in(&world, &id, &session, kind, data)
+            .await
+            .map(drop)
+    };
+    assert_eq!(stored("a", sci::MAX_ITEM_BYTES).await, Ok(()));
+    assert_eq!(
+        stored("a", sci::MAX_ITEM_BYTES + 1).await,
+        Err(Code::TooMany)
+    );
+    assert_eq!(stored("B", 1).await, Err(Code::IllegalRequestData));
+    assert_eq!(stored("b", 0).await, Ok(()));
+    assert_eq!(stored("c", 1).await, Err(Code::TooMany));
+    assert_eq!(stored("b", 1).await, Ok(()), "in the place of the old one");
+
+    phone
+        .open_session(&pin(RIGHT), Task::Maintenance)
+        .await
+        .unwrap();
+    let name = ItemName::new("a").unwrap();
+    for _ in 0..2 {
+        phone.remove_item(&name).await.unwrap();
+    }
+    assert_eq!(code(phone.read_item(&name).await), Code::NoSuchItem);
+    assert_eq!(stored("c", 1).await, Ok(()));
+    phone
+        .open_session(&pin(RIGHT), Task::Presentation)
+        .await
+        .unwrap();
+    assert_eq!(code(phone.remove_item(&name).await), Code::TaskForbids);
+
+    phone
+        .open_session(&pin(RIGHT), Task::Issuance)
+        .await
+        .unwrap();
+    let keys = phone.generate_keys(3, Curve::P256).await.unwrap();
+    assert_eq!(
+        code(phone.generate_keys(1, Curve::P256).await),
+        Code::TooMany
+    );
+    phone.destroy_keys(&[keys[0].id]).await.unwrap();
+    phone.generate_keys(1, Curve::P256).await.unwrap();
+}

@@ -511,3 +511,60 @@ async fn a_frozen_unit_proves_no_pin() {
         Code::IllegalRequestData
     );
 }
+
+/// The process is killed at any step of a change: the old PIN holds or the new one
+/// does, and never both or neither.
+#[tokio::test]
+async fn a_change_killed_at_any_step_leaves_one_of_the_two() {
+    const NEW: &str = "660271";
+    let (mut old_held, mut new_held) = (0, 0);
+    for calls in 0..60 {
+        let inner = Arc::new(wscd::software::SoftwareDevice::ephemeral().unwrap());
+        let device = common::device::Watched::new(inner);
+        let world = World::on(device.clone(), Config::default()).await;
+        let phone = world.opened(Task::Issuance).await;
+        let key = phone
+            .generate_keys(1, jose::Curve::P256)
+            .await
+            .unwrap()
+            .remove(0);
+        let (unit, keystore) = (phone.unit, phone.keystore.clone());
+        device.dies_after(calls);
+        let changed = phone.change_pin(&pin(RIGHT), &pin(NEW)).await;
+        device.lives();
+        drop(phone);
+        let world = world.restart().await;
+        assert_eq!(world.wsca.alarms(), [], "after {calls} calls");
+        let phone = world.phone(unit, keystore);
+        let old = phone
+            .open_session(&pin(RIGHT), Task::Issuance)
+            .await
+            .is_ok();
+        let new = phone.open_session(&pin(NEW), Task::Issuance).await.is_ok();
+        assert!(old != new, "after {calls} calls: old {old}, new {new}");
+        if changed.is_ok() {
+            assert!(new);
+        }
+        let held = if new { NEW } else { RIGHT };
+        phone
+            .open_session(&pin(held), Task::Issuance)
+            .await
+            .unwrap();
+        phone
+            .sign(&[(key.id, sci::Digest::of(b"m", jose::Curve::P256))])
+            .await
+            .unwrap();
+        if new {
+            new_held += 1;
+        } else {
+            old_held += 1;
+        }
+        if changed.is_ok() {
+            assert!(old_held > 3, "the change had {calls} calls");
+            // Committed before its answer was lost: the new one held then, too.
+            assert!(new_held > 1, "{new_held}");
+            return;
+        }
+    }
+    panic!("the change never came to its end");
+}

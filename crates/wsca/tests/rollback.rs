@@ -362,3 +362,242 @@ async fn commit(world: &World, writes: Vec<Write>) {
     };
     world.store.commit(batch).await.unwrap();
 }
+
+/// Two nodes run; somebody puts an older database in place of the newest. What was
+/// destroyed, and what was tried, does not come back on either, and both raise the
+/// alarm.
+#[rstest]
+#[tokio::test]
+async fn a_database_put_back_under_two_running_nodes_gives_nothing_back(
+    #[values("try", "key", "unit")] what: &str,
+    #[values(false, true)] at_the_other_node: bool,
+) {
+    let world = World::with(one_shard()).await;
+    let node = world.second_node().await;
+    let phone = world.opened(Task::Issuance).await;
+    let key = phone.generate_keys(1, Curve::P256).await.unwrap().remove(0);
+    let there = world.phone_at(node.clone(), phone.unit, phone.keystore.clone());
+    there
+        .open_session(&pin(RIGHT), Task::Issuance)
+        .await
+        .unwrap();
+    let older = world.copy_database().await;
+    // What happens happens on one node; the other has to learn of it.
+    let at = if at_the_other_node { &there } else { &phone };
+    let mut tries = 0;
+    match what {
+        "try" => {
+            for _ in 0..3 {
+                let _ = at
+                    .open_session(&pin(WRONG), Task::Issuance)
+                    .await
+                    .unwrap_err();
+                tries += 1;
+            }
+        }
+        "key" => at.destroy_keys(&[key.id]).await.unwrap(),
+        _ => at.wire.wsca.destroy_unit(phone.unit).await.unwrap(),
+    }
+    let evaluations = world.evaluations(phone.unit).await;
+    world.put_back_while_running(&older).await;
+    for phone in [&phone, &there] {
+        // The node that did it refuses by itself. The other one, which has not seen
+        // it, finds it at its next look at the whole state.
+        phone.wire.wsca.check_state().await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(
+                code(phone.open_session(&pin(RIGHT), Task::Issuance).await),
+                Code::StateRolledBack
+            );
+        }
+        let signed = code(phone.sign(&[(key.id, digest())]).await);
+        assert!(
+            matches!(signed, Code::StateRolledBack | Code::NoSession),
+            "{signed}"
+        );
+        assert!(matches!(
+            phone.wire.wsca.unit_state(phone.unit).await,
+            Err(wsca::AdminError::StateRolledBack)
+        ));
+        assert!(matches!(
+            phone.wire.wsca.alarms().first(),
+            Some(Alarm::StateRolledBack(_))
+        ));
+    }
+    assert_eq!(
+        world.evaluations(phone.unit).await,
+        evaluations,
+        "{tries} tries, none more"
+    );
+    // A third one that starts now does not serve it either.
+    let third = world.second_node().await;
+    assert!(matches!(
+        third.alarms().first(),
+        Some(Alarm::StateRolledBack(_))
+    ));
+}
+
+/// The node that did something needs no look at the whole state to see it undone.
+#[tokio::test]
+async fn the_node_that_did_it_sees_at_once_that_it_was_undone() {
+    let world = World::with(one_shard()).await;
+    let _node = world.second_node().await;
+    let phone = world.opened(Task::Issuance).await;
+    let older = world.copy_database().await;
+    let _ = phone
+        .open_session(&pin(WRONG), Task::Issuance)
+        .await
+        .unwrap_err();
+    world.put_back_while_running(&older).await;
+    assert_eq!(
+        code(phone.open_session(&pin(RIGHT), Task::Issuance).await),
+        Code::StateRolledBack
+    );
+    assert!(is_locked(&world));
+}
+
+/// The other node has not seen what was counted, and the device has: whatever that
+/// node commits on the older database, it evaluates nothing.
+#[tokio::test]
+async fn a_node_that_had_not_seen_it_evaluates_nothing_on_an_older_database() {
+    let device = Watched::new(Arc::new(SoftwareDevice::ephemeral().unwrap()));
+    let world = World::on(device.clone(), one_shard()).await;
+    let node = world.second_node().await;
+    let phone = world.registered().await;
+    let there = world.phone_at(node.clone(), phone.unit, phone.keystore.clone());
+    there
+        .open_session(&pin(RIGHT), Task::Issuance)
+        .await
+        .unwrap();
+    let older = world.copy_database().await;
+    for _ in 0..3 {
+        let _ = phone
+            .open_session(&pin(WRONG), Task::Issuance)
+            .await
+            .unwrap_err();
+    }
+    world.put_back_while_running(&older).await;
+    let evaluations = device.evaluations();
+    for _ in 0..3 {
+        assert_eq!(
+            code(there.open_session(&pin(WRONG), Task::Issuance).await),
+            Code::StateRolledBack
+        );
+    }
+    assert_eq!(device.evaluations(), evaluations);
+    assert!(matches!(
+        node.alarms().as_slice(),
+        [Alarm::StateRolledBack(_)]
+    ));
+}
+
+/// Nobody asks it anything, and nobody tells it to check.
+#[tokio::test]
+async fn a_node_finds_an_older_database_by_itself() {
+    let world = World::with(one_shard()).await;
+    let node = world.second_node().await;
+    let phone = world.opened(Task::Issuance).await;
+    let key = phone.generate_keys(1, Curve::P256).await.unwrap().remove(0);
+    let there = world.phone_at(node.clone(), phone.unit, phone.keystore.clone());
+    there
+        .open_session(&pin(RIGHT), Task::Issuance)
+        .await
+        .unwrap();
+    let older = world.copy_database().await;
+    phone.destroy_keys(&[key.id]).await.unwrap();
+    world.put_back_while_running(&older).await;
+    let kept_up = tokio::spawn(node.clone().keep_up());
+    for _ in 0..200 {
+        if !node.alarms().is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    kept_up.abort();
+    assert!(matches!(
+        node.alarms().as_slice(),
+        [Alarm::StateRolledBack(_)]
+    ));
+    assert_eq!(
+        code(there.sign(&[(key.id, digest())]).await),
+        Code::StateRolledBack
+    );
+}
+
+/// A shard that never rests is checked all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_is_conclusive_while_others_commit() {
+    let world = Arc::new(World::with(one_shard()).await);
+    // Enough of them that others commit while they are read.
+    let mut enrolled = tokio::task::JoinSet::new();
+    for _ in 0..400 {
+        let world = world.clone();
+        enrolled.spawn(async move { drop(world.enrolled().await) });
+    }
+    enrolled.join_all().await;
+    let phone = world.registered().await;
+    let earlier = holdings(&world, &phone).await;
+    let _ = phone
+        .open_session(&pin(WRONG), Task::Issuance)
+        .await
+        .unwrap_err();
+    let node = world.second_node().await;
+    let busy = {
+        let world = world.clone();
+        tokio::spawn(async move {
+            loop {
+                world.enrolled().await;
+            }
+        })
+    };
+    for _ in 0..5 {
+        assert_eq!(
+            node.check_state().await.unwrap(),
+            [],
+            "nothing is wrong yet"
+        );
+    }
+    put_back(&world, &earlier, false).await;
+    let found = node.check_state().await.unwrap();
+    busy.abort();
+    assert!(
+        matches!(found.as_slice(), [Alarm::StateRolledBack(_)]),
+        "{found:?}"
+    );
+}
+
+/// Two processes at once may leave the earlier of their anchors in a device that does
+/// not compare and write in one step. The later one is what must stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_anchor_that_another_process_wrote_over_is_written_again() {
+    let device = Watched::new(Arc::new(SoftwareDevice::ephemeral().unwrap()));
+    let world = World::on(device.clone(), one_shard()).await;
+    let node = world.second_node().await;
+    let mut phones = vec![];
+    for n in 0..16 {
+        let phone = world.registered().await;
+        let wsca = if n % 2 == 0 { &world.wsca } else { &node };
+        phones.push(world.phone_at(wsca.clone(), phone.unit, phone.keystore.clone()));
+    }
+    device.compares_no_anchors();
+    for _ in 0..6 {
+        let mut tries = tokio::task::JoinSet::new();
+        for phone in phones {
+            tries.spawn(async move {
+                let _ = phone
+                    .open_session(&pin(WRONG), Task::Issuance)
+                    .await
+                    .unwrap_err();
+                phone
+                    .open_session(&pin(RIGHT), Task::Issuance)
+                    .await
+                    .unwrap();
+                phone
+            });
+        }
+        phones = tries.join_all().await;
+        let held = wscd::Wscd::read_anchor(&*device, 0).await.unwrap().unwrap();
+        let row = world.store.shard(0).await.unwrap().unwrap();
+        assert_eq!(held.epoch, row.epoch, "what was acknowledged is remembered");
+    }
+}

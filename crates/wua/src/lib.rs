@@ -13,6 +13,7 @@
 //! | its proof of possession | [`WiaProof::sign`] | [`UnverifiedWiaProof`] |
 //! | KA | [`Ka::sign`] | [`UnverifiedKa`] |
 //! | `jwt` proof | [`KeyProof::sign`] | [`UnverifiedKeyProof`] |
+//! | association of keys | [`Association::sign`] | [`UnverifiedAssociation`] |
 //! | `attestation` proof | a KA with a nonce | [`UnverifiedKa::parse_attestation_proof`] |
 //!
 //! Reading has two steps. `parse` bounds the input and shows the `x5c`, which is
@@ -21,6 +22,7 @@
 //! Whether a proof or a nonce was seen before is for the caller to know, who
 //! keeps state; everything here is pure.
 
+mod association;
 mod claims;
 mod ka;
 mod ka_check;
@@ -37,6 +39,9 @@ mod wia_check;
 mod wia_proof;
 mod wia_proof_check;
 
+pub use association::{
+    ASSOCIATION_TYP, Association, AssociationCheck, MAX_ASSOCIATION_LIFETIME, UnverifiedAssociation,
+};
 pub use ka::Ka;
 pub use ka_check::{KaCheck, UnverifiedKa, VerifiedKa};
 pub use key_proof::{KeyProof, KeyProofProfile};

@@ -160,4 +160,26 @@ finding::rules! {
         "nonce is the c_nonce the issuer gave";
     PROOF_KA_NONCE = "PROOF-KA-NONCE", "OpenID4VCI 1.0, F.1", Error,
         "by the letter of OpenID4VCI, the KA in a jwt proof carries the c_nonce too";
+
+    // The association of keys.
+    ASSOC_FORMAT = "ASSOC-FORMAT", "docs/protocols/wsca.md, 12; RFC 7519, 7.2", Error,
+        "an association is a bounded, signed JWT without critical extensions";
+    ASSOC_TYP = "ASSOC-TYP", "ARF 3.0, ACP_01; docs/decisions/0008", Error,
+        "an association has a typ of its own, so that no user key and no other statement makes one";
+    ASSOC_ALG = "ASSOC-ALG", "TS3 v1.5.2, 2.6", Error,
+        "an association is signed with ES256, ES384 or ES512";
+    ASSOC_X5C = "ASSOC-X5C", "ARF 3.0, ACP_05", Error,
+        "an association carries its signer's chain, to be found on the list of wallet providers";
+    ASSOC_SIGNATURE = "ASSOC-SIGNATURE", "ARF 3.0, ACP_05", Error,
+        "the signature verifies under the wallet provider's key";
+    ASSOC_CLAIMS = "ASSOC-CLAIMS", "docs/protocols/wsca.md, 12", Error,
+        "an association names who states it";
+    ASSOC_AUD = "ASSOC-AUD", "docs/protocols/wsca.md, 12", Error,
+        "an association is read by the one it was made for alone";
+    ASSOC_NONCE = "ASSOC-NONCE", "docs/protocols/wsca.md, 12", Error,
+        "an association answers the nonce that its reader gave";
+    ASSOC_TIMES = "ASSOC-TIMES", "docs/protocols/wsca.md, 12", Error,
+        "an association is good for five minutes at most, and these are not over";
+    ASSOC_KEYS = "ASSOC-KEYS", "ARF 3.0, ACP_01, ACP_05", Error,
+        "an association names two or more keys, each once, the two that are asked after among them";
 }

@@ -83,7 +83,7 @@ pub struct Transcript<'a> {
 
 impl Transcript<'_> {
     /// The OPAQUE context (RFC 9807, 6.4.2): each part with its length before it.
-    fn context_bytes(&self) -> Vec<u8> {
+    pub(crate) fn context_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(192);
         let parts = [
             crate::PROFILE.as_bytes(),
@@ -105,7 +105,7 @@ impl Transcript<'_> {
 
 /// `client_identity` and `server_identity` (RFC 9807, 3.2.1): the unit's bytes
 /// and the context's name.
-fn identities<'a>(unit: &'a UnitId, context: &'a str) -> Identifiers<'a> {
+pub(crate) fn identities<'a>(unit: &'a UnitId, context: &'a str) -> Identifiers<'a> {
     Identifiers {
         client: Some(unit.as_bytes()),
         server: Some(context.as_bytes()),

@@ -7,17 +7,24 @@ mod write;
 use async_trait::async_trait;
 use sci::UnitId;
 use wsca::{
-    AuditRow, Batch, CommitError, ExchangeRow, Holdings, Member, SessionRow, ShardRow, StoreError,
-    WscaStore,
+    Appended, AuditRow, Batch, CheckpointRow, CommitError, ExchangeRow, Holdings, Member,
+    RotationRow, SessionRow, ShardRow, StoreError, WscaStore,
 };
 
 use crate::{Database, Error, Migration};
 
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 100,
-    name: "wsca",
-    sql: include_str!("../../migrations/sqlite/0100_wsca.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 100,
+        name: "wsca",
+        sql: include_str!("../../migrations/sqlite/0100_wsca.sql"),
+    },
+    Migration {
+        version: 101,
+        name: "wsca_rotation_and_checkpoints",
+        sql: include_str!("../../migrations/sqlite/0101_wsca_rotation_and_checkpoints.sql"),
+    },
+];
 
 /// The WSCA's memory in a [`Database`].
 #[derive(Debug, Clone)]
@@ -68,6 +75,16 @@ impl WscaStore for SqliteWscaStore {
             .map_err(store_error)
     }
 
+    async fn whole_shard(
+        &self,
+        shard: u16,
+        each: &mut (dyn FnMut(Member) + Send),
+    ) -> Result<Option<ShardRow>, StoreError> {
+        read::whole_shard(self.database.reader(), shard, each)
+            .await
+            .map_err(store_error)
+    }
+
     async fn members(
         &self,
         shard: u16,
@@ -91,7 +108,37 @@ impl WscaStore for SqliteWscaStore {
             .map_err(store_error)
     }
 
-    async fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+    async fn audit_end(&self) -> Result<Option<Appended>, StoreError> {
+        read::audit_end(self.database.reader())
+            .await
+            .map_err(store_error)
+    }
+
+    async fn checkpoint_over(&self, sequence: u64) -> Result<Option<CheckpointRow>, StoreError> {
+        read::checkpoint_over(self.database.reader(), sequence)
+            .await
+            .map_err(store_error)
+    }
+
+    async fn last_checkpoint(&self) -> Result<Option<CheckpointRow>, StoreError> {
+        read::last_checkpoint(self.database.reader())
+            .await
+            .map_err(store_error)
+    }
+
+    async fn unit_count(&self) -> Result<u64, StoreError> {
+        read::unit_count(self.database.reader())
+            .await
+            .map_err(store_error)
+    }
+
+    async fn rotation(&self) -> Result<Option<RotationRow>, StoreError> {
+        read::rotation(self.database.reader())
+            .await
+            .map_err(store_error)
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Vec<Appended>, CommitError> {
         self.database
             .write::<_, write::Failed, _>(move |tx| {
                 Box::pin(async move { write::apply(tx, batch).await })

@@ -1,6 +1,9 @@
 use sci::UnitId;
-use sqlx::sqlite::SqlitePool;
-use wsca::{AuditRow, ExchangeRow, Holdings, Member, SessionRow, ShardRow};
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use wsca::{
+    Appended, AuditRow, CheckpointRow, ExchangeRow, Holdings, Member, RotationRow, SessionRow,
+    ShardRow,
+};
 
 use super::rows;
 use crate::Error;
@@ -77,16 +80,56 @@ pub(super) async fn exchange_of(
 }
 
 pub(super) async fn shard(pool: &SqlitePool, shard: u16) -> Result<Option<ShardRow>, Error> {
+    shard_on(&mut *pool.acquire().await?, shard).await
+}
+
+/// How many members of a whole shard are in memory at a time.
+const PAGE: u32 = 1000;
+
+/// A shard and its members in one transaction, and so as of one moment.
+pub(super) async fn whole_shard(
+    pool: &SqlitePool,
+    shard: u16,
+    each: &mut (dyn FnMut(Member) + Send),
+) -> Result<Option<ShardRow>, Error> {
+    let mut tx = pool.begin().await?;
+    let row = shard_on(&mut tx, shard).await?;
+    let mut after = None;
+    loop {
+        let page = members_on(&mut tx, shard, after, PAGE).await?;
+        let Some(last) = page.last() else {
+            break;
+        };
+        after = Some(last.unit);
+        page.into_iter().for_each(&mut *each);
+    }
+    tx.commit().await?;
+    Ok(row)
+}
+
+pub(super) async fn members(
+    pool: &SqlitePool,
+    shard: u16,
+    after: Option<UnitId>,
+    limit: u32,
+) -> Result<Vec<Member>, Error> {
+    members_on(&mut *pool.acquire().await?, shard, after, limit).await
+}
+
+async fn shard_on(
+    connection: &mut SqliteConnection,
+    shard: u16,
+) -> Result<Option<ShardRow>, Error> {
     sqlx::query("SELECT * FROM wsca_shard WHERE shard = ?")
         .bind(i64::from(shard))
-        .fetch_optional(pool)
+        .fetch_optional(connection)
         .await?
         .map(|row| rows::shard(&row))
         .transpose()
 }
 
-pub(super) async fn members(
-    pool: &SqlitePool,
+async fn members_on(
+    connection: &mut SqliteConnection,
     shard: u16,
     after: Option<UnitId>,
     limit: u32,
@@ -100,7 +143,7 @@ pub(super) async fn members(
     .bind(i64::from(shard))
     .bind(after)
     .bind(i64::from(limit))
-    .fetch_all(pool)
+    .fetch_all(connection)
     .await?
     .iter()
     .map(rows::member)
@@ -129,4 +172,50 @@ pub(super) async fn audit(
         .iter()
         .map(rows::audit)
         .collect()
+}
+
+pub(super) async fn audit_end(pool: &SqlitePool) -> Result<Option<Appended>, Error> {
+    sqlx::query("SELECT sequence, hash FROM wsca_audit ORDER BY sequence DESC LIMIT 1")
+        .fetch_optional(pool)
+        .await?
+        .map(|row| rows::appended(&row))
+        .transpose()
+}
+
+pub(super) async fn checkpoint_over(
+    pool: &SqlitePool,
+    sequence: u64,
+) -> Result<Option<CheckpointRow>, Error> {
+    let Ok(sequence) = i64::try_from(sequence) else {
+        return Ok(None);
+    };
+    sqlx::query("SELECT * FROM wsca_checkpoint WHERE sequence >= ? ORDER BY sequence LIMIT 1")
+        .bind(sequence)
+        .fetch_optional(pool)
+        .await?
+        .map(|row| rows::checkpoint(&row))
+        .transpose()
+}
+
+pub(super) async fn last_checkpoint(pool: &SqlitePool) -> Result<Option<CheckpointRow>, Error> {
+    sqlx::query("SELECT * FROM wsca_checkpoint ORDER BY sequence DESC LIMIT 1")
+        .fetch_optional(pool)
+        .await?
+        .map(|row| rows::checkpoint(&row))
+        .transpose()
+}
+
+pub(super) async fn unit_count(pool: &SqlitePool) -> Result<u64, Error> {
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM wsca_unit")
+        .fetch_one(pool)
+        .await?;
+    Ok(count.unsigned_abs())
+}
+
+pub(super) async fn rotation(pool: &SqlitePool) -> Result<Option<RotationRow>, Error> {
+    sqlx::query("SELECT * FROM wsca_rotation")
+        .fetch_optional(pool)
+        .await?
+        .map(|row| rows::rotation(&row))
+        .transpose()
 }

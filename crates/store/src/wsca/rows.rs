@@ -6,7 +6,8 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use wsca::audit::Entry;
 use wsca::{
-    AuditRow, ExchangeKind, ExchangeRow, ItemRow, KeyRow, Member, SessionRow, ShardRow, UnitRow,
+    Appended, AuditRow, CheckpointRow, ExchangeKind, ExchangeRow, ItemRow, KeyRow, Member,
+    RotationRow, SessionRow, ShardRow, UnitRow,
 };
 
 use crate::Error;
@@ -37,6 +38,12 @@ impl<'r> Of<'r> {
     fn unit(self) -> Result<UnitId, Error> {
         UnitId::from_slice(self.get::<&[u8]>("unit")?)
             .map_err(|_| self.damaged("unit", "not a unit's identifier"))
+    }
+
+    /// An audit entry's unit; the nil UUID stands for the service itself.
+    fn unit_or_service(self) -> Result<Option<UnitId>, Error> {
+        let unit = self.unit()?;
+        Ok(Some(unit).filter(|unit| *unit.as_bytes() != [0; 16]))
     }
 
     fn number<T: TryFrom<i64>>(self, column: &'static str) -> Result<T, Error> {
@@ -188,12 +195,49 @@ pub(super) fn audit(row: &SqliteRow) -> Result<AuditRow, Error> {
         sequence: of.number("sequence")?,
         entry: Entry {
             at: of.time("at")?,
-            unit: of.unit()?,
+            unit: of.unit_or_service()?,
             operation: of.get("operation")?,
             key: of.get("key")?,
             outcome: of.get("outcome")?,
         },
         hash: of.hash("hash")?,
+    })
+}
+
+pub(super) fn appended(row: &SqliteRow) -> Result<Appended, Error> {
+    let of = Of {
+        table: "wsca_audit",
+        row,
+    };
+    Ok(Appended {
+        sequence: of.number("sequence")?,
+        hash: of.hash("hash")?,
+    })
+}
+
+pub(super) fn checkpoint(row: &SqliteRow) -> Result<CheckpointRow, Error> {
+    let of = Of {
+        table: "wsca_checkpoint",
+        row,
+    };
+    Ok(CheckpointRow {
+        sequence: of.number("sequence")?,
+        token: of.get("token")?,
+    })
+}
+
+pub(super) fn rotation(row: &SqliteRow) -> Result<RotationRow, Error> {
+    let of = Of {
+        table: "wsca_rotation",
+        row,
+    };
+    Ok(RotationRow {
+        version: of.number("version")?,
+        minimum: of.number("minimum")?,
+        target: of.optional("target")?,
+        holder: of.get("holder")?,
+        until: of.time("until")?,
+        finished: of.time("finished")?,
     })
 }
 

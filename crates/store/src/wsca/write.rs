@@ -1,13 +1,13 @@
 use jiff::Timestamp;
 use sci::UnitId;
-use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 use wsca::audit::{self, Entry};
 use wsca::{
-    Batch, ExchangeRow, Guard, ItemRow, KeyRow, NonceRow, SessionRow, ShardRow, UnitRow, Write,
+    Appended, Batch, CheckpointRow, ExchangeRow, Guard, ItemRow, KeyRow, NonceRow, RotationRow,
+    SessionRow, ShardRow, UnitRow, Write,
 };
 
-use super::rows::whole;
+use super::rows::{self, whole};
 use crate::Error;
 
 /// Why a batch was not applied.
@@ -30,17 +30,25 @@ impl From<sqlx::Error> for Failed {
     }
 }
 
-/// Applies a batch inside a transaction that holds the write lock.
-pub(super) async fn apply(tx: &mut SqliteConnection, batch: Batch) -> Result<(), Failed> {
+/// Applies a batch inside a transaction that holds the write lock, and says where its
+/// audit entries came to stand.
+pub(super) async fn apply(
+    tx: &mut SqliteConnection,
+    batch: Batch,
+) -> Result<Vec<Appended>, Failed> {
     for (index, guard) in batch.guards.iter().enumerate() {
         if !holds(tx, guard).await? {
             return Err(Failed::Guard(index));
         }
     }
+    let mut appended = Vec::new();
     for write in batch.writes {
-        perform(tx, write).await?;
+        match write {
+            Write::Audit(entry) => appended.push(append(tx, entry, appended.last()).await?),
+            other => perform(tx, other).await?,
+        }
     }
-    Ok(())
+    Ok(appended)
 }
 
 async fn holds(tx: &mut SqliteConnection, guard: &Guard) -> Result<bool, Error> {
@@ -97,6 +105,26 @@ async fn holds(tx: &mut SqliteConnection, guard: &Guard) -> Result<bool, Error> 
                 .fetch_one(tx)
                 .await?
         }
+        Guard::Generation(generation) => {
+            sqlx::query_scalar("SELECT coalesce((SELECT minimum FROM wsca_rotation), 0) <= ?")
+                .bind(whole("wsca_rotation", "minimum", *generation)?)
+                .fetch_one(tx)
+                .await?
+        }
+        Guard::RotationVersion(version) => {
+            sqlx::query_scalar("SELECT coalesce((SELECT version FROM wsca_rotation), 0) = ?")
+                .bind(whole("wsca_rotation", "version", *version)?)
+                .fetch_one(tx)
+                .await?
+        }
+        Guard::LastCheckpoint(sequence) => {
+            sqlx::query_scalar(
+                "SELECT coalesce((SELECT max(sequence) FROM wsca_checkpoint), 0) = ?",
+            )
+            .bind(whole("wsca_checkpoint", "sequence", *sequence)?)
+            .fetch_one(tx)
+            .await?
+        }
     };
     Ok(count != 0)
 }
@@ -143,6 +171,14 @@ async fn perform(tx: &mut SqliteConnection, write: Write) -> Result<(), Error> {
         }
         Write::Key(row) => key(tx, row).await,
         Write::Item(row) => item(tx, row).await,
+        Write::RemoveItem(unit, name) => {
+            sqlx::query("DELETE FROM wsca_item WHERE unit = ? AND name = ?")
+                .bind(unit.as_bytes().as_slice())
+                .bind(name)
+                .execute(tx)
+                .await?;
+            Ok(())
+        }
         Write::RemoveItems(id) => of_unit(tx, "DELETE FROM wsca_item WHERE unit = ?", id).await,
         Write::Secret(name, sealed) => {
             sqlx::query("INSERT INTO wsca_secret (name, sealed) VALUES (?, ?)")
@@ -152,7 +188,18 @@ async fn perform(tx: &mut SqliteConnection, write: Write) -> Result<(), Error> {
                 .await?;
             Ok(())
         }
-        Write::Audit(entry) => append(tx, entry).await,
+        // These give their places: the caller does them.
+        Write::Audit(_) => Ok(()),
+        Write::RemoveKey(unit, id) => {
+            sqlx::query("DELETE FROM wsca_key WHERE unit = ? AND id = ?")
+                .bind(unit.as_bytes().as_slice())
+                .bind(id.as_bytes().as_slice())
+                .execute(tx)
+                .await?;
+            Ok(())
+        }
+        Write::Checkpoint(row) => checkpoint(tx, row).await,
+        Write::Rotation(row) => rotation(tx, row).await,
     }
 }
 
@@ -306,43 +353,74 @@ async fn item(tx: &mut SqliteConnection, row: ItemRow) -> Result<(), Error> {
     Ok(())
 }
 
-/// Appends to the log: the write lock is held, so nobody else appends meanwhile.
-async fn append(tx: &mut SqliteConnection, entry: Entry) -> Result<(), Error> {
-    let last = sqlx::query("SELECT sequence, hash FROM wsca_audit ORDER BY sequence DESC LIMIT 1")
-        .fetch_optional(&mut *tx)
+async fn checkpoint(tx: &mut SqliteConnection, row: CheckpointRow) -> Result<(), Error> {
+    sqlx::query("INSERT INTO wsca_checkpoint (sequence, token) VALUES (?, ?)")
+        .bind(whole("wsca_checkpoint", "sequence", row.sequence)?)
+        .bind(row.token)
+        .execute(tx)
         .await?;
+    Ok(())
+}
+
+async fn rotation(tx: &mut SqliteConnection, row: RotationRow) -> Result<(), Error> {
+    let number = |column, value| whole("wsca_rotation", column, value);
+    sqlx::query(
+        "INSERT OR REPLACE INTO wsca_rotation \
+         (one, version, minimum, target, holder, until, finished) VALUES (1, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(number("version", row.version)?)
+    .bind(number("minimum", row.minimum)?)
+    .bind(row.target.map(|root| number("target", root)).transpose()?)
+    .bind(row.holder)
+    .bind(row.until.as_millisecond())
+    .bind(row.finished.as_millisecond())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Appends to the log: the write lock is held, so nobody else appends meanwhile.
+/// `before` is the entry that this batch appended last.
+async fn append(
+    tx: &mut SqliteConnection,
+    entry: Entry,
+    before: Option<&Appended>,
+) -> Result<Appended, Error> {
     let damaged = |column| Error::Damaged {
         table: "wsca_audit",
         column,
         what: "not what was written".into(),
     };
-    let (last, hash) = match last {
-        None => (0, audit::GENESIS),
-        Some(row) => {
-            let hash = <[u8; 32]>::try_from(row.try_get::<&[u8], _>("hash")?);
-            (
-                row.try_get::<i64, _>("sequence")?,
-                hash.map_err(|_| damaged("hash"))?,
-            )
-        }
+    let last = match before {
+        Some(last) => Some(*last),
+        None => sqlx::query("SELECT sequence, hash FROM wsca_audit ORDER BY sequence DESC LIMIT 1")
+            .fetch_optional(&mut *tx)
+            .await?
+            .map(|row| rows::appended(&row))
+            .transpose()?,
     };
-    let sequence = last.checked_add(1).ok_or_else(|| damaged("sequence"))?;
-    let number = u64::try_from(sequence).map_err(|_| damaged("sequence"))?;
+    let (last, hash) = last.map_or((0, audit::GENESIS), |last| (last.sequence, last.hash));
+    let number = last.checked_add(1).ok_or_else(|| damaged("sequence"))?;
+    let sequence = whole("wsca_audit", "sequence", number)?;
     let hash = audit::chain(&hash, number, &entry);
+    let unit = entry.unit.as_ref().map_or([0; 16], |unit| *unit.as_bytes());
     sqlx::query(
         "INSERT INTO wsca_audit (sequence, at, unit, operation, key, outcome, hash) \
          VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(sequence)
     .bind(entry.at.as_millisecond())
-    .bind(entry.unit.as_bytes().as_slice())
+    .bind(unit.as_slice())
     .bind(entry.operation)
     .bind(entry.key)
     .bind(entry.outcome)
     .bind(hash.as_slice())
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(Appended {
+        sequence: number,
+        hash,
+    })
 }
 
 async fn delete(tx: &mut SqliteConnection, sql: &'static str, id: &str) -> Result<(), Error> {

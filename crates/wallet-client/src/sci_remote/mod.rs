@@ -4,6 +4,7 @@
 //! every request is signed by the phone's signing key; what a session carries is
 //! encrypted under a key that only the right PIN gives.
 
+mod receipts;
 mod transport;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -32,6 +33,7 @@ use zeroize::Zeroizing;
 
 use crate::keystore::DeviceKeystore;
 
+use receipts::Receipts;
 pub use transport::{HttpTransport, Transport, TransportError};
 
 /// The WSCA behind `T`, for one wallet unit.
@@ -45,6 +47,7 @@ pub struct RemoteSci<T> {
     clock: Arc<dyn Clock>,
     opaque: Client,
     session: RwLock<Option<OpenSession>>,
+    receipts: Receipts,
 }
 
 /// A session that is open here.
@@ -78,6 +81,7 @@ impl<T: Transport> RemoteSci<T> {
             clock,
             opaque: Client::default(),
             session: RwLock::new(None),
+            receipts: Receipts::default(),
         }
     }
 
@@ -157,6 +161,7 @@ impl<T: Transport> RemoteSci<T> {
             .expected(&nonce)
             .open_in_session(&answer, &session.info.id, &session.key)
             .map_err(untrusted)?;
+        self.receipts.keep(&data);
         read(data)
     }
 
@@ -421,6 +426,24 @@ impl<T: Transport> Sci for RemoteSci<T> {
         Ok(answer.statement)
     }
 
+    async fn associate_keys(
+        &self,
+        keys: &[KeyId],
+        nonce: &str,
+        audience: &str,
+    ) -> Result<String, Error> {
+        must_fit_a_batch(keys.len())?;
+        let request = StateRequest {
+            keys: keys.to_vec(),
+            nonce: nonce.into(),
+            audience: audience.into(),
+        };
+        let answer: StateAnswer = self
+            .ask_in_session(ServiceType::KeyAssociate, &request)
+            .await?;
+        Ok(answer.statement)
+    }
+
     async fn store_item(&self, name: &ItemName, content: &[u8]) -> Result<(), Error> {
         if content.len() > MAX_ITEM_BYTES {
             return Err(Error::Invalid(format!(
@@ -440,6 +463,13 @@ impl<T: Transport> Sci for RemoteSci<T> {
         let request = ReadRequest { name: name.clone() };
         let answer: ReadAnswer = self.ask_in_session(ServiceType::ItemRead, &request).await?;
         Ok(answer.content.into())
+    }
+
+    async fn remove_item(&self, name: &ItemName) -> Result<(), Error> {
+        let request = ReadRequest { name: name.clone() };
+        self.ask_in_session::<Value>(ServiceType::ItemRemove, &request)
+            .await?;
+        Ok(())
     }
 
     async fn destroy_keys(&self, keys: &[KeyId]) -> Result<(), Error> {

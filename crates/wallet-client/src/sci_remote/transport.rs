@@ -51,11 +51,9 @@ impl HttpTransport {
     pub fn new(client: reqwest::Client, url: Url) -> Self {
         Self { client, url }
     }
-}
 
-#[async_trait]
-impl Transport for HttpTransport {
-    async fn post(&self, request: String) -> Result<Vec<u8>, TransportError> {
+    /// Sends bytes that need not be a request: for who tries what a service takes.
+    pub async fn post_bytes(&self, request: Vec<u8>) -> Result<Vec<u8>, TransportError> {
         let unreachable =
             |error: reqwest::Error| TransportError::Unreachable(error.without_url().to_string());
         let mut response = self
@@ -90,5 +88,12 @@ impl Transport for HttpTransport {
             Ok(document) => Err(TransportError::Refused(document.problem)),
             Err(_) => Err(TransportError::Unreachable(format!("HTTP status {status}"))),
         }
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn post(&self, request: String) -> Result<Vec<u8>, TransportError> {
+        self.post_bytes(request.into_bytes()).await
     }
 }

@@ -204,7 +204,7 @@ pub struct NewUnit {
     pub signing_key: PublicKey,
     /// The device's agreement key.
     pub agreement_key: PublicKey,
-    /// The kind of evidence.
+    /// What was found of the device ([`crate::DeviceRecord`]), as text.
     pub evidence: String,
     /// The version of the wallet solution.
     pub wallet_version: String,
@@ -232,7 +232,8 @@ pub struct UnitRecord {
     pub signing_key: PublicKey,
     /// The device's agreement key.
     pub agreement_key: PublicKey,
-    /// The kind of evidence it was activated with.
+    /// What was found of the device when it was activated
+    /// ([`crate::DeviceRecord`]), as text.
     pub evidence: String,
     /// The version of the wallet solution it was activated with.
     pub wallet_version: String,

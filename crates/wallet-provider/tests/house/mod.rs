@@ -92,7 +92,23 @@ impl House {
         self.try_start(publisher).await.unwrap()
     }
 
+    /// As [`House::start`], with a configuration that no plain function makes.
+    pub async fn start_configured(&self, more: impl FnOnce(&mut Config)) -> Running {
+        let lists = FolderPublisher::new(self.folder.join("lists")).unwrap();
+        self.try_start_configured(Arc::new(lists), more)
+            .await
+            .unwrap()
+    }
+
     pub async fn try_start(&self, publisher: Arc<dyn Publisher>) -> Result<Running, ConfigError> {
+        self.try_start_configured(publisher, |_| {}).await
+    }
+
+    async fn try_start_configured(
+        &self,
+        publisher: Arc<dyn Publisher>,
+        more: impl FnOnce(&mut Config),
+    ) -> Result<Running, ConfigError> {
         let database = Database::open(self.folder.join("claviger.db"))
             .await
             .unwrap();
@@ -109,6 +125,7 @@ impl House {
         config.list_size = 10_000;
         config.block_size = 50;
         (self.tune)(&mut config);
+        more(&mut config);
         let seal = || Seal {
             signer: self.seal.clone(),
             chain: vec![vec![0x30, 0]],
@@ -514,6 +531,10 @@ impl TestWsca {
 
     pub async fn state(&self, claims: StatementClaims) -> String {
         claims.sign(&self.statements).await.unwrap()
+    }
+
+    pub async fn state_for_association(&self, claims: StatementClaims) -> String {
+        claims.sign_for_association(&self.statements).await.unwrap()
     }
 
     fn reach(&self) -> Result<std::sync::MutexGuard<'_, WscaState>, AdminError> {

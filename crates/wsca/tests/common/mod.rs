@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod device;
+pub mod forged;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -185,6 +186,40 @@ impl World {
         Self::at(self.folder, self.device, self.clock, self.config).await
     }
 
+    /// Puts an earlier copy of the tables in place of what is there, as a restored
+    /// backup does while the nodes run.
+    pub async fn put_back_while_running(&self, copy: &Copy) {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, content) in &copy.0 {
+            std::fs::write(folder.path().join(path.file_name().unwrap()), content).unwrap();
+        }
+        let database = Database::open(folder.path().join("wsca.db")).await.unwrap();
+        let earlier = SqliteWscaStore::new(database.clone());
+        let mut writes = vec![];
+        for shard in 0..self.config.shards {
+            writes.extend(earlier.shard(shard).await.unwrap().map(wsca::Write::Shard));
+            for member in earlier.members(shard, None, 10_000).await.unwrap() {
+                let then = earlier.holdings(member.unit).await.unwrap().unwrap();
+                let now = self.store.holdings(member.unit).await.unwrap().unwrap();
+                let gone = now
+                    .keys
+                    .iter()
+                    .filter(|key| then.keys.iter().all(|earlier| earlier.id != key.id));
+                writes.extend(gone.map(|key| wsca::Write::RemoveKey(key.unit, key.id)));
+                writes.push(wsca::Write::Unit(Box::new(then.unit)));
+                writes.extend(then.keys.into_iter().map(wsca::Write::Key));
+                writes.push(wsca::Write::RemoveItems(member.unit));
+                writes.extend(then.items.into_iter().map(wsca::Write::Item));
+            }
+        }
+        database.close().await;
+        let batch = wsca::Batch {
+            guards: vec![],
+            writes,
+        };
+        self.store.commit(batch).await.unwrap();
+    }
+
     /// Writes a unit's row as someone who can write the database does.
     pub async fn tamper(&self, row: wsca::UnitRow) {
         let batch = wsca::Batch {
@@ -202,7 +237,9 @@ impl World {
     pub async fn evaluations(&self, unit: UnitId) -> usize {
         let rows = self.store.audit(0, 100_000).await.unwrap();
         rows.iter()
-            .filter(|row| row.entry.unit == unit && row.entry.operation.ends_with(" evaluate"))
+            .filter(|row| {
+                row.entry.unit == Some(unit) && row.entry.operation.ends_with(" evaluate")
+            })
             .count()
     }
 }
