@@ -9,7 +9,7 @@ out=${CARGO_TARGET_DIR:-target}
 targets=$(ls fuzz_targets | sed 's/\.rs$//')
 
 usage() {
-    echo "usage: run.sh <target>|all [seconds] | merge | repeat <target> <file>" >&2
+    echo "usage: run.sh <target>|all [seconds] | minute | merge | repeat <target> <file>" >&2
     echo "targets:" $targets >&2
     exit 2
 }
@@ -40,6 +40,11 @@ fuzz() {
 }
 
 case "${1:-}" in
+minute)
+    build
+    set -- $targets
+    for target in $targets; do fuzz "$target" $((60 / $# > 0 ? 60 / $# : 1)); done
+    ;;
 all)
     build
     for target in $targets; do fuzz "$target" "${2:-60}"; done

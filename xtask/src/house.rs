@@ -20,6 +20,7 @@ pub const PURE: &[&str] = &[
     "lote",
     "pki",
     "status-list",
+    "wrp",
     "wua",
 ];
 

@@ -10,6 +10,7 @@ pub mod prove;
 pub mod requirements;
 pub mod source;
 pub mod suite;
+pub mod tokens;
 pub mod workspace;
 
 use std::fmt;

@@ -3,12 +3,13 @@
 
 use std::process::ExitCode;
 
-use xtask::{Failure, pkits, prove, requirements, suite, workspace::Workspace};
+use xtask::{Failure, pkits, prove, requirements, suite, tokens, workspace::Workspace};
 
 const USAGE: &str = "\
 usage:
   cargo xtask test                          every test: Rust, the demo, the independent verifier
   cargo xtask pkits                         fetch NIST's path validation tests, which `test` does too
+  cargo xtask tokens                        build the PKCS#11 modules of tools/, which `test` does too
   cargo xtask requirements                  check docs/requirements.toml
   cargo xtask requirements --prove ID       break the code of ID and see its tests fail
   cargo xtask requirements --prove-sample N the same for N recorded proofs, drawn at random
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let outcome = Workspace::open().and_then(|workspace| match arguments.as_slice() {
         ["test"] => suite::run(&workspace),
         ["pkits"] => pkits::report(&workspace),
+        ["tokens"] => tokens::report(&workspace),
         ["requirements"] => requirements::report(&workspace),
         ["requirements", "--prove", id] => prove::one(&workspace, id),
         ["requirements", "--prove-sample", count] => match count.parse() {

@@ -13,7 +13,7 @@ use std::time::Instant;
 use cargo_metadata::{Message, TargetKind};
 
 use crate::workspace::Workspace;
-use crate::{Doing, Failure, pkits};
+use crate::{Doing, Failure, pkits, tokens};
 
 /// Names the file to which a test that cannot run appends a line,
 /// `SKIPPED <test>: <why>` (`claviger_fixtures::skip`).
@@ -31,6 +31,10 @@ pub fn run(workspace: &Workspace) -> Result<bool, Failure> {
     let python = step("prerequisites", || prerequisites(workspace))?;
     let claviger = step("build", || build(workspace))?;
     let suite = step("PKITS", || Ok(pkits_folder(workspace, &python)))?;
+    step("tokens", || {
+        build_tokens(workspace, &python);
+        Ok(())
+    })?;
     let path_tests = step("cargo test", || {
         rust_tests(workspace, &work, suite.as_deref(), &mut tally)
     })?;
@@ -44,6 +48,14 @@ pub fn run(workspace: &Workspace) -> Result<bool, Failure> {
         }
         (_, false) => {
             tally.skip("tests/verify", "the demo failed and left nothing to verify");
+            Ok(())
+        }
+    })?;
+
+    step("test vectors", || match &python {
+        Ok(python) => vectors(workspace, python, &mut tally),
+        Err(missing) => {
+            tally.skip("tests/verify: the WSCA's test vectors", missing);
             Ok(())
         }
     })?;
@@ -191,6 +203,16 @@ fn pkits_folder(workspace: &Workspace, python: &Result<PathBuf, String>) -> Opti
     }
 }
 
+/// The modules of `tools/`; the tests that want one that is not there skip themselves.
+fn build_tokens(workspace: &Workspace, python: &Result<PathBuf, String>) {
+    for (tool, built) in tokens::both(workspace, python.as_deref().ok()) {
+        match built {
+            Ok(folder) => println!("{tool}: {}", folder.display()),
+            Err(why) => println!("{tool}: {why}"),
+        }
+    }
+}
+
 /// Runs Rust's own tests; answers what NIST's path validation tests came to.
 fn rust_tests(
     workspace: &Workspace,
@@ -269,6 +291,25 @@ fn verify(
             command.arg("--sabotage-check");
         }
         let status = command.arg(kept).status().doing(python.display())?;
+        tally.one(name, status.success());
+    }
+    Ok(())
+}
+
+/// Reads the protocol's test vectors with the second reader.
+fn vectors(workspace: &Workspace, python: &Path, tally: &mut Tally) -> Result<(), Failure> {
+    let script = workspace.root.join(VERIFIER).join("wsca_vectors.py");
+    let kept = workspace.root.join("docs/protocols/vectors/wsca.json");
+    for (name, sabotage) in [
+        ("tests/verify: the WSCA's test vectors", false),
+        ("tests/verify: a changed test vector is noticed", true),
+    ] {
+        let mut command = Command::new(python);
+        command.arg(&script);
+        if sabotage {
+            command.arg("--sabotage-check");
+        }
+        let status = command.arg(&kept).status().doing(python.display())?;
         tally.one(name, status.success());
     }
     Ok(())

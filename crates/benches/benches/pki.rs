@@ -1,83 +1,36 @@
-//! What a certificate path costs, beside the raw verifications it needs.
-//!
-//! `path/warm` over `path/raw verifications` is the ratio that counts; both come
-//! from one run on one machine.
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+//! What a certificate path costs, beside the raw verifications it needs. The
+//! ratios between them are measured in `goals`.
+#![allow(missing_docs, clippy::unwrap_used)]
 
-use std::time::Instant;
+#[path = "support/chains.rs"]
+mod chains;
 
+use chains::{at, ca, crl_der, request_at};
 use claviger_fixtures::TestKey;
 use criterion::{Criterion, criterion_group, criterion_main};
-use jiff::Timestamp;
-use jose::{Curve, Signer};
+use jose::Curve;
 use pki::{
-    AnchorIndex, Certificate, Certval, Crl, CrlRequest, Issuer, PathSettings, Profile, Request,
-    RevocationSources, Subject, check_leaf, find_path, issue, issue_crl, path_status,
+    AnchorIndex, Certificate, Certval, Crl, PathSettings, Profile, RevocationSources, check_leaf,
+    find_path, issue, path_status,
 };
 use tokio::runtime::Runtime;
-
-struct Ca {
-    certificate: Certificate,
-    key: TestKey,
-}
-
-impl Ca {
-    fn issuer(&self) -> Issuer<'_> {
-        Issuer::Ca {
-            certificate: &self.certificate,
-            signer: &self.key,
-        }
-    }
-}
-
-fn request(profile: Profile, name: &str, key: &TestKey) -> Request {
-    let mut request = Request::new(
-        profile,
-        Subject::legal("BE", "Claviger Bench", "VATBE-0876866142", name),
-        Signer::public_key(key).clone(),
-        at("2026-01-01T00:00:00Z"),
-        at("2028-01-01T00:00:00Z"),
-    );
-    request.crl_urls = vec!["http://ca.example/ca.crl".into()];
-    request.ca_issuers_urls = vec!["http://ca.example/ca.cer".into()];
-    request
-}
-
-fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
-async fn ca(name: &str, above: Option<&Ca>) -> Ca {
-    let key = TestKey::generate(Curve::P256);
-    let request = request(Profile::Ca, name, &key);
-    let issuer = above.map_or(Issuer::Itself(&key), Ca::issuer);
-    let certificate = issue(&request, issuer).await.unwrap();
-    Ca { certificate, key }
-}
-
-async fn crl(ca: &Ca) -> Crl {
-    let request = CrlRequest {
-        number: 1,
-        this_update: at("2026-11-22T00:00:00Z"),
-        next_update: at("2026-11-29T00:00:00Z"),
-        revoked: vec![],
-        scope: None,
-        delta_base: None,
-    };
-    let der = issue_crl(&request, &ca.certificate, &ca.key).await.unwrap();
-    Crl::from_der(&der).unwrap()
-}
 
 fn paths(c: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let (root, middle, leaf, crls) = runtime.block_on(async {
-        let root = ca("Root", None).await;
-        let middle = ca("Middle", Some(&root)).await;
+        let base = "http://ca.example";
+        let root = ca("Root", base, None).await;
+        let middle = ca("Middle", base, Some(&root)).await;
         let key = TestKey::generate(Curve::P256);
-        let leaf = issue(&request(Profile::Wallet, "Leaf", &key), middle.issuer())
-            .await
-            .unwrap();
-        let crls = [crl(&root).await, crl(&middle).await];
+        let leaf = request_at(
+            Profile::Wallet,
+            "Leaf",
+            &key,
+            "http://ca.example/middle.crl",
+        );
+        let leaf = issue(&leaf, middle.issuer()).await.unwrap();
+        let crls =
+            [crl_der(&root).await, crl_der(&middle).await].map(|der| Crl::from_der(&der).unwrap());
         (root, middle, leaf, crls)
     });
     let others = [middle.certificate.clone()];
@@ -125,26 +78,6 @@ fn paths(c: &mut Criterion) {
     });
     group.bench_function("warm, with purpose and CRLs", |b| b.iter(whole));
     group.finish();
-
-    let raw = mean(raw);
-    for (name, mean) in [
-        ("warm path", mean(|| drop(path()))),
-        ("warm path, read from bytes", mean(|| drop(fresh()))),
-        ("with purpose and CRLs", mean(whole)),
-        ("cold path", mean(|| drop(unseen()))),
-    ] {
-        println!("{name}: {:.2} x the raw verifications", mean / raw);
-    }
-}
-
-/// Seconds for one of many runs.
-fn mean(run: impl Fn()) -> f64 {
-    const RUNS: u32 = 2_000;
-    let started = Instant::now();
-    for _ in 0..RUNS {
-        run();
-    }
-    started.elapsed().as_secs_f64() / f64::from(RUNS)
 }
 
 criterion_group!(benches, paths);

@@ -3,7 +3,10 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{cert, config, list, rules, serve, status, trust, unit, up, wscd, wua};
+use crate::commands::{
+    audit, cert, config, evidence, list, rules, sci, serve, status, trust, unit, up, wsca, wscd,
+    wua,
+};
 use crate::demo;
 use crate::exit::Done;
 use crate::output::Output;
@@ -41,6 +44,9 @@ enum Command {
     /// Check certificates
     #[command(subcommand)]
     Cert(cert::Command),
+    /// Judge what a device says of a key and of itself
+    #[command(subcommand)]
+    Evidence(evidence::Command),
     /// Verify wallet unit attestations
     #[command(subcommand)]
     Wua(wua::Command),
@@ -50,6 +56,15 @@ enum Command {
     /// Check devices
     #[command(subcommand)]
     Wscd(wscd::Command),
+    /// Check WSCAs
+    #[command(subcommand)]
+    Sci(sci::Command),
+    /// See to the WSCA after an alarm
+    #[command(subcommand)]
+    Wsca(wsca::Command),
+    /// Check the WSCA's audit log
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// See and revoke wallet units, on a running node
     #[command(subcommand)]
     Unit(unit::Command),
@@ -69,9 +84,13 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Trust(command) => trust::run(&command, output),
         Command::List(command) => list::run(&command, output),
         Command::Cert(command) => cert::run(&command, output),
+        Command::Evidence(command) => evidence::run(&command, output),
         Command::Wua(command) => wua::run(&command, output),
         Command::Status(command) => status::run(&command, output),
         Command::Wscd(command) => wscd::run(&command, output),
+        Command::Sci(command) => sci::run(&command, output),
+        Command::Wsca(command) => wsca::run(&command, output),
+        Command::Audit(command) => audit::run(&command, output),
         Command::Unit(command) => unit::run(&command, output),
         Command::Rules(args) => rules::run(&args, output),
         Command::Config(command) => config::run(&command, output),

@@ -20,3 +20,9 @@ pub(crate) async fn open(uri: &str) -> Result<Arc<dyn Wscd>, Failure> {
         opened => opened.doing("the device"),
     }
 }
+
+/// Whether what the device holds outlives its being closed: all but the software
+/// device in memory.
+pub(crate) fn is_kept(uri: &str) -> bool {
+    !uri.eq_ignore_ascii_case("software:")
+}

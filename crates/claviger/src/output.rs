@@ -32,6 +32,11 @@ impl Output {
         !self.json && std::io::stderr().is_terminal()
     }
 
+    /// Whether a program reads the answer.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Prints the report in the form that was asked for.
     pub(crate) fn print(self, report: &impl Report) -> Result<(), Failure> {
         let mut out = anstream::stdout().lock();

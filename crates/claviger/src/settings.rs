@@ -1,15 +1,22 @@
 //! The configuration of `claviger serve`: a TOML file, overridden by environment
 //! variables `CLAVIGER_*`. An error names the key it is about.
 
+mod wsca;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use config::{Config, Environment, File, FileFormat};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::exit::Failure;
 use crate::input;
+
+pub(crate) use self::wsca::{
+    AdminSettings, LinkListenSettings, RemoteWscaSettings, TlsSettings, WscaSettings,
+};
 
 /// Everything `claviger serve` has to know.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,6 +39,17 @@ pub(crate) struct Settings {
     pub(crate) device: Device,
     /// The wallet solution; needed by the role `wallet-provider`.
     pub(crate) wallet_provider: Option<WalletProviderSettings>,
+    /// TLS at `listen`; without it, TLS ends in front.
+    pub(crate) tls: Option<TlsSettings>,
+    /// A listener of their own for operators.
+    pub(crate) admin: Option<AdminSettings>,
+    /// How the WSCA behaves.
+    #[serde(default)]
+    pub(crate) wsca: WscaSettings,
+    /// Where a wallet provider in another process comes in.
+    pub(crate) wsca_link: Option<LinkListenSettings>,
+    /// The WSCA, where it runs in another process.
+    pub(crate) remote_wsca: Option<RemoteWscaSettings>,
     /// What is accepted of a request.
     #[serde(default)]
     pub(crate) limits: LimitSettings,
@@ -42,6 +60,9 @@ pub(crate) struct Settings {
     /// such routes.
     #[serde(default)]
     pub(crate) trusted_lists: Vec<ListSettings>,
+    /// How these lists are kept.
+    #[serde(default)]
+    pub(crate) trust: TrustSettings,
     /// The `CLAVIGER_*` variables that are no setting.
     #[serde(skip)]
     pub(crate) ignored: Vec<String>,
@@ -57,6 +78,111 @@ pub(crate) struct ListSettings {
     pub(crate) location: String,
     /// The certificates that must have sealed it (PEM).
     pub(crate) signer: PathBuf,
+    /// How its seal is taken: strict, or interop (as it is found in the wild, each
+    /// deviation reported).
+    #[serde(default = "strict", deserialize_with = "mode")]
+    pub(crate) mode: lote::Mode,
+    /// The longest pause between two requests for it, in seconds.
+    #[serde(default = "refresh_seconds")]
+    pub(crate) refresh_seconds: u64,
+    /// Whether the lists that it points to are followed.
+    #[serde(default)]
+    pub(crate) follow_pointers: bool,
+    /// The folder of its earlier instances, as `claviger list publish` lays it out:
+    /// an https address, or a folder.
+    pub(crate) archive: Option<String>,
+}
+
+fn strict() -> lote::Mode {
+    lote::Mode::Strict
+}
+
+fn mode<'de, D: Deserializer<'de>>(name: D) -> Result<lote::Mode, D::Error> {
+    match String::deserialize(name)?.as_str() {
+        "strict" => Ok(lote::Mode::Strict),
+        "interop" => Ok(lote::Mode::Interop),
+        _ => Err(D::Error::custom("strict or interop is expected")),
+    }
+}
+
+fn refresh_seconds() -> u64 {
+    trust::Upkeep::default().interval.as_secs()
+}
+
+/// `[trust]`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TrustSettings {
+    /// How a chain may be tied to an anchor, unless a question says otherwise:
+    /// direct-only or direct-or-pkix.
+    #[serde(deserialize_with = "policy")]
+    pub(crate) policy: trust::Policy,
+    /// How revocation is taken, unless a question says otherwise: hard, soft or skip.
+    #[serde(deserialize_with = "revocation")]
+    pub(crate) revocation: trust::Revocation,
+    /// For how long past its NextUpdate a list is still used, in seconds.
+    pub(crate) grace_seconds: u64,
+    /// How long before its NextUpdate a list is asked for more often, in seconds.
+    pub(crate) margin_seconds: u64,
+    /// How many instances of each list are kept for questions about the past.
+    pub(crate) archive_instances: usize,
+    /// How many bytes these may have, of each list.
+    pub(crate) archive_bytes: u64,
+    /// How long one fetch of a list may take, in seconds.
+    pub(crate) fetch_seconds: u64,
+    /// How long all that one check fetches may take, in seconds.
+    pub(crate) check_seconds: u64,
+    /// The size of a list, in bytes.
+    pub(crate) max_list_bytes: usize,
+    /// The size of a CRL, in bytes.
+    pub(crate) max_crl_bytes: usize,
+    /// How many redirects are followed.
+    pub(crate) max_redirects: usize,
+    /// Whether private addresses may be asked.
+    pub(crate) allow_private_addresses: bool,
+    /// How many pointers may lie between a list above and one they lead to.
+    pub(crate) pointer_depth: usize,
+    /// How many lists pointers may lead to in all.
+    pub(crate) pointer_lists: usize,
+}
+
+impl Default for TrustSettings {
+    fn default() -> Self {
+        let trust::Config {
+            grace,
+            rhythm,
+            archive,
+            pointers,
+            limits,
+            ..
+        } = trust::Config::default();
+        Self {
+            policy: trust::Policy::default(),
+            revocation: trust::Revocation::Hard,
+            grace_seconds: grace.as_secs(),
+            margin_seconds: rhythm.margin.as_secs(),
+            archive_instances: archive.instances,
+            archive_bytes: archive.bytes,
+            fetch_seconds: limits.timeout.as_secs(),
+            check_seconds: limits.check_timeout.as_secs(),
+            max_list_bytes: limits.max_list_bytes,
+            max_crl_bytes: limits.max_crl_bytes,
+            max_redirects: limits.max_redirects,
+            allow_private_addresses: limits.allow_private_addresses,
+            pointer_depth: pointers.depth,
+            pointer_lists: pointers.lists,
+        }
+    }
+}
+
+fn policy<'de, D: Deserializer<'de>>(name: D) -> Result<trust::Policy, D::Error> {
+    trust::Policy::from_name(&String::deserialize(name)?)
+        .ok_or_else(|| D::Error::custom("direct-only or direct-or-pkix is expected"))
+}
+
+fn revocation<'de, D: Deserializer<'de>>(name: D) -> Result<trust::Revocation, D::Error> {
+    let name = String::deserialize(name)?;
+    name.parse().map_err(D::Error::custom)
 }
 
 /// A part of the house that a process can run.
@@ -100,6 +226,11 @@ pub(crate) struct WalletProviderSettings {
     pub(crate) certificate: Option<PathBuf>,
     /// The certificate of the key that signs status lists, with its chain (PEM).
     pub(crate) status_certificate: Option<PathBuf>,
+    /// What is required of device evidence (TOML). Without it no device is accepted.
+    pub(crate) evidence_policy: Option<PathBuf>,
+    /// A copy of Google's list of revoked attestation keys, kept fresh by somebody
+    /// else; its time of change is when it was fetched.
+    pub(crate) android_revocation_list: Option<PathBuf>,
 }
 
 /// `[limits]`
@@ -110,6 +241,10 @@ pub(crate) struct LimitSettings {
     pub(crate) body_bytes: usize,
     /// How long a request may take, in seconds.
     pub(crate) request_seconds: u64,
+    /// How many requests the WSCA works on at once.
+    pub(crate) wsca_in_flight: usize,
+    /// How many of them for one address; 0 is no limit.
+    pub(crate) wsca_in_flight_per_address: usize,
 }
 
 impl Default for LimitSettings {
@@ -117,13 +252,16 @@ impl Default for LimitSettings {
         Self {
             body_bytes: 256 * 1024,
             request_seconds: 30,
+            wsca_in_flight: server::InFlight::default().total,
+            wsca_in_flight_per_address: server::InFlight::default().per_address,
         }
     }
 }
 
 /// The settings, as the first part of a variable's name has them. Tests and tools
 /// have variables of the same prefix; whatever is no setting is left alone, and told.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 16] = [
+    "admin",
     "data",
     "development",
     "device",
@@ -131,9 +269,14 @@ const NAMES: [&str; 10] = [
     "listen",
     "operator_token_file",
     "public_url",
+    "remote_wsca",
     "roles",
+    "tls",
+    "trust",
     "trusted_lists",
     "wallet_provider",
+    "wsca",
+    "wsca_link",
 ];
 
 /// Whether a variable's name is that of a setting; `None` without the prefix.
@@ -219,16 +362,28 @@ impl Settings {
             if lote::Profile::from_name(&list.profile).is_none() {
                 return wrong("trusted_lists.profile", "no list has this profile");
             }
+            if list.refresh_seconds == 0 {
+                return wrong("trusted_lists.refresh_seconds", "at least one second");
+            }
         }
         if self.roles.contains(&Role::WalletProvider) {
             let Some(provider) = &self.wallet_provider else {
                 return wrong("wallet_provider", "needed by the role wallet-provider");
             };
-            if !self.roles.contains(&Role::Wsca) {
-                return wrong(
-                    "roles",
-                    "wallet-provider needs wsca in the same process in this version",
-                );
+            match (self.roles.contains(&Role::Wsca), &self.remote_wsca) {
+                (false, None) => {
+                    return wrong(
+                        "remote_wsca",
+                        "needed by the role wallet-provider without the role wsca",
+                    );
+                }
+                (true, Some(_)) => {
+                    return wrong("remote_wsca", "the role wsca is in this process already");
+                }
+                (false, Some(remote)) if !remote.url.starts_with("https://") => {
+                    return wrong("remote_wsca.url", "https is expected");
+                }
+                _ => {}
             }
             if !self.development && provider.certificate.is_none() {
                 return wrong("wallet_provider.certificate", "needed outside development");
@@ -239,6 +394,12 @@ impl Settings {
                     "needed outside development",
                 );
             }
+        }
+        if self.wsca_link.is_some() && !self.roles.contains(&Role::Wsca) {
+            return wrong("wsca_link", "there is no role wsca in this process");
+        }
+        if let Some((key, what)) = self.wsca.wrong() {
+            return wrong(key, what);
         }
         match &self.public_url {
             None if !self.development => wrong("public_url", "needed outside development"),
@@ -311,6 +472,10 @@ mod tests {
     #[case(&[("CLAVIGER_LIMITS__TYPO", "1")], "typo")]
     #[case(&[("CLAVIGER_DEVICE__URI", "software:")], "device.uri")]
     #[case(&[("CLAVIGER_DEVICE__URI", "abacus:")], "device.uri")]
+    #[case(&[("CLAVIGER_WSCA__PIN_TRIES_PER_ROUND", "0")], "wsca.pin_tries_per_round")]
+    #[case(&[("CLAVIGER_WSCA__SESSION_SECONDS", "5000")], "wsca.session_seconds")]
+    #[case(&[("CLAVIGER_WSCA__CONTEXT", "")], "wsca.context")]
+    #[case(&[("CLAVIGER_REMOTE_WSCA__URL", "https://x")], "remote_wsca")]
     #[case(&[("CLAVIGER_DEVELOPMENT", "false"), ("CLAVIGER_DEVICE__URI", "SOFTWARE:/x")], "device.uri")]
     fn an_error_names_the_key(#[case] environment: &[(&str, &str)], #[case] key: &str) {
         let error = with(environment).unwrap_err();

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use rstest::rstest;
 use serde_json::Value;
 
 const CA: &str = "C=BE,O=Claviger Test,organizationIdentifier=VATBE-0876866142,CN=Test CA";
@@ -105,6 +106,40 @@ fn certificates_are_issued_linted_and_led_to_their_anchor() {
         rules(&path("ca.pem", &["--policy-oid", "1.2.3.4"], 1)),
         ["PKI-PATH-POLICY"]
     );
+}
+
+/// What `cert issue` makes of a profile, `cert lint` has nothing against.
+#[rstest]
+#[case::pid("pid", &[])]
+#[case::wallet("wallet", &[])]
+#[case::eaa("eaa", &[])]
+#[case::qeaa("qeaa", &[])]
+#[case::pub_eaa("pub-eaa", &["--psb-country", "BE", "--psb-source", "Example register", "--psb-law", "Example law"])]
+#[case::access("access", &["--contact", "https://party.example/help", "--cps-url", "https://ca.example/cps"])]
+#[case::ca("ca", &[])]
+#[case::list_operator("list-operator", &[])]
+#[case::status_list("status-list", &[])]
+fn what_is_issued_conforms(#[case] profile: &str, #[case] more: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    issue(folder, "ca", &["--profile", "ca", "--subject", CA], 0);
+    let common = [
+        "--profile",
+        profile,
+        "--subject",
+        WALLET,
+        "--issuer",
+        "ca.pem",
+        "--issuer-key",
+        "ca",
+        "--crl-url",
+        "http://ca.example/ca.crl",
+        "--ca-issuers-url",
+        "http://ca.example/ca.cer",
+    ];
+    issue(folder, "made", &[common.as_slice(), more].concat(), 0);
+    let lint = ["cert", "lint", "made.pem", "--profile", profile];
+    assert_eq!(rules(&asked(folder, &lint, 0)), [""; 0]);
 }
 
 #[test]

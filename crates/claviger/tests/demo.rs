@@ -140,7 +140,7 @@ fn the_circle_closes_on_a_pkcs11_token() {
             &path("so"),
         ],
         vec!["demo", "--json", "--device", &device],
-        vec!["wscd", "conformance", "--device", &device],
+        vec!["wscd", "conformance", "--erase", "--device", &device],
     ] {
         let output = run(&arguments);
         assert!(

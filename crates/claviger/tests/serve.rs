@@ -77,3 +77,18 @@ fn the_sample_configuration_holds() {
         String::from_utf8_lossy(&checked.stderr)
     );
 }
+
+/// What is wrong with a configuration is said by the key's name.
+#[test]
+fn trust_settings_are_named_when_they_are_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    for (key, value) in [("policy", "any"), ("revocation", "sometimes")] {
+        let text = format!(
+            "development = true\n{COMMON}[device]\nuri = \"software:\"\n[trust]\n{key} = \"{value}\"\n"
+        );
+        let output = claviger(&["config", "check", &config(folder.path(), &text)]);
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(&format!("trust.{key}")), "{said}");
+    }
+}

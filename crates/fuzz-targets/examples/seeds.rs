@@ -2,7 +2,7 @@
 //! themselves. Keys are fresh, so the files differ from run to run; what the
 //! fuzzer found and was added by hand has other names and stays.
 //!
-//! `cargo run -p fuzz-targets --example seeds`
+//! `cargo run -p fuzz-targets --example seeds [-- TARGET]`
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +12,9 @@
 
 use std::path::Path;
 
+#[path = "../../device-evidence/tests/support/mod.rs"]
+mod devices;
+
 use claviger_fixtures::TestKey;
 use jiff::{SignedDuration, Timestamp};
 use jose::cbor::{self, Value as Cbor};
@@ -19,6 +22,7 @@ use jose::cose::{self, Header};
 use jose::{Curve, Signer, b64, jwe};
 use lote::{Draft, NewEntity, NewService, Operator, Postal, Publication, ServiceKind};
 use pki::crl::Entry;
+use pki::ocsp::{CertId, CertIdHash, CertStatus, OcspReply, Reply, ResponderId};
 use pki::{AltName, Certificate, CrlRequest, Issuer, Policy, Profile, Request, Subject, oid};
 use r2ps::envelope::{Nonce, Protection, seal_request};
 use r2ps::service::ServiceType;
@@ -35,10 +39,13 @@ async fn main() {
     let ca = authority().await;
     certificates(&ca).await;
     crls(&ca).await;
+    responses(&ca).await;
     lists(&ca).await;
     status_lists().await;
     attestations().await;
     envelopes().await;
+    evidence();
+    counterparts().await;
     tokens().await;
 }
 
@@ -100,6 +107,40 @@ async fn crls(ca: &Ca) {
         ];
         request.delta_base = (name == "revoked.der").then_some(6);
     }
+}
+
+async fn responses(ca: &Ca) {
+    let key = TestKey::generate(Curve::P256);
+    let leaf = leaf(ca, Profile::Wallet, &key).await;
+    for (name, status, hash) in [
+        ("good.der", CertStatus::Good, CertIdHash::Sha1),
+        ("unknown.der", CertStatus::Unknown, CertIdHash::Sha256),
+        (
+            "revoked.der",
+            CertStatus::Revoked {
+                at: at() - SignedDuration::from_hours(3),
+                reason: CrlReason::KeyCompromise,
+            },
+            CertIdHash::Sha256,
+        ),
+    ] {
+        let reply = OcspReply {
+            responder: ResponderId::key_of(&ca.certificate),
+            produced_at: at(),
+            replies: vec![Reply {
+                id: CertId::of(&leaf, &ca.certificate, hash),
+                status,
+                this_update: at(),
+                next_update: Some(at() + SignedDuration::from_hours(24)),
+            }],
+            nonce: Some(vec![7; 32]),
+            certificates: vec![ca.certificate.clone()],
+        };
+        let der = pki::ocsp::sign_reply(&reply, &ca.key).await.unwrap();
+        put("ocsp", name, &der);
+    }
+    // tryLater, which is not signed.
+    put("ocsp", "try-later.der", &[0x30, 3, 0x0a, 1, 3]);
 }
 
 async fn lists(ca: &Ca) {
@@ -266,6 +307,70 @@ async fn envelopes() {
     put("envelope", "data.json", data.to_string().as_bytes());
 }
 
+async fn counterparts() {
+    let key = TestKey::generate(Curve::P256);
+    let request = request(Profile::StatusList, "Seed registrar", &key);
+    let certificate = pki::issue(&request, Issuer::Itself(&key)).await.unwrap();
+    let chain = [certificate];
+    let mut new = wrp::NewRegistration {
+        id: "VATBE-0876866142".into(),
+        legal_name: "Seeds Ltd".into(),
+        trade_name: "Seeds".into(),
+        country: "BE".into(),
+        entitlements: vec![wrp::Entitlement::ServiceProvider],
+        web: "https://registrar.example".into(),
+        support: "https://party.example/support".into(),
+        service_id: Some("checkout".into()),
+        credentials: Some(json!([
+            {"format": "dc+sd-jwt", "meta": {"vct_values": ["urn:eudi:pid:1"]},
+                "claim": [{"path": ["age_equal_or_over", "18"], "values": [true]}]},
+            {"format": "mso_mdoc", "meta": {"doctype_value": "eu.europa.ec.eudi.pid.1"},
+                "claim": [{"path": ["eu.europa.ec.eudi.pid.1", "age_over_18"]}]},
+        ])),
+        provides: None,
+        issued: at(),
+        status: Reference::new("https://status.example/1", 13),
+    };
+    let service = new.claims();
+    new.entitlements = vec![wrp::Entitlement::NonQEaaProvider];
+    new.credentials = None;
+    new.provides = Some(json!([{"format": "jwt_vc_json", "meta": {"type_values": [["A", "B"]]}}]));
+    let provider = new.claims();
+    for (name, claims) in [("service", service), ("provider", provider)] {
+        let jwt = wrp::sign_jwt(&claims, &chain, &key, at()).await.unwrap();
+        let cwt = wrp::sign_cwt(&claims, &chain, &key).await.unwrap();
+        put("counterpart", &format!("{name}.jwt"), jwt.as_bytes());
+        put("counterpart", &format!("{name}.cwt"), &cwt);
+        let cbor = cose::parse(&cwt, 1 << 20).unwrap().payload().to_vec();
+        put("counterpart", &format!("{name}.cbor"), &cbor);
+        let json = serde_json::Value::Object(claims).to_string();
+        put("counterpart", &format!("{name}.json"), json.as_bytes());
+    }
+    let asked = json!({
+        "client_id": "x509_san_dns:party.example", "aud": "https://self-issued.me/v2",
+        "response_mode": "direct_post.jwt", "response_uri": "https://party.example/answer",
+        "nonce": "1", "client_metadata": {"jwks": {"keys": [{"kid": "1", "use": "enc"}]}},
+        "verifier_info": [{"format": "registration_cert", "data": "0oQ"}],
+        "dcql_query": {"credentials": [{"id": "a", "format": "dc+sd-jwt",
+            "meta": {"vct_values": ["urn:a"]}, "claims": [{"path": ["a", 1], "values": [1]}]}]},
+    });
+    put("counterpart", "request.json", asked.to_string().as_bytes());
+    let offered = json!({
+        "sub": "https://party.example", "credential_issuer": "https://party.example",
+        "iat": at().as_second(), "issuer_info": [{"format": "registration_cert", "data": "a.b.c"}],
+        "credential_configurations_supported": {
+            "a": {"format": "dc+sd-jwt", "vct": "urn:a"},
+            "b": {"format": "mso_mdoc", "doctype": "eu.europa.ec.eudi.pid.1"},
+            "c": {"format": "jwt_vc_json", "credential_definition": {"type": ["A", "B"]}},
+        },
+    });
+    put(
+        "counterpart",
+        "metadata.json",
+        offered.to_string().as_bytes(),
+    );
+}
+
 async fn tokens() {
     for curve in [Curve::P256, Curve::P384, Curve::P521] {
         let key = TestKey::generate(curve);
@@ -385,9 +490,38 @@ fn postal() -> Postal {
 }
 
 fn put(target: &str, name: &str, data: &[u8]) {
+    let only = std::env::args().nth(1);
+    if only.is_some_and(|only| only != target) {
+        return;
+    }
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
     let folder = corpus.join(target);
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join(name), data).unwrap();
     println!("{target}/{name}: {} bytes", data.len());
+}
+
+/// Devices of a test bed: their roots are not the target's, and one
+/// KeyDescription that the target signs itself.
+fn evidence() {
+    use devices::{android, apple, play};
+    let bed = android::Bed::strong_box();
+    let description = android::Description::strong_box();
+    put("evidence", "key-description.der", &description.to_der());
+    let chain = pki::chain::from_ders(bed.chain(&description)).unwrap();
+    let pem = pki::chain::to_pem(&chain);
+    put("evidence", "chain.pem", pem.as_bytes());
+    let bed = apple::Bed::new();
+    let hash = [7; 32];
+    let attestation = bed.attest(&apple::Attestation::sound(hash));
+    put("evidence", "attestation.cbor", &attestation);
+    put(
+        "evidence",
+        "assertion.cbor",
+        &bed.assert(&hash, apple::APP, 1),
+    );
+    let token = play::Bed::new().token(&play::Bed::sound());
+    put("evidence", "play.jwe", token.as_bytes());
+    let list = br#"{"entries":{"0abc":{"status":"REVOKED","reason":"KEY_COMPROMISE"}}}"#;
+    put("evidence", "revocation.json", list);
 }

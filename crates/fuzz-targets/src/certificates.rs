@@ -1,11 +1,9 @@
-use jose::Signer;
-use pki::{Certificate, Crl, Profile, QcStatements};
+use pki::{AnchorIndex, Certificate, Certval, PathSettings, Profile, QcStatements, find_path};
 
 use crate::now;
-use crate::signed::KEY;
 
 /// A certificate with everything read of it and held against every profile; a
-/// chain of certificates; QCStatements of their own.
+/// chain of certificates and its path; QCStatements of their own.
 pub(crate) fn certificate(data: &[u8]) {
     if let Ok(certificate) = Certificate::from_der(data) {
         look_at(&certificate);
@@ -15,10 +13,26 @@ pub(crate) fn certificate(data: &[u8]) {
     }
     if let Ok(chain) = pki::read_chain(data) {
         assert!(chain.len() <= pki::MAX_CHAIN, "a chain is bounded");
+        path(&chain);
     }
     if let Ok(statements) = QcStatements::from_der(data) {
         let _ = (statements.qc_types(), statements.psb(), statements.to_der());
     }
+}
+
+/// A path from the first certificate over the others to those that are their own
+/// issuers.
+fn path(chain: &[Certificate]) {
+    let Some((leaf, others)) = chain.split_first() else {
+        return;
+    };
+    let own = others.iter().filter(|c| c.is_self_issued()).cloned();
+    let anchors = AnchorIndex::new(own);
+    let settings = PathSettings::at(now());
+    if let Ok(path) = find_path(leaf, others, &anchors, &settings, &Certval::new()) {
+        assert!(anchors.positions(&path.anchor).contains(&path.position));
+    }
+    let _ = anchors.match_direct(leaf);
 }
 
 fn look_at(certificate: &Certificate) {
@@ -49,14 +63,4 @@ fn look_at(certificate: &Certificate) {
         certificate.is_self_signed(),
         certificate.to_ref(),
     );
-}
-
-/// A CRL, asked for a serial and for a signature.
-pub(crate) fn crl(data: &[u8]) {
-    let Ok(crl) = Crl::from_der(data) else {
-        return;
-    };
-    let _ = (crl.entry(&[1]), crl.scope(), crl.next_update(), crl.len());
-    let _ = crl.is_delta_to(&crl);
-    let _ = crl.verify_signature(&KEY.public_key().to_spki_der());
 }

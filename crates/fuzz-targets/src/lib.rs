@@ -9,9 +9,12 @@
 
 mod attestations;
 mod certificates;
+mod counterparts;
 mod envelopes;
+mod evidence;
 mod lists;
 pub mod mutate;
+mod revocation;
 mod signed;
 mod status_lists;
 mod tokens;
@@ -26,7 +29,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 11] = [
     Target {
         name: "attestation",
         run: attestations::run,
@@ -40,12 +43,20 @@ pub const TARGETS: [Target; 8] = [
         run: tokens::cose,
     },
     Target {
+        name: "counterpart",
+        run: counterparts::run,
+    },
+    Target {
         name: "crl",
-        run: certificates::crl,
+        run: revocation::crl,
     },
     Target {
         name: "envelope",
         run: envelopes::run,
+    },
+    Target {
+        name: "evidence",
+        run: evidence::run,
     },
     Target {
         name: "jws",
@@ -54,6 +65,10 @@ pub const TARGETS: [Target; 8] = [
     Target {
         name: "list",
         run: lists::run,
+    },
+    Target {
+        name: "ocsp",
+        run: revocation::ocsp,
     },
     Target {
         name: "status_list",

@@ -46,6 +46,36 @@ pub(crate) fn jwt(typ: &str, payload: &[u8]) -> Option<String> {
     ready(jws::sign(header, payload, &*KEY))?.ok()
 }
 
+/// The bytes as what is signed in a certificate, a CRL or an OCSP response:
+/// `SEQUENCE { bytes, ecdsa-with-SHA256, signature }`.
+pub(crate) fn der(tbs: &[u8]) -> Option<Vec<u8>> {
+    let signature = ready(KEY.sign(tbs))?.ok()?;
+    let signature = jose::ecdsa_to_der(&signature)?;
+    let algorithm = [0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let parts = [
+        tbs.to_vec(),
+        element(0x30, &element(6, &algorithm)),
+        element(3, &[&[0], signature.as_slice()].concat()),
+    ];
+    Some(element(0x30, &parts.concat()))
+}
+
+/// One DER element.
+pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let len = content.len().to_be_bytes();
+    let digits: Vec<u8> = len.into_iter().skip_while(|digit| *digit == 0).collect();
+    let mut element = vec![tag];
+    match (content.len(), u8::try_from(digits.len())) {
+        (short, _) if short < 0x80 => element.push(digits.first().copied().unwrap_or_default()),
+        (_, count) => {
+            element.push(0x80 | count.unwrap_or_default());
+            element.extend(digits);
+        }
+    }
+    element.extend_from_slice(content);
+    element
+}
+
 /// What a future says that has nothing to wait for.
 pub(crate) fn ready<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {

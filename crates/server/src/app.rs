@@ -8,27 +8,36 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::edge::{self, Limits};
+use crate::in_flight::{InFlight, Places};
 use crate::metrics::Metrics;
 use crate::routes::folder::PublicFolder;
 use crate::routes::health::{HealthState, Readiness};
 use crate::routes::operator::OperatorToken;
 use crate::routes::trust::Trust;
-use crate::routes::{folder, health, operator, provider, trust, wsca};
+use crate::routes::{
+    authzen, folder, health, operator, provider, trust, trust_validator, wsca, wsca_link,
+};
 
 /// What a process serves. A role that is absent has no routes.
 #[derive(Debug, Default)]
 pub struct App {
     /// What is accepted of a request.
     pub limits: Limits,
+    /// How much of the WSCA is worked on at once.
+    pub wsca_in_flight: InFlight,
     /// What `/metrics` shows.
     pub metrics: Option<Metrics>,
     /// What `/ready` asks.
     pub readiness: Vec<Arc<dyn Readiness>>,
     /// `/wsca`.
     pub wsca: Option<Arc<::wsca::Wsca>>,
+    /// What a wallet provider in another process administers, on the link.
+    pub link: Option<Arc<dyn ::wsca::WscaAdmin>>,
+    /// Whether `/metrics` and `/operator` stand on a listener of their own.
+    pub admin_apart: bool,
     /// `/wallet-provider`.
     pub provider: Option<Arc<wallet_provider::WalletProvider>>,
-    /// `/trust`.
+    /// `/v1/trust`, and what is compatible with others: `/trust`, `/evaluation`.
     pub trust: Option<Trust>,
     /// `/operator`, if there is a token for it.
     pub operator: Option<OperatorToken>,
@@ -44,10 +53,47 @@ pub struct App {
 ))]
 struct Description;
 
+/// What is served on each of a process's listeners.
+#[derive(Debug)]
+pub struct Routers {
+    /// For everyone.
+    pub public: Router,
+    /// For the operators, where [`App::admin_apart`] says so.
+    pub admin: Option<Router>,
+    /// For the wallet provider in another process: nothing but orders. Its listener
+    /// must speak mutual TLS.
+    pub link: Option<Router>,
+}
+
+/// Which routes are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    Everyone,
+    Operators,
+    Both,
+}
+
 impl App {
-    /// The application with its edge around it.
+    /// The applications of all listeners.
+    pub fn into_routers(self) -> Routers {
+        let link = self
+            .link
+            .clone()
+            .map(|wsca| edge::around(wsca_link::routes(wsca), self.limits));
+        let admin = self.admin_apart.then(|| {
+            let (router, _) = self.routes(Audience::Operators).split_for_parts();
+            edge::around(router, self.limits)
+        });
+        Routers {
+            public: self.into_router(),
+            admin,
+            link,
+        }
+    }
+
+    /// The public application with its edge around it.
     pub fn into_router(self) -> Router {
-        let (router, mut document) = self.routes().split_for_parts();
+        let (router, mut document) = self.routes(self.public()).split_for_parts();
         document.info.version = env!("CARGO_PKG_VERSION").into();
         let json = serde_json::to_value(&document).unwrap_or_default();
         let mut router = router.route(
@@ -60,32 +106,52 @@ impl App {
         edge::around(router, self.limits)
     }
 
-    fn routes(&self) -> OpenApiRouter {
-        let mut router = OpenApiRouter::with_openapi(Description::openapi()).merge(health::routes(
-            HealthState {
-                parts: Arc::new(self.readiness.clone()),
-                metrics: self.metrics.clone(),
-            },
-        ));
-        if let Some(wsca) = &self.wsca {
-            router = router.nest("/wsca", wsca::routes(Arc::clone(wsca)));
+    fn public(&self) -> Audience {
+        if self.admin_apart {
+            Audience::Everyone
+        } else {
+            Audience::Both
         }
-        if let Some(provider) = &self.provider {
-            router = router.nest("/wallet-provider", provider::routes(Arc::clone(provider)));
-            if let Some(token) = &self.operator {
+    }
+
+    fn routes(&self, audience: Audience) -> OpenApiRouter {
+        let health = HealthState {
+            parts: Arc::new(self.readiness.clone()),
+            metrics: self.metrics.clone(),
+            lists: self.trust.as_ref().map(|trust| Arc::clone(&trust.service)),
+            list_gauges: Arc::default(),
+        };
+        let mut router = OpenApiRouter::with_openapi(Description::openapi())
+            .merge(health::routes(health.clone()));
+        if audience != Audience::Everyone {
+            router = router.merge(health::metrics_routes(health));
+            if let (Some(provider), Some(token)) = (&self.provider, &self.operator) {
                 let routes = operator::routes(Arc::clone(provider), token.clone());
                 router = router.nest("/operator", routes);
             }
         }
+        if audience == Audience::Operators {
+            return router;
+        }
+        if let Some(wsca) = &self.wsca {
+            let places = Places::new(self.wsca_in_flight);
+            router = router.nest("/wsca", wsca::routes(Arc::clone(wsca), places));
+        }
+        if let Some(provider) = &self.provider {
+            router = router.nest("/wallet-provider", provider::routes(Arc::clone(provider)));
+        }
         if let Some(trust) = &self.trust {
-            router = router.nest("/trust", trust::routes(trust.clone()));
+            router = router
+                .nest("/v1/trust", trust::routes(trust.clone()))
+                .merge(trust_validator::routes(trust.clone()))
+                .merge(authzen::routes(trust.clone()));
         }
         router
     }
 
     /// The OpenAPI document of these roles.
     pub fn openapi(&self) -> Document {
-        let mut document = self.routes().into_openapi();
+        let mut document = self.routes(Audience::Both).into_openapi();
         document.info.version = env!("CARGO_PKG_VERSION").into();
         document
     }

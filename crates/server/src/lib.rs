@@ -6,17 +6,24 @@
 
 mod app;
 mod edge;
+mod in_flight;
+mod list_gauges;
 mod metrics;
 mod problem;
 mod routes;
+pub mod rules;
 mod run;
+mod tls;
 
-pub use app::App;
+pub use app::{App, Routers};
 pub use edge::Limits;
+pub use in_flight::InFlight;
 pub use metrics::{Metrics, RecorderTaken};
 pub use problem::Problem;
 pub use routes::folder::PublicFolder;
 pub use routes::health::Readiness;
 pub use routes::operator::OperatorToken;
 pub use routes::trust::Trust;
-pub use run::serve;
+pub use rules::RULES;
+pub use run::{Listener, serve};
+pub use tls::{Tls, TlsError};

@@ -1,16 +1,22 @@
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tower::ServiceExt;
+
+use crate::tls::Tls;
 
 /// How long a client may take to send a request's head, or to begin the next one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -21,22 +27,45 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// How long to wait after a connection could not be accepted (no descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Where connections come in, and how they are protected.
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<Tls>,
+}
+
+impl Listener {
+    /// Connections come in at `tcp`, and speak TLS.
+    pub fn with_tls(tcp: TcpListener, tls: Tls) -> Self {
+        Self {
+            tcp,
+            tls: Some(tls),
+        }
+    }
+}
+
+impl From<TcpListener> for Listener {
+    /// Without TLS, which then ends somewhere in front.
+    fn from(tcp: TcpListener) -> Self {
+        Self { tcp, tls: None }
+    }
+}
+
+/// Who is at the other end of a connection: an extension of each of its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
 /// Serves `app` on `listener` until `shutdown` resolves, then takes no new
 /// connections and lets the open requests end, for at most twenty seconds, or until
-/// `at_once` resolves. A client that is slow to send its request's head is dropped,
-/// so it can neither hold a connection for ever nor hold up the end.
+/// `at_once` resolves. A client that is slow to shake hands or to send its request's
+/// head is dropped, so it can neither hold a connection for ever nor hold up the end.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     app: Router,
     shutdown: impl Future<Output = ()> + Send,
     at_once: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    let mut protocol = http1::Builder::new();
-    protocol
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(64 * 1024);
-    let service = TowerToHyperService::new(app);
+    let Listener { tcp, tls } = listener.into();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
@@ -45,10 +74,10 @@ pub async fn serve(
             () = &mut shutdown => break,
             place = Arc::clone(&places).acquire_owned() => place,
         };
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             () = &mut shutdown => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+            accepted = tcp.accept() => match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -56,19 +85,43 @@ pub async fn serve(
                 }
             },
         };
-        let connection = protocol.serve_connection(TokioIo::new(stream), service.clone());
-        let connection = graceful.watch(connection);
+        let (app, tls, watcher) = (app.clone(), tls.clone(), graceful.watcher());
         tokio::spawn(async move {
-            // A client that goes away is no news.
-            let _ = connection.await;
+            match tls {
+                None => converse(stream, peer, app, watcher).await,
+                Some(tls) => {
+                    if let Some(stream) = tls.accept(stream).await {
+                        converse(stream, peer, app, watcher).await;
+                    }
+                }
+            }
             drop(place);
         });
     }
-    drop(listener);
+    drop(tcp);
     tokio::select! {
         () = graceful.shutdown() => {}
         () = tokio::time::sleep(DRAIN) => tracing::warn!("requests were still open; stopping"),
         () = at_once => tracing::warn!("asked again; stopping at once"),
     }
     Ok(())
+}
+
+/// Answers one connection's requests, one after the other.
+async fn converse<S>(stream: S, peer: SocketAddr, app: Router, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let app = app.map_request(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        request
+    });
+    let mut protocol = http1::Builder::new();
+    protocol
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(64 * 1024);
+    let connection = protocol.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    // A client that goes away is no news.
+    let _ = watcher.watch(connection).await;
 }

@@ -36,10 +36,16 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         pki::RULES,
         status_list::RULES,
         wua::RULES,
+        device_evidence::RULES,
         issuer_guard::RULES,
         provider_api::RULES,
         sci::RULES,
+        wsca::RULES,
+        server::RULES,
         trust::RULES,
+        trust::counterpart::RULES,
+        wrp::RULES,
+        outbound::RULES,
         super::trust::RULES,
     ]
     .into_iter()

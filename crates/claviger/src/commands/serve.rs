@@ -5,19 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, SystemClock};
-use server::Limits;
-use tokio::net::TcpListener;
-use trust::{Location, SignerPolicy, Source};
-use url::Url;
+use server::{InFlight, Limits};
 use wallet_provider::{Seal, WalletSolution};
+use wsca_link::{LinkError, LinkSettings, RemoteWsca};
 use wscd::{DeviceSigner, KeyName, Wscd};
 
-use super::up::Development;
+use super::up::{Development, Part};
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::Output;
-use crate::settings::{ListSettings, Role, Settings, WalletProviderSettings};
-use crate::wiring::{Node, NodeParts, ProviderParts};
-use crate::{input, logging, runtime, shutdown};
+use crate::settings::{RemoteWscaSettings, Role, Settings, WalletProviderSettings};
+use crate::wiring::{EvidenceParts, Listeners, Node, NodeParts, ProviderParts, WscaParts, pem};
+use crate::{input, logging, runtime};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -43,25 +41,21 @@ pub(crate) fn run(args: &Args, _output: Output) -> Done {
         tracing::warn!("development = true: NOT FOR REAL USERS");
     }
     runtime::block_on(async {
-        let listener = TcpListener::bind(settings.listen)
-            .await
-            .doing(format_args!("cannot listen on {}", settings.listen))?;
-        let address = listener.local_addr().doing("the listening address")?;
+        let listeners = Listeners::open(&settings).await?;
+        let address = listeners.address();
+        let scheme = if settings.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         let url = settings
             .public_url
             .clone()
-            .unwrap_or_else(|| format!("http://{address}"));
+            .unwrap_or_else(|| format!("{scheme}://{address}"));
         let node = open(&settings, &url).await?;
-        let app = node.app()?.into_router();
+        let app = node.app()?;
         tracing::info!(%address, %url, roles = ?settings.roles, "serving");
-        server::serve(
-            listener,
-            app,
-            shutdown::requested(),
-            shutdown::requested_again(),
-        )
-        .await
-        .doing("the server")?;
+        listeners.serve(app).await?;
         node.close().await;
         tracing::info!("drained and stopped");
         Ok(Outcome::Yes)
@@ -71,8 +65,26 @@ pub(crate) fn run(args: &Args, _output: Output) -> Done {
 async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
     let device = crate::device::open(&settings.device.uri).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let limits = Limits {
+        max_body: settings.limits.body_bytes,
+        timeout: Duration::from_secs(settings.limits.request_seconds),
+    };
+    let operator_token = settings
+        .operator_token_file
+        .as_deref()
+        .map(|path| input::read_text(path, 4096))
+        .transpose()?;
+    let wsca = wsca_parts(settings).await?;
+    let admin_apart = settings.admin.is_some();
     if settings.development && samples_are_wanted(settings) {
-        let development = Development::on_device(&settings.data, url, device, clock).await?;
+        let part = Part {
+            roles: settings.roles.clone(),
+            wsca,
+            limits,
+            operator_token,
+            admin_apart,
+        };
+        let development = Development::in_part(&settings.data, url, device, clock, part).await?;
         return Ok(development.node);
     }
     let provider = match (&settings.wallet_provider, settings.roles.as_slice()) {
@@ -87,40 +99,55 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
         roles: settings.roles.clone(),
         device,
         clock,
+        wsca,
         provider,
-        limits: Limits {
-            max_body: settings.limits.body_bytes,
-            timeout: Duration::from_secs(settings.limits.request_seconds),
-        },
-        lists: sources(&settings.trusted_lists)?,
-        operator_token: settings
-            .operator_token_file
-            .as_deref()
-            .map(|path| input::read_text(path, 4096))
-            .transpose()?,
+        limits,
+        trust: crate::wiring::trust_config(settings)?,
+        policy: settings.trust.policy,
+        revocation: settings.trust.revocation,
+        operator_token,
+        admin_apart,
     })
     .await
 }
 
-fn sources(lists: &[ListSettings]) -> Result<Vec<Source>, Failure> {
-    lists
-        .iter()
-        .map(|list| {
-            let profile = lote::Profile::from_name(&list.profile)
-                .ok_or_else(|| Failure::new("trusted_lists.profile: no list has this profile"))?;
-            let location = match Url::parse(&list.location) {
-                Ok(url) if list.location.contains("://") => Location::Url(url),
-                _ => Location::File(PathBuf::from(&list.location)),
-            };
-            let signers = input::certificates(&list.signer)?;
-            Ok(Source {
-                profile,
-                location,
-                signers: SignerPolicy::Pinned(signers),
-                mode: lote::Mode::Strict,
-            })
-        })
-        .collect()
+/// The WSCA as the settings have it; the one elsewhere must be there.
+async fn wsca_parts(settings: &Settings) -> Result<WscaParts, Failure> {
+    let remote = match &settings.remote_wsca {
+        None => None,
+        Some(remote) => Some(Arc::new(link(remote).await?)),
+    };
+    Ok(WscaParts {
+        config: settings.wsca.config(),
+        in_flight: InFlight {
+            total: settings.limits.wsca_in_flight,
+            per_address: settings.limits.wsca_in_flight_per_address,
+        },
+        linked: settings.wsca_link.is_some(),
+        remote,
+    })
+}
+
+/// Opens the link. Two processes that are started together find each other.
+async fn link(settings: &RemoteWscaSettings) -> Result<RemoteWsca, Failure> {
+    const TRIES: u32 = 20;
+    let link = LinkSettings {
+        url: settings.url.parse().doing("remote_wsca.url")?,
+        ca: pem(&settings.ca)?,
+        certificate: pem(&settings.certificate)?,
+        key: pem(&settings.key)?,
+    };
+    let mut tried = 1;
+    loop {
+        match RemoteWsca::connect(&link).await {
+            Err(LinkError::Unreachable(why)) if tried < TRIES => {
+                tracing::warn!(why, "the WSCA is not there yet; trying again");
+                tried += 1;
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            connected => return connected.doing("remote_wsca"),
+        }
+    }
 }
 
 /// In development, a wallet provider without certificates gets sample ones.
@@ -179,5 +206,12 @@ async fn provider_parts(
         )
         .await?,
         development,
+        evidence: EvidenceParts {
+            policy: match &settings.evidence_policy {
+                Some(path) => super::evidence::policy(path)?,
+                None => device_evidence::Policy::default(),
+            },
+            revocation_list: settings.android_revocation_list.clone(),
+        },
     })
 }

@@ -16,7 +16,7 @@ use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{Output, Report};
 use crate::settings::Role;
 use crate::testbed::{ListName, Party, SampleLists, TestBed};
-use crate::wiring::{Node, NodeParts, ProviderParts};
+use crate::wiring::{EvidenceParts, Node, NodeParts, ProviderParts, WscaParts};
 use crate::{files, logging, runtime, shutdown};
 
 #[derive(Debug, clap::Args)]
@@ -86,6 +86,17 @@ impl Development {
         device: Arc<dyn wscd::Wscd>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Failure> {
+        Self::in_part(data, url, device, clock, Part::default()).await
+    }
+
+    /// As [`Development::on_device`], doing some of the roles.
+    pub(crate) async fn in_part(
+        data: &Path,
+        url: &str,
+        device: Arc<dyn wscd::Wscd>,
+        clock: Arc<dyn Clock>,
+        part: Part,
+    ) -> Result<Self, Failure> {
         let at = clock.now();
         let public = data.join("public");
         let ca_url = format!("{url}/ca");
@@ -101,18 +112,29 @@ impl Development {
         let node = Node::open(NodeParts {
             data: data.to_owned(),
             public_url: url.to_owned(),
-            roles: Role::ALL.to_vec(),
+            roles: part.roles,
             device,
             clock,
+            wsca: part.wsca,
             provider: Some(ProviderParts {
                 solution: sample_solution(),
                 attestation_seal: seal(&test_bed.wallet_provider),
                 status_seal: seal(&test_bed.wallet_status),
                 development: true,
+                evidence: EvidenceParts::default(),
             }),
-            limits: server::Limits::default(),
-            lists: lists.sources(&test_bed.operator.certificate),
-            operator_token: Some(operator_token(data)?),
+            limits: part.limits,
+            policy: trust::Policy::default(),
+            revocation: trust::Revocation::Hard,
+            trust: trust::Config {
+                sources: lists.sources(&test_bed.operator.certificate),
+                ..trust::Config::default()
+            },
+            operator_token: Some(match part.operator_token {
+                Some(token) => token,
+                None => operator_token(data)?,
+            }),
+            admin_apart: part.admin_apart,
         })
         .await?;
         Ok(Self {
@@ -120,6 +142,29 @@ impl Development {
             test_bed,
             lists,
         })
+    }
+}
+
+/// Which part of everything a node does.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) roles: Vec<Role>,
+    pub(crate) wsca: WscaParts,
+    pub(crate) limits: server::Limits,
+    pub(crate) operator_token: Option<String>,
+    pub(crate) admin_apart: bool,
+}
+
+impl Default for Part {
+    /// All of it.
+    fn default() -> Self {
+        Self {
+            roles: Role::ALL.to_vec(),
+            wsca: WscaParts::default(),
+            limits: server::Limits::default(),
+            operator_token: None,
+            admin_apart: false,
+        }
     }
 }
 
@@ -143,7 +188,7 @@ pub(crate) fn seal(party: &Party) -> Seal {
 
 /// The software device of a development folder, its store sealed under a key in
 /// a file beside it.
-async fn open_device(data: &Path) -> Result<Arc<dyn wscd::Wscd>, Failure> {
+pub(crate) async fn open_device(data: &Path) -> Result<Arc<dyn wscd::Wscd>, Failure> {
     let key_file = data.join("device.key");
     if !key_file.exists() {
         files::write_secret(&key_file, hex::encode(random::<32>()?).as_bytes())
@@ -249,7 +294,7 @@ impl Report for Running {
                 self.url
             ),
             format!(
-                "curl -X POST {}/trust/check -H 'content-type: application/json' -d \"{{\\\"context\\\":\\\"pid\\\",\\\"chain\\\":[\\\"$(grep -v CERT {}/pki/pid-provider.pem | tr -d '\\n')\\\"]}}\"",
+                "curl -X POST {}/v1/trust/check -H 'content-type: application/json' -d \"{{\\\"context\\\":\\\"pid\\\",\\\"chain\\\":[\\\"$(grep -v CERT {}/pki/pid-provider.pem | tr -d '\\n')\\\"]}}\"",
                 self.url, self.data
             ),
             format!("curl {}/openapi.json", self.url),

@@ -112,6 +112,7 @@ impl Circle {
             sources,
             limits: loopback_limits(),
             copies: Some(folder.path().join("trust")),
+            ..Config::default()
         };
         let trust = TrustService::new(config, clock.clone()).doing("the trust service")?;
         let report = trust.refresh().await;

@@ -6,7 +6,7 @@ use lote::{
     Signers, Verifier,
 };
 use pki::Certificate;
-use trust::{Location, SignerPolicy, Source};
+use trust::{Location, SignerPolicy, Source, Upkeep};
 
 use super::TestBed;
 use super::parties::names;
@@ -83,6 +83,7 @@ impl SampleLists {
                 location: Location::File(self.path(name)),
                 signers: SignerPolicy::Pinned(vec![operator.clone()]),
                 mode: Mode::Strict,
+                upkeep: Upkeep::default(),
             })
             .collect()
     }

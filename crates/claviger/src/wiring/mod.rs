@@ -1,6 +1,12 @@
 //! The rooms put together into a node: one process that serves some roles.
 
+mod evidence;
+mod listeners;
+mod lists;
 mod node;
 mod readiness;
 
-pub(crate) use node::{Node, NodeParts, ProviderParts};
+pub(crate) use evidence::EvidenceParts;
+pub(crate) use listeners::{Listeners, pem};
+pub(crate) use lists::{location, trust_config};
+pub(crate) use node::{Node, NodeParts, ProviderParts, WscaParts};

@@ -3,20 +3,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Clock;
-use server::{App, Limits, Metrics, OperatorToken, PublicFolder, Readiness, Trust};
+use server::{App, InFlight, Limits, Metrics, OperatorToken, PublicFolder, Readiness, Trust};
 use store::Database;
 use store::provider::SqliteProviderStore;
 use store::wsca::SqliteWscaStore;
 use tokio::task::JoinHandle;
-use trust::{Source, TrustService};
+use trust::TrustService;
 use wallet_provider::{
     Config, FolderPublisher, IndexSecret, Parts, Seal, WalletProvider, WalletSolution,
 };
-use wsca::Wsca;
+use wsca::{Wsca, WscaAdmin};
+use wsca_link::RemoteWsca;
 use wscd::{DeviceAgreement, DeviceSigner, KeyName, MacPurpose, Wscd};
 use zeroize::Zeroizing;
 
-use super::readiness::{DatabaseReady, DeviceReady, ProviderReady, Trouble, WscaReady};
+use super::evidence::{EvidenceParts, RevocationFile};
+use super::readiness::{DatabaseReady, DeviceReady, LinkReady, ProviderReady, Trouble, WscaReady};
 use crate::exit::{Doing, Failure};
 use crate::settings::Role;
 
@@ -30,14 +32,34 @@ pub(crate) struct NodeParts {
     pub(crate) roles: Vec<Role>,
     pub(crate) device: Arc<dyn Wscd>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// The WSCA: here, or elsewhere.
+    pub(crate) wsca: WscaParts,
     /// For the role `wallet-provider`.
     pub(crate) provider: Option<ProviderParts>,
     pub(crate) limits: Limits,
     /// Where the lists come from that questions of trust are answered by; none,
     /// and there are no such routes.
-    pub(crate) lists: Vec<Source>,
+    pub(crate) trust: trust::Config,
+    /// How questions of trust are answered unless they say otherwise.
+    pub(crate) policy: trust::Policy,
+    pub(crate) revocation: trust::Revocation,
     /// The operators' token; without one there are no operators' routes.
     pub(crate) operator_token: Option<String>,
+    /// Whether operators have a listener of their own.
+    pub(crate) admin_apart: bool,
+}
+
+/// What is known of the WSCA.
+#[derive(Debug, Default)]
+pub(crate) struct WscaParts {
+    /// How the one in this process behaves.
+    pub(crate) config: wsca::Config,
+    /// How many of its requests are worked on at once.
+    pub(crate) in_flight: InFlight,
+    /// Whether a wallet provider in another process administers it.
+    pub(crate) linked: bool,
+    /// The one in another process, if it is there.
+    pub(crate) remote: Option<Arc<RemoteWsca>>,
 }
 
 /// What the role `wallet-provider` needs besides.
@@ -51,6 +73,8 @@ pub(crate) struct ProviderParts {
     /// Takes activations without evidence of the device, and a WSCA that nobody
     /// certified.
     pub(crate) development: bool,
+    /// What device evidence is held against.
+    pub(crate) evidence: EvidenceParts,
 }
 
 /// A process of the house: its roles, open and ready to be served.
@@ -70,8 +94,6 @@ pub(crate) struct Node {
 const UPKEEP: Duration = Duration::from_secs(30);
 /// About once an hour, what is past its time is forgotten.
 const ROUNDS_A_PURGE: u64 = 120;
-/// How often lists are fetched again.
-const REFRESH: Duration = Duration::from_secs(300);
 
 impl Node {
     /// Opens the roles. What the last run acknowledged and did not finish (a
@@ -91,26 +113,41 @@ impl Node {
             parts,
         };
         if node.parts.roles.contains(&Role::Wsca) {
-            node.wsca = Some(Arc::new(node.open_wsca().await?));
+            let wsca = Arc::new(node.open_wsca().await?);
+            node.upkeep.push(tokio::spawn(Arc::clone(&wsca).keep_up()));
+            node.wsca = Some(wsca);
         }
         if node.parts.roles.contains(&Role::WalletProvider) {
             let provider = Arc::new(node.open_provider().await?);
+            let list = node.parts.provider.as_ref();
+            let list = list.and_then(|parts| parts.evidence.revocation_list.clone());
+            let mut list = list.map(RevocationFile::new);
+            if let Some(list) = &mut list {
+                list.refresh(&provider).await;
+            }
             // What cannot be finished now (one unit whose record was altered, a device
             // that is away) must not keep everything else from working.
             node.trouble.note(provider.recover().await);
-            let upkeep = keep_up(Arc::clone(&provider), node.trouble.clone());
+            let upkeep = keep_up(Arc::clone(&provider), list, node.trouble.clone());
             node.upkeep.push(tokio::spawn(upkeep));
             node.provider = Some(provider);
         }
-        if !node.parts.lists.is_empty() {
+        if !node.parts.trust.sources.is_empty() {
             let trust = Arc::new(node.open_trust()?);
             trust.refresh().await;
             let kept = Arc::clone(&trust);
-            node.upkeep
-                .push(tokio::spawn(async move { kept.keep_fresh(REFRESH).await }));
+            // It ends with the task, which `close` ends.
+            node.upkeep.push(tokio::spawn(async move {
+                kept.keep_fresh(std::future::pending()).await;
+            }));
             node.trust = Some(trust);
         }
         Ok(node)
+    }
+
+    /// The wallet provider, where that is among the roles.
+    pub(crate) fn provider(&self) -> Option<&Arc<WalletProvider>> {
+        self.provider.as_ref()
     }
 
     /// The application that serves the roles.
@@ -122,6 +159,9 @@ impl Node {
         ];
         if let Some(wsca) = &self.wsca {
             readiness.push(Arc::new(WscaReady(Arc::clone(wsca))));
+        }
+        if let Some(remote) = &self.parts.wsca.remote {
+            readiness.push(Arc::new(LinkReady(Arc::clone(remote))));
         }
         let mut folders = Vec::new();
         if let Some(provider) = &self.provider {
@@ -160,10 +200,21 @@ impl Node {
             metrics: Some(metrics),
             readiness,
             wsca: self.wsca.clone(),
+            wsca_in_flight: self.parts.wsca.in_flight,
+            link: match &self.wsca {
+                Some(wsca) if self.parts.wsca.linked => {
+                    Some(Arc::clone(wsca) as Arc<dyn WscaAdmin>)
+                }
+                _ => None,
+            },
+            admin_apart: self.parts.admin_apart,
             provider: self.provider.clone(),
             trust: self.trust.as_ref().map(|service| Trust {
                 service: Arc::clone(service),
                 clock: Arc::clone(&self.parts.clock),
+                policy: self.parts.policy,
+                revocation: self.parts.revocation,
+                public_url: self.parts.public_url.clone(),
             }),
             operator: self.parts.operator_token.as_deref().map(OperatorToken::of),
             folders,
@@ -184,9 +235,8 @@ impl Node {
 
     fn open_trust(&self) -> Result<TrustService, Failure> {
         let config = trust::Config {
-            sources: self.parts.lists.clone(),
-            limits: trust::Limits::default(),
             copies: Some(self.parts.data.join("trust")),
+            ..self.parts.trust.clone()
         };
         TrustService::new(config, Arc::clone(&self.parts.clock)).doing("the trust service")
     }
@@ -197,23 +247,31 @@ impl Node {
             Arc::clone(&self.parts.device),
             store,
             Arc::clone(&self.parts.clock),
-            wsca::Config::default(),
+            self.parts.wsca.config.clone(),
         )
         .await
         .doing("the WSCA")
     }
 
     async fn open_provider(&self) -> Result<WalletProvider, Failure> {
-        let (Some(provider), Some(wsca)) = (&self.parts.provider, &self.wsca) else {
-            return Err(Failure::new(
-                "the role wallet-provider needs its settings and the role wsca",
-            ));
+        let wsca: Arc<dyn WscaAdmin> = match (&self.wsca, &self.parts.wsca.remote) {
+            (Some(wsca), _) => Arc::clone(wsca) as _,
+            (None, Some(remote)) => Arc::clone(remote) as _,
+            (None, None) => {
+                return Err(Failure::new(
+                    "the role wallet-provider needs a WSCA, here or elsewhere",
+                ));
+            }
+        };
+        let Some(provider) = &self.parts.provider else {
+            return Err(Failure::new("the role wallet-provider needs its settings"));
         };
         let device = &self.parts.device;
         let base_url = format!("{}/wallet-provider", self.parts.public_url);
         let mut config = Config::new(base_url, provider.solution.clone());
         config.status_url = format!("{}/status", self.parts.public_url);
         config.accept_no_evidence = provider.development;
+        config.evidence = provider.evidence.policy.clone();
         config.accept_uncertified_wsca = provider.development;
         let answer_key = DeviceSigner::open(
             Arc::clone(device),
@@ -236,7 +294,7 @@ impl Node {
         WalletProvider::new(Parts {
             config,
             store: Arc::new(SqliteProviderStore::new(self.database.clone())),
-            wsca: Arc::clone(wsca) as Arc<dyn wsca::WscaAdmin>,
+            wsca,
             publisher: Arc::new(FolderPublisher::new(self.status_folder()).doing("status lists")?),
             clock: Arc::clone(&self.parts.clock),
             wia_seal: provider.attestation_seal.clone(),
@@ -250,12 +308,19 @@ impl Node {
     }
 }
 
-async fn keep_up(provider: Arc<WalletProvider>, trouble: Trouble) {
+async fn keep_up(
+    provider: Arc<WalletProvider>,
+    mut list: Option<RevocationFile>,
+    trouble: Trouble,
+) {
     let mut pause = tokio::time::interval(UPKEEP);
     pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for round in 0u64.. {
         pause.tick().await;
         trouble.note(provider.recover().await);
+        if let Some(list) = &mut list {
+            list.refresh(&provider).await;
+        }
         if round % ROUNDS_A_PURGE == 0
             && let Err(error) = provider.purge().await
         {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use server::Readiness;
 use wallet_provider::WalletProvider;
 use wsca::Wsca;
+use wsca_link::RemoteWsca;
 use wscd::Wscd;
 
 #[derive(Debug)]
@@ -54,6 +55,21 @@ impl Readiness for WscaReady {
             [] => Ok(()),
             alarms => Err(format!("{alarms:?}")),
         }
+    }
+}
+
+/// A wallet provider without its WSCA activates and attests nothing.
+#[derive(Debug)]
+pub(super) struct LinkReady(pub(super) Arc<RemoteWsca>);
+
+#[async_trait]
+impl Readiness for LinkReady {
+    fn name(&self) -> &'static str {
+        "wsca link"
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        self.0.check().await.map_err(|error| error.to_string())
     }
 }
 

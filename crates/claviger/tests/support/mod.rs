@@ -9,6 +9,9 @@
     clippy::unwrap_used
 )]
 
+pub mod ca;
+pub mod served;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -151,9 +154,14 @@ pub struct Phone {
 
 impl Phone {
     pub async fn activate(up: &Up, alias: &str) -> Self {
+        Self::activate_at(&up.url, &up.url, alias).await
+    }
+
+    /// At a provider, over a WSCA that may stand elsewhere.
+    pub async fn activate_at(provider: &str, wsca: &str, alias: &str) -> Self {
         let clock = Arc::new(SystemClock);
         let device = Arc::new(SoftwareKeystore::generate().unwrap());
-        let base = format!("{}/wallet-provider", up.url);
+        let base = format!("{provider}/wallet-provider");
         let provider = ProviderClient::discover(&base, clock.clone())
             .await
             .unwrap();
@@ -173,7 +181,7 @@ impl Phone {
             agreement: answer.wsca.agreement.clone(),
             signing: answer.wsca.signing.clone(),
         };
-        let address = format!("{}/wsca/r2ps", up.url).parse().unwrap();
+        let address = format!("{wsca}/wsca/r2ps").parse().unwrap();
         let transport = HttpTransport::new(reqwest::Client::new(), address);
         let sci = RemoteSci::new(transport, service, answer.unit, device.clone(), clock);
         sci.register_pin(&Pin::choose("493827").unwrap())

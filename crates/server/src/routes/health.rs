@@ -9,10 +9,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use trust::TrustService;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::list_gauges::ListGauges;
 use crate::metrics::Metrics;
 
 /// Something the service cannot work without: a database, a device, a list.
@@ -29,12 +31,21 @@ pub trait Readiness: std::fmt::Debug + Send + Sync {
 pub(crate) struct HealthState {
     pub(crate) parts: Arc<Vec<Arc<dyn Readiness>>>,
     pub(crate) metrics: Option<Metrics>,
+    /// Whose ages `/metrics` tells.
+    pub(crate) lists: Option<Arc<TrustService>>,
+    pub(crate) list_gauges: Arc<ListGauges>,
 }
 
 pub(crate) fn routes(state: HealthState) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(health))
         .routes(routes!(ready))
+        .with_state(state)
+}
+
+/// What tells outsiders more than they need to know.
+pub(crate) fn metrics_routes(state: HealthState) -> OpenApiRouter {
+    OpenApiRouter::new()
         .routes(routes!(metrics))
         .with_state(state)
 }
@@ -89,6 +100,9 @@ async fn ready(State(state): State<HealthState>) -> Response {
 #[utoipa::path(get, path = "/metrics", tag = "operation",
     responses((status = 200, content_type = "text/plain", body = String)))]
 async fn metrics(State(state): State<HealthState>) -> Response {
+    if let Some(lists) = &state.lists {
+        state.list_gauges.set(&lists.watch());
+    }
     let text = state.metrics.map(|m| m.render()).unwrap_or_default();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

@@ -8,10 +8,11 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jose::SignError;
 use jose::json::{self, Limits};
 use provider_api::{
-    AccountRequest, AccountView, ActivationRequest, Challenge, Empty, KaRequest, ProviderView,
-    REQUEST_HEADER, RevocationRequest, UnitView, WiaRequest,
+    AccountRequest, AccountView, ActivationRequest, AssociationRequest, Challenge, Empty,
+    KaRequest, ProviderView, REQUEST_HEADER, RevocationRequest, UnitView, WiaRequest,
 };
 use serde::de::DeserializeOwned;
 use utoipa_axum::router::OpenApiRouter;
@@ -33,6 +34,7 @@ pub(crate) fn routes(provider: Provider) -> OpenApiRouter {
         .routes(routes!(nonce))
         .routes(routes!(wia))
         .routes(routes!(ka))
+        .routes(routes!(associate))
         .routes(routes!(account))
         .routes(routes!(revocation))
         .with_state(provider)
@@ -161,6 +163,21 @@ async fn ka(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -
     answer.map(Signed).map_err(problem)
 }
 
+/// A statement that keys of one WSCA belong together (ARF ACP_05)
+#[utoipa::path(post, path = "/unit/association", tag = "wallet unit",
+    request_body = AssociationRequest,
+    params(("wallet-unit-request" = String, Header, description = "The request, signed by the unit's device key")),
+    responses(
+        (status = 200, content_type = "application/jose", body = String,
+            description = "The association, signed"),
+        (status = 403, body = Problem)))]
+async fn associate(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
+    let caller = caller(&provider, &headers, "/unit/association", &body).await?;
+    let request: AssociationRequest = read(&body)?;
+    let answer = provider.associate(&caller, &request).await;
+    answer.map(Signed).map_err(problem)
+}
+
 /// The units of an account, asked for without a phone
 #[utoipa::path(post, path = "/account", tag = "account", request_body = AccountRequest,
     responses((status = 200, body = AccountView), (status = 403, body = Problem)))]
@@ -221,9 +238,14 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 pub(crate) fn problem(error: Error) -> Problem {
     use provider_api::Problem as Code;
     let Error::Refused { problem, refusal } = &error else {
+        // Too many challenges wait, or the store, the WSCA or the device is away.
         let passing = matches!(
             &error,
-            Error::Store(_) | Error::Publish(_) | Error::Wsca(wsca::AdminError::Unavailable(_))
+            Error::Store(_)
+                | Error::Publish(_)
+                | Error::Wsca(wsca::AdminError::Unavailable(_) | wsca::AdminError::Store(_))
+                | Error::Sign(SignError::Unavailable(_))
+                | Error::Build(wua::BuildError::Sign(SignError::Unavailable(_)))
         );
         if passing {
             return Problem::new(

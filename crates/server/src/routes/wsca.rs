@@ -5,18 +5,23 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use sci::Code;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wsca::{Reply, Wsca};
 
+use crate::in_flight::{Places, admit};
 use crate::problem::Problem;
 
-pub(crate) fn routes(wsca: Arc<Wsca>) -> OpenApiRouter {
+pub(crate) fn routes(wsca: Arc<Wsca>, places: Places) -> OpenApiRouter {
+    let requests = OpenApiRouter::new()
+        .routes(routes!(request))
+        .route_layer(middleware::from_fn_with_state(places, admit));
     OpenApiRouter::new()
         .routes(routes!(identity))
-        .routes(routes!(request))
+        .merge(requests)
         .with_state(wsca)
 }
 
@@ -34,7 +39,9 @@ async fn identity(State(wsca): State<Arc<Wsca>>) -> Response {
     responses(
         (status = 200, content_type = "application/jose", body = String,
             description = "A sealed and signed answer. It may say no"),
-        (status = 400, body = Problem, description = "The request cannot be opened")))]
+        (status = 400, body = Problem, description = "The request cannot be opened"),
+        (status = 503, body = Problem,
+            description = "The device is away, or too many requests are under way")))]
 async fn request(State(wsca): State<Arc<Wsca>>, body: Bytes) -> Response {
     match wsca.handle(&body).await {
         Reply::Answer(answer) => (

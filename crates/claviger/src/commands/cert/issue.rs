@@ -8,7 +8,7 @@ use std::sync::Arc;
 use finding::{CertificateRef, Finding};
 use jiff::{SignedDuration, Timestamp};
 use jose::Signer;
-use pki::{AltName, Issuer, Policy, Profile, Request, Subject};
+use pki::{AltName, Issuer, Policy, Profile, QcPsb, QcStatements, Request, Subject};
 use serde::Serialize;
 use wscd::{DeviceSigner, KeyName, Wscd};
 
@@ -62,6 +62,15 @@ pub(crate) struct Issue {
     /// Where the practice statement of its policy is
     #[arg(long)]
     cps_url: Vec<String>,
+    /// For a public sector body: the country of the law it stands on, or EU
+    #[arg(long, requires_all = ["psb_source", "psb_law"])]
+    psb_country: Option<String>,
+    /// For a public sector body: the authentic source it is responsible for
+    #[arg(long, requires = "psb_country")]
+    psb_source: Option<String>,
+    /// For a public sector body: the law it stands on
+    #[arg(long, requires = "psb_country")]
+    psb_law: Option<String>,
     /// For a CA: how many CAs may stand below it
     #[arg(long)]
     path_len: Option<u8>,
@@ -151,6 +160,16 @@ fn request(args: &Issue, key: &DeviceSigner) -> Result<Request, Failure> {
             id,
             cps: args.cps_url.clone(),
         }];
+    }
+    if let (Some(country), Some(source), Some(law)) =
+        (&args.psb_country, &args.psb_source, &args.psb_law)
+    {
+        let body = QcPsb {
+            country: country.clone(),
+            source: source.clone(),
+            legislation: law.clone(),
+        };
+        request.statements = QcStatements::of_psb(&body).doing("--psb-country")?;
     }
     Ok(request)
 }

@@ -6,7 +6,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use finding::{Finding, has_errors};
+use finding::{Finding, Severity, has_errors};
 use jiff::Timestamp;
 use lote::publish::{self, Instance, Links};
 use lote::{Mode, Signers, VerifiedList, Verifier};
@@ -63,6 +63,7 @@ pub(super) fn publish(args: &Publish, output: Output) -> Done {
         Err(refusal) => return refused(args, None, refusal.into_findings(), output),
     };
     let sequence = verified.list.sequence();
+    let mut errors = defects(args.mode, &bytes, &verified, at);
     let folder = Folder::open(&args.out)?;
     if let Some(newest) = folder.newest()? {
         let there = input::read(&newest, input::LIST)?;
@@ -79,11 +80,11 @@ pub(super) fn publish(args: &Publish, output: Output) -> Done {
                     return refused(args, Some(sequence), findings, output);
                 }
             };
-            let findings = lote::succession_of_sealed(&before, &verified);
-            if has_errors(&findings) {
-                return refused(args, Some(sequence), findings, output);
-            }
+            errors.extend(lote::succession_of_sealed(&before, &verified));
         }
+    }
+    if has_errors(&errors) {
+        return refused(args, Some(sequence), errors, output);
     }
     let written = folder.write(&bytes, &verified, &verifier, at)?;
     output.print(&Published {
@@ -94,6 +95,18 @@ pub(super) fn publish(args: &Publish, output: Output) -> Done {
         findings: verified.findings,
     })?;
     Ok(Outcome::Yes)
+}
+
+/// What the lint has against the list: nothing with an error in it is published,
+/// as nobody could take it back. In interop mode the seal's own deviations were
+/// weighed when it was verified.
+fn defects(mode: Mode, bytes: &[u8], verified: &VerifiedList, at: Timestamp) -> Vec<Finding> {
+    let mut findings = match mode {
+        Mode::Strict => lote::lint_bytes(bytes, None, at).findings,
+        Mode::Interop => lote::lint(verified.list.content(), None, at),
+    };
+    findings.retain(|finding| finding.severity == Severity::Error);
+    findings
 }
 
 fn refused(args: &Publish, sequence: Option<u64>, findings: Vec<Finding>, output: Output) -> Done {
