@@ -1,6 +1,11 @@
 //! `claviger wscd init` and `conformance`, as an operator runs them.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 use std::process::{Command, Output};
 

@@ -21,6 +21,7 @@ async fn run(card: &Card) -> Report {
 #[rstest]
 #[case(Fault::None, &[])]
 #[case(Fault::ClaimsALevel, &["SCI-DESCRIPTOR"])]
+#[case(Fault::NamesNoAssumption, &["SCI-DESCRIPTOR", "SCI-KEY-PROPERTIES"])]
 #[case(Fault::SaysExportable, &["SCI-DESCRIPTOR", "SCI-KEY-PROPERTIES", "SCI-NO-EXPORT", "SCI-STATEMENT", "SCI-ASSOCIATION"])]
 #[case(Fault::SignsWithoutSession, &["SCI-NO-SESSION", "SCI-SESSION-TASK", "SCI-SESSION-END", "SCI-SESSION-IDLE", "SCI-SESSION-REVOKED", "SCI-PIN-CHANGE", "SCI-DESTROY-UNIT"])]
 #[case(Fault::IgnoresTheTask, &["SCI-SESSION-TASK"])]

@@ -29,6 +29,7 @@ enum Fault {
     SaysExportable,
     ExportsByAttribute,
     WrapsInClear,
+    NamesNoAssumption,
     ClaimsALevel,
     MakesOneKeyTwice,
     MixesUnits,
@@ -55,6 +56,7 @@ enum Fault {
 #[case(Fault::SaysExportable, &["WSCD-NOT-EXPORTABLE"])]
 #[case(Fault::ExportsByAttribute, &["WSCD-NOT-EXPORTABLE"])]
 #[case(Fault::ClaimsALevel, &["WSCD-DESCRIPTOR"])]
+#[case(Fault::NamesNoAssumption, &["WSCD-DESCRIPTOR"])]
 #[case(Fault::MakesOneKeyTwice, &["WSCD-GENERATE"])]
 #[case(Fault::MixesUnits, &["WSCD-FOREIGN-UNIT-KEY", "WSCD-FOREIGN-USER-KEY"])]
 #[case(Fault::IgnoresThePublicKey, &["WSCD-SWAPPED-KEY"])]
@@ -202,13 +204,19 @@ impl Spoiled {
     fn with(fault: Fault) -> Self {
         let inner: Arc<dyn Wscd> = Arc::new(wscd::software::SoftwareDevice::ephemeral().unwrap());
         let mut descriptor = inner.descriptor().clone();
+        assert_eq!(descriptor.assurance, Assurance::None);
         match fault {
+            Fault::NamesNoAssumption => {
+                descriptor.assurance = Assurance::Assumed {
+                    scheme: "a national scheme".into(),
+                    assumption: String::new(),
+                };
+            }
             Fault::SaysExportable => descriptor.exportable = true,
             Fault::ClaimsALevel => descriptor.key_storage = Some(AttackPotential::High),
             Fault::OffersNoP256 => descriptor.curves = vec![Curve::P384, Curve::P521],
             _ => {}
         }
-        assert_eq!(descriptor.assurance, Assurance::None);
         Self {
             inner,
             descriptor,

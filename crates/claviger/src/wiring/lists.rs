@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use trust::{ArchiveLimits, Config, Limits, Location, PointerLimits, Rhythm, SignerPolicy, Source, Upkeep};
+use trust::{
+    ArchiveLimits, Config, Limits, Location, PointerLimits, Rhythm, SignerPolicy, Source, Upkeep,
+};
 use url::Url;
 
 use crate::exit::Failure;

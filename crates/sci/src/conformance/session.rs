@@ -69,6 +69,11 @@ pub(super) async fn descriptor(kit: &Kit<'_>) -> Answer {
         ) if scheme.is_empty() || certificate.is_empty() => {
             Err("it claims a certificate and does not name it".to_owned())
         }
+        (Assurance::Assumed { scheme, assumption }, _)
+            if scheme.is_empty() || assumption.is_empty() =>
+        {
+            Err("it stands on an assumption and does not name it".to_owned())
+        }
         _ => Ok(Ran::Passed),
     }
 }

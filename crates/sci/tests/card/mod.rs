@@ -27,6 +27,7 @@ pub enum Fault {
     None,
     OnlyKeys,
     ClaimsALevel,
+    NamesNoAssumption,
     SaysExportable,
     SignsWithoutSession,
     IgnoresTheTask,
@@ -122,7 +123,13 @@ impl Card {
                 model: "a card in a test".into(),
                 architecture,
                 wsca_provided_by: WscaProvider::WalletProvider,
-                assurance: Assurance::None,
+                assurance: match fault {
+                    Fault::NamesNoAssumption => Assurance::Assumed {
+                        scheme: "a national scheme".into(),
+                        assumption: String::new(),
+                    },
+                    _ => Assurance::None,
+                },
                 key_storage: (fault == Fault::ClaimsALevel).then_some(AttackPotential::High),
                 user_authentication: None,
                 exportable: fault == Fault::SaysExportable,

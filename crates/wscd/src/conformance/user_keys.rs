@@ -10,10 +10,26 @@ use crate::{Assurance, DeviceError, Role, SignItem, StorageMode};
 pub(super) async fn descriptor(kit: Kit<'_>) -> Answer {
     let said = kit.device.descriptor();
     let level = said.key_storage.or(said.user_authentication);
-    if let (Assurance::None, Some(level)) = (&said.assurance, level) {
-        return Err(format!(
-            "it claims {level} with neither certificate nor assumption"
-        ));
+    match (&said.assurance, level) {
+        (Assurance::None, Some(level)) => {
+            return Err(format!(
+                "it claims {level} with neither certificate nor assumption"
+            ));
+        }
+        (
+            Assurance::Certified {
+                scheme,
+                certificate: named,
+            }
+            | Assurance::Assumed {
+                scheme,
+                assumption: named,
+            },
+            _,
+        ) if scheme.is_empty() || named.is_empty() => {
+            return Err("it stands on a certificate or assumption and does not name it".to_owned());
+        }
+        _ => {}
     }
     ensure(!said.curves.is_empty(), "it offers no curve")?;
     ensure(!said.model.is_empty(), "it does not say what it is")?;
