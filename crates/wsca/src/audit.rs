@@ -112,3 +112,25 @@ pub fn verify<'a>(
         }
     })
 }
+
+/// A reason as it may stand in the log: a few words, and nothing that looks like
+/// anything else.
+pub(crate) fn word(reason: &str) -> String {
+    reason
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-_ ".contains(*c))
+        .take(64)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::word;
+
+    #[test]
+    fn a_reason_is_a_few_plain_words() {
+        assert_eq!(word("restored after fire, #12"), "restored after fire 12");
+        assert_eq!(word(&"x".repeat(1000)).len(), 64);
+        assert_eq!(word("\n\u{1b}[31m"), "31m");
+    }
+}

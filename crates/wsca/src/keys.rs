@@ -15,8 +15,8 @@ use sci::{
 };
 use wscd::{Erasure, Generation, RootState, SignItem, UserKey, WrappedKey};
 
+use crate::outcome::{Outcome, Then};
 use crate::record::{Unit, public_key};
-use crate::request::{Outcome, Then};
 use crate::service::destroyed;
 use crate::session::Session;
 use crate::{ItemRow, KeyRow, Write, Wsca, WscaError};

@@ -24,6 +24,7 @@ mod factor;
 mod information;
 mod keys;
 mod lthash;
+mod outcome;
 mod record;
 mod request;
 mod retry;

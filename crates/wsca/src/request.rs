@@ -16,10 +16,11 @@ use wscd::DeviceError;
 
 use crate::audit::Entry;
 use crate::keys::Stated;
+use crate::outcome::{Outcome, Then};
 use crate::record::Unit;
 use crate::service::{ATTEMPTS, forget_secrets, unchanged};
 use crate::session::{Session, later};
-use crate::{Appended, Batch, Guard, ItemRow, KeyRow, NonceRow, Write, Wsca, WscaError};
+use crate::{Appended, Batch, Guard, NonceRow, Write, Wsca, WscaError};
 
 /// What goes back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,33 +31,6 @@ pub enum Reply {
     /// A refusal of someone who is not known, or whose request cannot be opened: it
     /// says no more than its code.
     Refused(Problem),
-}
-
-/// What an operation in a session comes to. The answer's data may be secret: no `Debug`.
-#[derive(Default)]
-pub(crate) struct Outcome {
-    /// The answer's data.
-    pub(crate) data: Map,
-    /// The unit's keys and items as they are to be; none where they stay.
-    pub(crate) holdings: Option<(Vec<KeyRow>, Vec<ItemRow>)>,
-    /// What is written besides.
-    pub(crate) writes: Vec<Write>,
-    /// The thumbprints of the keys concerned.
-    pub(crate) keys: Vec<String>,
-    /// What becomes of the session, or of the unit.
-    pub(crate) then: Then,
-}
-
-/// What becomes of the session.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Then {
-    /// It goes on.
-    #[default]
-    GoOn,
-    /// It ends.
-    EndSession,
-    /// It ends with its unit.
-    DestroyUnit,
 }
 
 impl Wsca {

@@ -8,11 +8,11 @@ use wscd::{DeviceAgreement, DeviceSigner, KeyName, Wscd};
 
 use crate::admin::{AdminError, DeviceKeys, UnitState, WscaAdmin};
 use crate::audit::Entry;
+use crate::audit::word;
 use crate::information::information;
 use crate::record::{self, Status, Unit, Vouched};
 use crate::secrets::Secrets;
 use crate::shard::{Change, Shards};
-use crate::unlock::word;
 use crate::{
     Appended, Batch, CommitError, Config, Decision, Guard, KeyRow, Member, OpenError, Recovery,
     ServiceIdentity, UnitRow, Write, WscaError, WscaStore,

@@ -8,7 +8,7 @@
 
 use sci::UnitId;
 
-use crate::audit::Entry;
+use crate::audit::{Entry, word};
 use crate::record::{self, Status, holdings_hash};
 use crate::service::forget_secrets;
 use crate::{Batch, Holdings, KeyRow, UnitRow, Write, Wsca, WscaError};
@@ -180,27 +180,5 @@ impl Wsca {
         row.session_epoch = row.session_epoch.saturating_add(1);
         record::seal(&mut row, &*self.device).await?;
         Ok((row, vec![]))
-    }
-}
-
-/// A reason as it may stand in the log: a few words, and nothing that looks like
-/// anything else.
-pub(crate) fn word(reason: &str) -> String {
-    reason
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || "-_ ".contains(*c))
-        .take(64)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::word;
-
-    #[test]
-    fn a_reason_is_a_few_plain_words() {
-        assert_eq!(word("restored after fire, #12"), "restored after fire 12");
-        assert_eq!(word(&"x".repeat(1000)).len(), 64);
-        assert_eq!(word("\n\u{1b}[31m"), "31m");
     }
 }
