@@ -22,7 +22,7 @@ pub(crate) struct Args {
     /// The key that it must be about: PEM, or a JWK
     #[arg(long)]
     key: Option<PathBuf>,
-    /// A copy of Google's list, from https://android.googleapis.com/attestation/status
+    /// A copy of Google's list (android.googleapis.com/attestation/status)
     #[arg(long)]
     revocation_list: Option<PathBuf>,
     /// When that copy was fetched (RFC 3339); at the time of the answer, if absent
