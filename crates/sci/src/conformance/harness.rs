@@ -9,8 +9,7 @@ use crate::{Sci, UnitId};
 /// checks that need it are then not tried.
 #[async_trait]
 pub trait Harness: std::fmt::Debug + Send + Sync {
-    /// A fresh unit as an activation leaves it before its user has chosen a PIN. A
-    /// harness of a WSCA whose PIN is the platform's gives it that of [`Harness::pin`].
+    /// A fresh unit as an activation leaves it before its user has chosen a PIN.
     async fn wallet(&self) -> Result<Wallet, String>;
 
     /// The WSCA's time.
