@@ -38,6 +38,7 @@ pub(crate) fn with_softhsm<F: Future<Output = ()>>(test: &str, body: impl FnOnce
     with(&[Module::SoftHsm], test, body);
 }
 
+#[allow(clippy::print_stdout)]
 fn with<F: Future<Output = ()>>(kinds: &[Module], test: &str, body: impl FnOnce(Place) -> F) {
     if let Some(place) = Place::given() {
         run(body(place));
