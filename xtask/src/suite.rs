@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use cargo_metadata::{Message, TargetKind};
 
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, works};
 use crate::{Doing, Failure, pkits, tokens};
 
 /// Names the file to which a test that cannot run appends a line,
@@ -374,14 +374,6 @@ fn verifier_python(workspace: &Workspace) -> Result<PathBuf, String> {
     } else {
         "Python's venv module is missing (Debian: python3-venv), and so is cryptography".to_owned()
     })
-}
-
-fn works(command: &mut Command) -> bool {
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
 }
 
 #[cfg(test)]

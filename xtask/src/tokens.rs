@@ -3,9 +3,9 @@
 //! workspaces of their own, and are built once, outside the clone, by their version.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::workspace::{Workspace, cargo_in};
+use crate::workspace::{Workspace, cargo_in, works};
 use crate::{Doing, Failure};
 
 /// Where tools are kept between runs (default: `~/.cache/claviger-tools`).
@@ -172,14 +172,6 @@ fn has_libclang() -> bool {
                     .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
             }
         })
-}
-
-fn works(command: &mut Command) -> bool {
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
 }
 
 #[cfg(test)]

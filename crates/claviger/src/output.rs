@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use finding::{Finding, Severity, Trusted, Verdict};
+use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize;
 use serde::Serialize;
 
@@ -15,6 +16,9 @@ use crate::exit::Failure;
 pub(crate) struct Output {
     json: bool,
 }
+
+/// A bar of work whose end can be foreseen by what is done already.
+pub(crate) const TIMED: &str = "{bar:40} {pos}/{len} {eta}";
 
 /// What a command has to say.
 pub(crate) trait Report: Serialize {
@@ -27,9 +31,17 @@ impl Output {
         Self { json }
     }
 
-    /// Whether somebody watches standard error, so that progress is worth showing.
-    pub(crate) fn shows_progress(self) -> bool {
-        !self.json && std::io::stderr().is_terminal()
+    /// A bar of this many steps, drawn by `template` where somebody watches standard
+    /// error.
+    pub(crate) fn progress(self, steps: u64, template: &str) -> ProgressBar {
+        if self.json || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new(steps);
+        match ProgressStyle::with_template(template) {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
     }
 
     /// Whether a program reads the answer.

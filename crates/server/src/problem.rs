@@ -70,6 +70,16 @@ impl Problem {
         self
     }
 
+    /// The request could not be read; `what` says where.
+    pub fn malformed(what: impl ToString) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed",
+            "The request could not be read",
+        )
+        .detail(what)
+    }
+
     /// The service failed for a reason that is not the client's; the cause goes
     /// to the log.
     pub fn internal(cause: &dyn std::error::Error) -> Self {

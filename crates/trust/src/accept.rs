@@ -9,7 +9,7 @@ use lote::{Mode, Signers, VerifiedList, Verifier};
 use outbound::Validators;
 use pki::Certificate;
 
-use crate::copies::{ArchiveLimits, Copies, CopyError, Instance, Pivot, hex};
+use crate::copies::{ArchiveLimits, Copies, CopyError, Instance, Pivot};
 use crate::fetch::{Failed, Fetched};
 use crate::report::Outcome;
 use crate::rules;
@@ -259,8 +259,9 @@ impl Slot {
             findings.push(rules::LIST_ROLLBACK.finding(self.name(), evidence));
         }
         // The copy is gone, and its digest remembered.
-        let other =
-            |i: &Instance| i.sequence == list.sequence() && i.sha256 != hex(&verified.sha256);
+        let other = |i: &Instance| {
+            i.sequence == list.sequence() && i.sha256 != hex::encode(verified.sha256)
+        };
         if held.is_none() && self.memory.instances.iter().any(other) {
             let evidence = format!("another list with the number {}", list.sequence());
             findings.push(rules::LIST_ROLLBACK.finding(self.name(), evidence));

@@ -188,7 +188,7 @@ impl Copies {
             issued: list.list.issued(),
             file,
             bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-            sha256: hex(&list.sha256),
+            sha256: hex::encode(list.sha256),
         })
     }
 
@@ -273,23 +273,6 @@ impl Memory {
 fn key(source: &str) -> String {
     let digest = jose::sha256(source.as_bytes());
     jose::b64::encode(digest.get(..12).unwrap_or(&digest))
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// 32 octets in hex.
-pub(crate) fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let mut octets = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (octet, place) in octets.iter_mut().zip((0..64).step_by(2)) {
-        *octet = u8::from_str_radix(text.get(place..place + 2)?, 16).ok()?;
-    }
-    Some(octets)
 }
 
 fn error(path: &Path, cause: std::io::Error) -> CopyError {

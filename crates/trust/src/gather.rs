@@ -10,7 +10,7 @@ use lote::publish;
 use outbound::Validators;
 
 use crate::archive::is_instance;
-use crate::copies::{ArchiveLimits, Copies, CopyError, Instance, hex};
+use crate::copies::{ArchiveLimits, Copies, CopyError, Instance};
 use crate::fetch::{Failed, Fetched, Fetcher};
 use crate::rules;
 use crate::snapshot::Slot;
@@ -134,7 +134,10 @@ fn keep(
         .authenticate_as(bytes, &signers, now, Mode::Interop)
         .map_err(|refusal| wrong(refusal.to_string()))?;
     is_instance(&verified, offer.sequence, offer.issued).map_err(wrong)?;
-    if !offer.sha256.eq_ignore_ascii_case(&hex(&verified.sha256)) {
+    if !offer
+        .sha256
+        .eq_ignore_ascii_case(&hex::encode(verified.sha256))
+    {
         return Err(wrong("its SHA-256 is not the one in the index".to_owned()));
     }
     copies

@@ -1,10 +1,10 @@
 //! Who stands behind a verdict.
 
+use hex::FromHex;
 use lote::Anchor;
 use pki::Certificate;
 
 use crate::context::Context;
-use crate::copies::from_hex;
 use crate::service::TrustService;
 use crate::snapshot::Held;
 
@@ -50,7 +50,8 @@ pub(crate) fn behind<'h>(
     let kind = context.service();
     let anchors = held.index.of_kind(kind);
     let index = held.index.certificates(kind);
-    let places = from_hex(sha256)
+    let places = <[u8; 32]>::from_hex(sha256)
+        .ok()
         .and_then(|digest| Some(index?.with_digest(digest)))
         .unwrap_or_default();
     places.into_iter().filter_map(|place| anchors.get(place))

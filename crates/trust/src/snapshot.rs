@@ -8,7 +8,7 @@ use finding::Finding;
 use jiff::Timestamp;
 use lote::VerifiedList;
 
-use crate::copies::{Memory, hex};
+use crate::copies::Memory;
 use crate::report::Outcome;
 use crate::schedule::Pace;
 use crate::source::Source;
@@ -125,7 +125,7 @@ impl Held {
     }
 
     pub(crate) fn sha256_hex(&self) -> String {
-        hex(&self.verified.sha256)
+        hex::encode(self.verified.sha256)
     }
 }
 

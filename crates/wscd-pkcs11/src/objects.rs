@@ -94,6 +94,20 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    fn key_type(self) -> KeyType {
+        match self {
+            Self::Wrapping | Self::Sealing => KeyType::AES,
+            Self::Hmac => KeyType::GENERIC_SECRET,
+        }
+    }
+
+    fn mechanism(self) -> Mechanism<'static> {
+        match self {
+            Self::Wrapping | Self::Sealing => Mechanism::AesKeyGen,
+            Self::Hmac => Mechanism::GenericSecretKeyGen,
+        }
+    }
+
     fn may(self) -> [(AttributeType, bool); 5] {
         [
             (AttributeType::Wrap, self == Self::Wrapping),
@@ -115,41 +129,19 @@ impl Kind {
             Ok(length) => length,
             Err(error) => return Err(during("make a key")(error)),
         };
-        let (mechanism, key_type) = match self {
-            Self::Wrapping | Self::Sealing => (Mechanism::AesKeyGen, KeyType::AES),
-            Self::Hmac => (Mechanism::GenericSecretKeyGen, KeyType::GENERIC_SECRET),
-        };
-        let mut template = vec![
-            Attribute::Class(ObjectClass::SECRET_KEY),
-            Attribute::KeyType(key_type),
-            Attribute::ValueLen(length),
-            Attribute::Token(true),
-            Attribute::Private(true),
-            Attribute::Sensitive(true),
-            Attribute::Extractable(false),
-            Attribute::Verify(false),
-            Attribute::Derive(false),
-            Attribute::Label(label.as_bytes().to_vec()),
-        ];
+        let mut template = self.replica(label, id);
+        template.push(Attribute::ValueLen(length));
         template.extend(fixed());
-        template.extend(self.may().into_iter().filter_map(permission));
-        if let Some(id) = id {
-            template.push(Attribute::Id(id.to_vec()));
-        }
         session
-            .generate_key(&mechanism, &template)
+            .generate_key(&self.mechanism(), &template)
             .map_err(during("make a key"))
     }
 
     /// What a key of this kind is when it comes out of another token's wrapping.
     pub(crate) fn replica(self, label: &str, id: Option<&[u8]>) -> Vec<Attribute> {
-        let key_type = match self {
-            Self::Wrapping | Self::Sealing => KeyType::AES,
-            Self::Hmac => KeyType::GENERIC_SECRET,
-        };
         let mut template = vec![
             Attribute::Class(ObjectClass::SECRET_KEY),
-            Attribute::KeyType(key_type),
+            Attribute::KeyType(self.key_type()),
             Attribute::Token(true),
             Attribute::Private(true),
             Attribute::Sensitive(true),
@@ -169,13 +161,9 @@ impl Kind {
     /// other tokens.
     pub(crate) fn to_be_wrapped<'s>(self, session: &'s Session) -> Result<Temp<'s>, Fault> {
         let length = Ulong::try_from(32_usize).map_err(during("make a key"))?;
-        let (mechanism, key_type) = match self {
-            Self::Wrapping | Self::Sealing => (Mechanism::AesKeyGen, KeyType::AES),
-            Self::Hmac => (Mechanism::GenericSecretKeyGen, KeyType::GENERIC_SECRET),
-        };
         let mut template = vec![
             Attribute::Class(ObjectClass::SECRET_KEY),
-            Attribute::KeyType(key_type),
+            Attribute::KeyType(self.key_type()),
             Attribute::ValueLen(length),
             Attribute::Token(false),
             Attribute::Private(true),
@@ -187,7 +175,7 @@ impl Kind {
         let nothing = self.may().map(|(attribute, _)| (attribute, false));
         template.extend(nothing.into_iter().filter_map(permission));
         session
-            .generate_key(&mechanism, &template)
+            .generate_key(&self.mechanism(), &template)
             .map(|handle| Temp::new(session, handle))
             .map_err(during("make a key"))
     }

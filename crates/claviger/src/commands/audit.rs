@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use jose::PublicKey;
 use owo_colors::OwoColorize;
 use sci::audit::Receipt;
@@ -15,7 +14,7 @@ use wscd::{KeyName, KeyUse};
 
 use super::at_rest::{AtRest, Place};
 use crate::exit::{Doing, Done, Failure, Outcome};
-use crate::output::{self, Output, Report};
+use crate::output::{self, Output, Report, TIMED};
 use crate::{input, runtime};
 
 #[derive(Debug, clap::Subcommand)]
@@ -60,7 +59,7 @@ fn verify(args: &Verify, output: Output) -> Done {
         let at_rest = args.place.open().await?;
         let known = known(args, &at_rest).await?;
         let end = at_rest.store.audit_end().await.doing("the audit log")?;
-        let progress = progress(output, end.map_or(0, |end| end.sequence));
+        let progress = output.progress(end.map_or(0, |end| end.sequence), TIMED);
         let report = audit_check::check(&*at_rest.store, &known, |done| {
             progress.set_position(done);
         })
@@ -142,18 +141,6 @@ fn checkpoint(args: &Checkpoint, output: Output) -> Done {
     let signed = signed.ok_or_else(|| Failure::new("the audit log is empty"))?;
     output.print(&signed)?;
     Ok(Outcome::Yes)
-}
-
-pub(super) fn progress(output: Output, of: u64) -> ProgressBar {
-    if !output.shows_progress() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {eta}");
-    let bar = ProgressBar::new(of);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 #[derive(Serialize)]

@@ -7,7 +7,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use comfy_table::Cell;
-use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize;
 use sci::conformance::{self, Harness, Outcome as Found};
 use serde::Serialize;
@@ -68,14 +67,7 @@ pub(crate) fn run(command: &Command, output: Output) -> Done {
 
 async fn run_kit(harness: &dyn Harness, output: Output) -> Result<conformance::Report, Failure> {
     let count = u64::try_from(conformance::checks().count()).unwrap_or(0);
-    let bar = if output.shows_progress() {
-        ProgressBar::new(count)
-    } else {
-        ProgressBar::hidden()
-    };
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
-        bar.set_style(style);
-    }
+    let bar = output.progress(count, "{bar:30} {pos}/{len} {msg}");
     let progress = |id: &'static str| {
         bar.set_message(id);
         bar.inc(1);

@@ -7,9 +7,8 @@ use serde::Serialize;
 use wsca::RotationError;
 
 use super::at_rest::Place;
-use super::audit;
 use crate::exit::{Done, Failure, Outcome};
-use crate::output::{Output, Report};
+use crate::output::{Output, Report, TIMED};
 use crate::runtime;
 
 #[derive(Debug, clap::Args)]
@@ -22,7 +21,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Done {
     let rotated = runtime::block_on(async {
         let at_rest = args.place.open().await?;
         let wsca = at_rest.wsca().await?;
-        let progress = audit::progress(output, 0);
+        let progress = output.progress(0, TIMED);
         let rotated = wsca
             .rotate(|now| {
                 progress.set_length(now.of);

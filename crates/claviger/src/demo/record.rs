@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use comfy_table::Cell;
 use finding::Finding;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use owo_colors::OwoColorize;
 use serde::Serialize;
 
@@ -70,18 +70,10 @@ pub(super) struct Open {
 
 impl Recorder {
     pub(super) fn new(output: Output, steps: u64) -> Self {
-        let progress = if output.shows_progress() {
-            ProgressBar::new(steps)
-        } else {
-            ProgressBar::hidden()
-        };
-        if let Ok(style) = ProgressStyle::with_template("{bar:20} {pos}/{len} {wide_msg}") {
-            progress.set_style(style);
-        }
         Self {
             steps: Vec::new(),
             begun: Instant::now(),
-            progress,
+            progress: output.progress(steps, "{bar:20} {pos}/{len} {wide_msg}"),
         }
     }
 

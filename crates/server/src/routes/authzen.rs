@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
 use finding::{Rule, Trusted, Verdict};
 use jose::PublicKey;
 use lote::ServiceKind;
@@ -118,11 +117,11 @@ impl Decision {
 async fn evaluation(State(trust): State<Trust>, body: Bytes) -> Result<Json<Decision>, Problem> {
     let question: Evaluation = read(&body)?;
     if question.subject.kind != "key" {
-        return Err(malformed("subject.type: key"));
+        return Err(Problem::malformed("subject.type: key"));
     }
     let name = question.subject.id.as_str();
     if question.resource.id.as_deref().is_some_and(|id| id != name) {
-        return Err(malformed("resource.id: the same as subject.id"));
+        return Err(Problem::malformed("resource.id: the same as subject.id"));
     }
     let Some(role) = question.action else {
         return Ok(Json(Decision::no(
@@ -153,7 +152,11 @@ async fn evaluation(State(trust): State<Trust>, body: Bytes) -> Result<Json<Deci
                 "names are not resolved here: the question has to bring the key",
             )));
         }
-        _ => return Err(malformed("resource.type: x5c or jwk, with resource.key")),
+        _ => {
+            return Err(Problem::malformed(
+                "resource.type: x5c or jwk, with resource.key",
+            ));
+        }
     };
     let bound = chain.first().is_some_and(|leaf| names(leaf, name));
     let verdict = trust.answer(chain, context).await;
@@ -219,8 +222,8 @@ fn chain(key: &Value) -> Result<Vec<Certificate>, Problem> {
                 .map(|t| t.as_str().map(str::to_owned))
                 .collect()
         })
-        .ok_or_else(|| malformed("resource.key: an array of base64 certificates"))?;
-    certificates(&texts).map_err(malformed)
+        .ok_or_else(|| Problem::malformed("resource.key: an array of base64 certificates"))?;
+    certificates(&texts).map_err(Problem::malformed)
 }
 
 /// The chain inside a JWK, if its leaf is of the JWK's key.
@@ -228,10 +231,10 @@ fn chain_of_jwk(key: &Value) -> Result<Option<Vec<Certificate>>, Problem> {
     // Some clients send an array of one.
     let jwk = match key.as_array().map(Vec::as_slice) {
         Some([jwk]) => jwk,
-        Some(_) => return Err(malformed("resource.key: one JWK")),
+        Some(_) => return Err(Problem::malformed("resource.key: one JWK")),
         None => key,
     };
-    let public = PublicKey::from_jwk(jwk).map_err(malformed)?;
+    let public = PublicKey::from_jwk(jwk).map_err(Problem::malformed)?;
     let Some(x5c) = jwk.get("x5c") else {
         return Ok(None);
     };
@@ -240,7 +243,9 @@ fn chain_of_jwk(key: &Value) -> Result<Option<Vec<Certificate>>, Problem> {
         .first()
         .is_some_and(|leaf| leaf.public_key().is_ok_and(|key| key == public));
     if !same {
-        return Err(malformed("resource.key: its x5c is of another key"));
+        return Err(Problem::malformed(
+            "resource.key: its x5c is of another key",
+        ));
     }
     Ok(Some(chain))
 }
@@ -281,13 +286,4 @@ fn names(leaf: &Certificate, name: &str) -> bool {
             _ => false,
         });
     in_subject || in_alternatives || leaf.subject() == name
-}
-
-fn malformed(what: impl ToString) -> Problem {
-    Problem::new(
-        StatusCode::BAD_REQUEST,
-        "malformed",
-        "The request could not be read",
-    )
-    .detail(what)
 }

@@ -224,14 +224,7 @@ async fn caller(
 
 /// Reads a body strictly; the edge has bounded its size.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    json::parse_as(body, Limits::bytes(provider_api::MAX_BODY)).map_err(|error| {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "malformed",
-            "The request could not be read",
-        )
-        .detail(error)
-    })
+    json::parse_as(body, Limits::bytes(provider_api::MAX_BODY)).map_err(Problem::malformed)
 }
 
 /// The provider's answer as HTTP has it.

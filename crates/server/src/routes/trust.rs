@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
 use clock::Clock;
 use finding::{Trusted, Verdict};
 use jiff::Timestamp;
@@ -49,9 +48,8 @@ impl Trust {
         self.service.check(&request).await
     }
 
-    /// The DER of the anchor that a verdict stands on.
-    pub(crate) fn anchor(&self, verdict: &Verdict) -> Option<Vec<u8>> {
-        let context = verdict.context.parse().ok()?;
+    /// The DER of the anchor that a verdict for this context stands on.
+    pub(crate) fn anchor(&self, context: Context, verdict: &Verdict) -> Option<Vec<u8>> {
         let anchor = verdict.anchor.as_ref()?;
         let listed = self.service.listed(context, &anchor.sha256);
         Some(listed.first()?.certificate.der().to_vec())
@@ -90,15 +88,18 @@ struct TrustQuestion {
 async fn check(State(trust): State<Trust>, body: Bytes) -> Result<Json<Verdict>, Problem> {
     let question: TrustQuestion = read(&body)?;
     let request = CheckRequest {
-        chain: certificates(&question.chain).map_err(malformed)?,
-        context: question.context.parse::<Context>().map_err(malformed)?,
+        chain: certificates(&question.chain).map_err(Problem::malformed)?,
+        context: question
+            .context
+            .parse::<Context>()
+            .map_err(Problem::malformed)?,
         policy: match question.policy {
             Some(name) => Policy::from_name(&name)
-                .ok_or_else(|| malformed("policy: direct-only or direct-or-pkix"))?,
+                .ok_or_else(|| Problem::malformed("policy: direct-only or direct-or-pkix"))?,
             None => trust.policy,
         },
         revocation: match question.revocation {
-            Some(name) => name.parse::<Revocation>().map_err(malformed)?,
+            Some(name) => name.parse::<Revocation>().map_err(Problem::malformed)?,
             None => trust.revocation,
         },
         at: question.at.unwrap_or_else(|| trust.clock.now()),
@@ -127,13 +128,4 @@ pub(crate) fn why(verdict: &Verdict) -> String {
         _ => verdict.findings.iter().map(ToString::to_string).collect(),
     };
     format!("{}: {}", verdict.trusted, told.join("; "))
-}
-
-fn malformed(what: impl ToString) -> Problem {
-    Problem::new(
-        StatusCode::BAD_REQUEST,
-        "malformed",
-        "The request could not be read",
-    )
-    .detail(what)
 }

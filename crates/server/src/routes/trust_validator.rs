@@ -150,7 +150,7 @@ async fn current(trust: &Trust, question: Value) -> Result<Json<Answer>, Refused
     Ok(Json(Answer {
         trusted,
         trust_anchor: trusted
-            .then(|| trust.anchor(&verdict))
+            .then(|| trust.anchor(context, &verdict))
             .flatten()
             .map(|der| b64::encode_std(&der)),
         error: (!trusted).then(|| why(&verdict)),

@@ -12,7 +12,6 @@ use jiff::Timestamp;
 use jose::json;
 use serde::{Deserialize, Serialize};
 
-use crate::copies::hex;
 use crate::request::CheckRequest;
 use crate::rules;
 use parts::{List, Question, Revocation};
@@ -107,7 +106,7 @@ impl Bundle {
     /// it, can tell later that nothing of the bundle was replaced.
     pub fn digest(&self) -> String {
         let body = serde_json::to_vec(&self.body).unwrap_or_default();
-        hex(&jose::sha256(&body))
+        hex::encode(jose::sha256(&body))
     }
 
     /// The verdict that was recorded.

@@ -1,5 +1,6 @@
 //! The parts of a bundle, as they are written.
 
+use hex::FromHex;
 use std::sync::Arc;
 
 use finding::{Finding, Refusal};
@@ -9,7 +10,6 @@ use pki::ocsp::Nonce;
 use pki::{Certificate, Crl, MAX_CHAIN, OcspAnswer, OcspResponse};
 use serde::{Deserialize, Serialize};
 
-use crate::copies::{from_hex, hex};
 use crate::request::{CheckRequest, Policy};
 use crate::revocation::{KeptAnswer, KeptCrl, Material};
 use crate::rules;
@@ -211,15 +211,15 @@ impl Fetched {
     fn of(uri: &str, der: &[u8], nonce: Option<Nonce>) -> Self {
         Self {
             uri: uri.to_owned(),
-            sha256: hex(&jose::sha256(der)),
+            sha256: hex::encode(jose::sha256(der)),
             der: b64::encode_std(der),
-            nonce: nonce.map(|nonce| hex(nonce.as_bytes())),
+            nonce: nonce.map(|nonce| hex::encode(nonce.as_bytes())),
         }
     }
 }
 
 fn altered(uri: &str, bytes: &[u8], digest: &str) -> Option<Finding> {
-    let own = hex(&jose::sha256(bytes));
+    let own = hex::encode(jose::sha256(bytes));
     (own != digest).then(|| {
         let evidence = format!("its digest is {own}, not {}", super::shown(digest));
         rules::BUNDLE_PART.finding(super::shown(uri), evidence)
@@ -236,6 +236,7 @@ pub(super) fn certificate(text: &str) -> Result<Certificate, String> {
 }
 
 fn nonce(text: &str) -> Result<Nonce, String> {
-    let octets = from_hex(text).ok_or("a nonce of 32 octets in hex is expected")?;
+    let octets =
+        <[u8; 32]>::from_hex(text).map_err(|_| "a nonce of 32 octets in hex is expected")?;
     Ok(Nonce::from(octets))
 }

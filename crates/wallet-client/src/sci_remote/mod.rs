@@ -134,6 +134,24 @@ impl<T: Transport> RemoteSci<T> {
         read(data)
     }
 
+    /// What the WSCA states of keys, in a statement of this kind.
+    async fn statement(
+        &self,
+        kind: ServiceType,
+        keys: &[KeyId],
+        nonce: &str,
+        audience: &str,
+    ) -> Result<String, Error> {
+        must_fit_a_batch(keys.len())?;
+        let request = StateRequest {
+            keys: keys.to_vec(),
+            nonce: nonce.into(),
+            audience: audience.into(),
+        };
+        let answer: StateAnswer = self.ask_in_session(kind, &request).await?;
+        Ok(answer.statement)
+    }
+
     /// A request in the session that is open here.
     async fn ask_in_session<A: DeserializeOwned>(
         &self,
@@ -416,14 +434,8 @@ impl<T: Transport> Sci for RemoteSci<T> {
         nonce: &str,
         audience: &str,
     ) -> Result<String, Error> {
-        must_fit_a_batch(keys.len())?;
-        let request = StateRequest {
-            keys: keys.to_vec(),
-            nonce: nonce.into(),
-            audience: audience.into(),
-        };
-        let answer: StateAnswer = self.ask_in_session(ServiceType::KeyState, &request).await?;
-        Ok(answer.statement)
+        self.statement(ServiceType::KeyState, keys, nonce, audience)
+            .await
     }
 
     async fn associate_keys(
@@ -432,16 +444,8 @@ impl<T: Transport> Sci for RemoteSci<T> {
         nonce: &str,
         audience: &str,
     ) -> Result<String, Error> {
-        must_fit_a_batch(keys.len())?;
-        let request = StateRequest {
-            keys: keys.to_vec(),
-            nonce: nonce.into(),
-            audience: audience.into(),
-        };
-        let answer: StateAnswer = self
-            .ask_in_session(ServiceType::KeyAssociate, &request)
-            .await?;
-        Ok(answer.statement)
+        self.statement(ServiceType::KeyAssociate, keys, nonce, audience)
+            .await
     }
 
     async fn store_item(&self, name: &ItemName, content: &[u8]) -> Result<(), Error> {
