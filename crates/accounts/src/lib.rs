@@ -1,0 +1,1 @@
+//! Users' accounts: passkeys, recovery codes, sign-in, consent

@@ -1,0 +1,1 @@
+//! What users are told, over a channel independent of their unit: the outbox, e-mail and webhooks
