@@ -423,7 +423,7 @@ async fn activation_status(base: &str) -> (u16, Option<u64>) {
         account_code: None,
         signing: device.signing(),
         agreement: device.agreement(),
-        evidence: provider_api::Evidence::None {},
+        platform: &wallet_client::Unattested,
         wallet_version: "1",
     };
     match client.activate(&activation).await {

@@ -10,15 +10,19 @@
 //! | activate a unit | [`ActivationClaims`], [`ActivationRequest`], [`ActivationAnswer`] |
 //! | sign and check a unit's requests | [`UnitRequest`], [`UnverifiedUnitRequest`] |
 //! | sign and check the provider's answers | [`SignedAnswer`] |
-//! | ask for attestations | [`WiaRequest`], [`KaRequest`], [`Attestations`] |
+//! | ask for attestations | [`WiaRequest`], [`KaRequest`], [`KeystoreKaRequest`], [`Attestations`] |
+//! | have the instance checked again | [`NonceRequest`], [`CheckRequest`], [`bound_challenge`] |
 //! | revoke without the phone | [`RevocationRequest`] |
 //! | tell why not | [`Problem`] |
 
 mod activation;
 mod answer;
 mod attestation;
+mod check;
 mod key_proof;
+mod keystore;
 mod problem;
+pub mod reference;
 mod request;
 pub mod rules;
 mod token;
@@ -30,9 +34,14 @@ pub use activation::{
 };
 pub use answer::{ANSWER_TYP, SignedAnswer};
 pub use attestation::{
-    AssociationAnswer, AssociationRequest, Attestations, KaRequest, MAX_PROOFS, WiaRequest,
+    AssociationAnswer, AssociationRequest, Attestations, KaRequest, MAX_PROOFS, ProofType,
+    WiaRequest,
+};
+pub use check::{
+    CheckAnswer, CheckEvidence, CheckRequest, NoncePurpose, NonceRequest, bound_challenge,
 };
 pub use key_proof::{KEY_PROOF_TYP, KeyProof};
+pub use keystore::{KeystoreKaRequest, KeystoreKeys};
 pub use problem::Problem;
 pub use request::{
     Expected, REQUEST_HEADER, REQUEST_TYP, UnitRequest, UnverifiedUnitRequest, VerifiedUnitRequest,
@@ -40,8 +49,8 @@ pub use request::{
 pub use rules::RULES;
 pub use token::{CLOCK_SKEW, PROOF_LIFETIME};
 pub use unit::{
-    AccountRequest, AccountView, Challenge, Empty, HistoryEntry, ProviderView, RevocationReason,
-    RevocationRequest, Revoker, UnitState, UnitView,
+    AccountRequest, AccountView, Challenge, Empty, HistoryEntry, Offers, ProviderView,
+    RevocationReason, RevocationRequest, Revoker, UnitState, UnitView,
 };
 
 /// The largest request body that the interface reads, in bytes.

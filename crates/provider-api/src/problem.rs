@@ -57,11 +57,21 @@ pub enum Problem {
     Period,
     /// The provider does not offer this.
     NotOffered,
+    /// The wallet instance was not checked for too long: it is to be checked first.
+    CheckDue,
+    /// The device is not as sound as it was.
+    DeviceWorse,
+    /// A key is in a WIA already.
+    KeyUsed,
+    /// The issuer scope is malformed, or one too many.
+    Scope,
+    /// The WSCD or keystore is revoked.
+    StorageRevoked,
 }
 
 impl Problem {
     /// Every code.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::ChallengeUnknown,
         Self::ChallengeExpired,
         Self::WrongDeviceKey,
@@ -84,6 +94,11 @@ impl Problem {
         Self::Batch,
         Self::Period,
         Self::NotOffered,
+        Self::CheckDue,
+        Self::DeviceWorse,
+        Self::KeyUsed,
+        Self::Scope,
+        Self::StorageRevoked,
     ];
 
     /// The rule that the request broke.
@@ -110,6 +125,11 @@ impl Problem {
             Self::Batch => &rules::BATCH,
             Self::Period => &rules::PERIOD,
             Self::NotOffered => &rules::NOT_OFFERED,
+            Self::CheckDue => &rules::CHECK_DUE,
+            Self::DeviceWorse => &rules::DEVICE_WORSE,
+            Self::KeyUsed => &rules::KEY_FRESH,
+            Self::Scope => &rules::SCOPE,
+            Self::StorageRevoked => &rules::STORAGE_REVOKED,
         }
     }
 
@@ -138,6 +158,11 @@ impl Problem {
             Self::Batch => "batch",
             Self::Period => "period",
             Self::NotOffered => "not-offered",
+            Self::CheckDue => "check-due",
+            Self::DeviceWorse => "device-worse",
+            Self::KeyUsed => "key-used",
+            Self::Scope => "scope",
+            Self::StorageRevoked => "storage-revoked",
         }
     }
 

@@ -22,6 +22,23 @@ pub struct ProviderView {
     /// `WIAM_10a`). In development it says that there is none.
     #[schema(value_type = Object)]
     pub certification: serde_json::Value,
+    /// How its attestations are made.
+    #[serde(default)]
+    pub offers: Offers,
+}
+
+/// What a provider has chosen of what the texts leave open, as far as an instance has
+/// to know.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Offers {
+    /// Which text the KA and its `jwt` proofs follow: `ts3`, or `openid4vcifinal`,
+    /// whose KA carries the issuer's nonce there too.
+    pub ka_profile: String,
+    /// How KAs share status entries (TS3 v1.5.2, 2.5.2): `per-ka` or `type-shared`.
+    pub ka_index: String,
+    /// For how many issuers a unit may have entries that are reused, for WIAs and KAs
+    /// each; 0 where reuse is not offered.
+    pub issuer_scopes: u32,
 }
 
 /// A challenge, good for one answer.

@@ -13,9 +13,11 @@ use crate::metrics::Metrics;
 use crate::routes::folder::PublicFolder;
 use crate::routes::health::{HealthState, Readiness};
 use crate::routes::operator::OperatorToken;
+use crate::routes::reference_provider::Reference;
 use crate::routes::trust::Trust;
 use crate::routes::{
-    authzen, folder, health, operator, provider, trust, trust_validator, wsca, wsca_link,
+    authzen, folder, health, operator, provider, reference_provider, trust, trust_validator, wsca,
+    wsca_link,
 };
 
 /// What a process serves. A role that is absent has no routes.
@@ -37,6 +39,9 @@ pub struct App {
     pub admin_apart: bool,
     /// `/wallet-provider`.
     pub provider: Option<Arc<wallet_provider::WalletProvider>>,
+    /// The public address of the process, where the interface of the EU reference wallet
+    /// provider is served beside the provider's own: `/reference-provider`.
+    pub reference_provider: Option<String>,
     /// `/v1/trust`, and what is compatible with others: `/trust`, `/evaluation`.
     pub trust: Option<Trust>,
     /// `/operator`, if there is a token for it.
@@ -139,6 +144,14 @@ impl App {
         }
         if let Some(provider) = &self.provider {
             router = router.nest("/wallet-provider", provider::routes(Arc::clone(provider)));
+            if let Some(public_url) = &self.reference_provider {
+                let path = reference_provider::PATH;
+                let reference = Reference {
+                    provider: Arc::clone(provider),
+                    resource: format!("{public_url}{path}"),
+                };
+                router = router.nest(path, reference_provider::routes(reference));
+            }
         }
         if let Some(trust) = &self.trust {
             router = router

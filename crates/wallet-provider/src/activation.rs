@@ -9,6 +9,7 @@ use sci::UnitId;
 
 use wsca::DeviceKeys;
 
+use crate::device_facts::DeviceFacts;
 use crate::{Caller, Error, NewUnit, WalletProvider, secrets};
 
 impl WalletProvider {
@@ -73,6 +74,8 @@ impl WalletProvider {
                 signing_key,
                 agreement_key: claims.agreement_key,
                 evidence: device.to_kept(),
+                device_model: device.facts.as_ref().and_then(|facts| facts.model.clone()),
+                patch_level: device.facts.as_ref().and_then(DeviceFacts::patch_month),
                 wallet_version: claims.wallet_version,
                 at: now,
             })

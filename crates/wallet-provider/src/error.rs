@@ -94,8 +94,14 @@ impl From<StoreError> for Error {
             StoreError::UnitState(_) => (Problem::WrongState, "unit"),
             StoreError::DeviceKnown => (Problem::DeviceKnown, "device key"),
             StoreError::AccountCode => (Problem::AccountCode, "account"),
-            StoreError::KeyAttested(_) => (Problem::KeyAttested, "statement"),
-            StoreError::IndexInUse { .. }
+            StoreError::KeyAttested(_) => (Problem::KeyAttested, "keys"),
+            StoreError::KeyUsed(_) => (Problem::KeyUsed, "proofs"),
+            StoreError::TooManyScopes(_) => (Problem::Scope, "issuer_scope"),
+            StoreError::StorageRevoked => (Problem::StorageRevoked, "keys"),
+            StoreError::OtherStorage | StoreError::CounterBack => (Problem::Evidence, "evidence"),
+            StoreError::UnitChanged => (Problem::WrongState, "unit"),
+            StoreError::EntryMoved
+            | StoreError::IndexInUse { .. }
             | StoreError::TooManyChallenges
             | StoreError::Failed(_) => return Self::Store(error),
         };

@@ -16,20 +16,34 @@
 mod activation;
 mod allocation;
 mod association;
+mod check;
+mod choices;
 mod config;
+mod device_facts;
+mod entries;
 mod error;
 mod evidence;
 mod issuance;
+mod ka;
+mod keystore;
 mod ports;
 mod provider;
 mod publication;
+pub mod reference;
 mod revocation;
 mod secrets;
 
+pub use check::CheckBy;
 pub use config::{Config, ConfigError, KaIndex, WalletSolution};
+pub use device_facts::{BootFacts, DeviceFacts};
 pub use error::Error;
 pub use evidence::{AppAttestRecord, DeviceRecord};
+pub use ports::issuance_store::{
+    FailedCheck, HeldEntry, Holder, InstanceCheck, IssuanceStore, SpentCheck, Storage, StorageKind,
+    StorageRecord, TypeRevocation, TypeRevoked,
+};
 pub use ports::publisher::{FolderPublisher, PublishError, Publisher};
+pub use ports::reference_store::{LooseIssuance, LooseSelection, ReferenceStore};
 pub use ports::store::{
     AccountRecord, Activated, Block, Event, Issuance, ListKind, ListState, NewEntry, NewList,
     NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError,

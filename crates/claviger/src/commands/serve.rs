@@ -84,6 +84,22 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
             operator_token,
             admin_apart,
             database: Some(settings.database()),
+            evidence: settings
+                .wallet_provider
+                .as_ref()
+                .map(evidence)
+                .transpose()?
+                .unwrap_or_default(),
+            issuance: settings
+                .wallet_provider
+                .as_ref()
+                .map(|provider| provider.issuance.clone())
+                .unwrap_or_default(),
+            compatibility: settings
+                .wallet_provider
+                .as_ref()
+                .map(|provider| provider.compatibility.clone())
+                .unwrap_or_default(),
         };
         let development = Development::in_part(&settings.data, url, device, clock, part).await?;
         return Ok(development.node);
@@ -208,12 +224,18 @@ async fn provider_parts(
         )
         .await?,
         development,
-        evidence: EvidenceParts {
-            policy: match &settings.evidence_policy {
-                Some(path) => super::evidence::policy(path)?,
-                None => device_evidence::Policy::default(),
-            },
-            revocation_list: settings.android_revocation_list.clone(),
+        evidence: evidence(settings)?,
+        issuance: settings.issuance.clone(),
+        compatibility: settings.compatibility.clone(),
+    })
+}
+
+fn evidence(settings: &WalletProviderSettings) -> Result<EvidenceParts, Failure> {
+    Ok(EvidenceParts {
+        policy: match &settings.evidence_policy {
+            Some(path) => super::evidence::policy(path)?,
+            None => device_evidence::Policy::default(),
         },
+        revocation_list: settings.android_revocation_list.clone(),
     })
 }

@@ -14,7 +14,7 @@ use wallet_provider::Seal;
 
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{Output, Report};
-use crate::settings::{DATABASE_FILE, Role};
+use crate::settings::{CompatibilitySettings, DATABASE_FILE, IssuanceSettings, Role};
 use crate::testbed::{ListName, Party, SampleLists, TestBed};
 use crate::wiring::{EvidenceParts, Node, NodeParts, ProviderParts, WscaParts};
 use crate::{files, logging, runtime, shutdown};
@@ -122,7 +122,9 @@ impl Development {
                 attestation_seal: seal(&test_bed.wallet_provider),
                 status_seal: seal(&test_bed.wallet_status),
                 development: true,
-                evidence: EvidenceParts::default(),
+                evidence: part.evidence,
+                issuance: part.issuance,
+                compatibility: part.compatibility,
             }),
             limits: part.limits,
             policy: trust::Policy::default(),
@@ -156,6 +158,12 @@ pub(crate) struct Part {
     pub(crate) admin_apart: bool,
     /// The database's address, where it is not a file among the data.
     pub(crate) database: Option<PathBuf>,
+    /// What device evidence is held against, where a device shows any.
+    pub(crate) evidence: EvidenceParts,
+    /// How attestations are issued.
+    pub(crate) issuance: IssuanceSettings,
+    /// Which interfaces of others are served too.
+    pub(crate) compatibility: CompatibilitySettings,
 }
 
 impl Default for Part {
@@ -168,6 +176,9 @@ impl Default for Part {
             operator_token: None,
             admin_apart: false,
             database: None,
+            evidence: EvidenceParts::default(),
+            issuance: IssuanceSettings::default(),
+            compatibility: CompatibilitySettings::default(),
         }
     }
 }

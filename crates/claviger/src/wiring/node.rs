@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::evidence::{EvidenceParts, RevocationFile};
 use super::readiness::{DatabaseReady, DeviceReady, LinkReady, ProviderReady, Trouble, WscaReady};
 use crate::exit::{Doing, Failure};
-use crate::settings::Role;
+use crate::settings::{CompatibilitySettings, IssuanceSettings, Role};
 
 /// What a node is made of.
 #[derive(Debug)]
@@ -77,6 +77,10 @@ pub(crate) struct ProviderParts {
     pub(crate) development: bool,
     /// What device evidence is held against.
     pub(crate) evidence: EvidenceParts,
+    /// What the texts leave it to choose.
+    pub(crate) issuance: IssuanceSettings,
+    /// Which interfaces of others it serves too.
+    pub(crate) compatibility: CompatibilitySettings,
 }
 
 /// A process of the house: its roles, open and ready to be served.
@@ -212,6 +216,12 @@ impl Node {
             },
             admin_apart: self.parts.admin_apart,
             provider: self.provider.clone(),
+            reference_provider: self
+                .parts
+                .provider
+                .as_ref()
+                .and_then(|provider| provider.compatibility.profile())
+                .map(|_| self.parts.public_url.clone()),
             trust: self.trust.as_ref().map(|service| Trust {
                 service: Arc::clone(service),
                 clock: Arc::clone(&self.parts.clock),
@@ -276,6 +286,8 @@ impl Node {
         config.accept_no_evidence = provider.development;
         config.evidence = provider.evidence.policy.clone();
         config.accept_uncertified_wsca = provider.development;
+        provider.issuance.apply(&mut config);
+        config.reference = provider.compatibility.profile();
         let answer_key = DeviceSigner::open(
             Arc::clone(device),
             name("provider-answers")?,

@@ -18,13 +18,13 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 
 use clock::SystemClock;
-use provider_api::{ActivationAnswer, Evidence};
+use provider_api::ActivationAnswer;
 use r2ps::ServiceIdentity;
 use sci::{Pin, Sci};
 use serde_json::Value;
 use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
 use wallet_client::sci_remote::{HttpTransport, RemoteSci};
-use wallet_client::{Activation, ProviderClient};
+use wallet_client::{Activation, ProviderClient, Unattested};
 
 /// Runs the command to its end.
 pub fn claviger<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
@@ -171,7 +171,7 @@ impl Phone {
                 account_code: None,
                 signing: device.signing(),
                 agreement: device.agreement(),
-                evidence: Evidence::None {},
+                platform: &Unattested,
                 wallet_version: "1",
             })
             .await
@@ -209,7 +209,7 @@ impl Phone {
                 self.answer.unit,
                 self.device.signing(),
                 &[key.as_ref()],
-                None,
+                &<_>::default(),
             )
             .await
             .unwrap();

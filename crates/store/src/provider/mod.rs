@@ -1,10 +1,15 @@
 //! The wallet provider's port.
 
 mod activation;
+mod checks;
+mod held;
 mod issuance;
+mod issuance_store;
 mod lists;
+mod loose;
 mod revocation;
 mod rows;
+mod storages;
 
 use std::future::Future;
 
@@ -22,6 +27,7 @@ use crate::{Database, Error, Migration};
 pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(1, "wallet provider", "0001_wallet_provider.sql"),
     migration!(2, "lifecycle", "0002_lifecycle.sql"),
+    migration!(6, "issuance", "0006_issuance.sql"),
 ];
 
 /// The wallet provider's memory in a [`Database`].

@@ -106,6 +106,7 @@ pub(super) struct UnitRow {
     evidence: String,
     wallet_version: String,
     created_at: i64,
+    checked_at: Option<i64>,
 }
 
 impl Columns for UnitRow {
@@ -118,6 +119,7 @@ impl Columns for UnitRow {
             evidence: row.get("evidence")?,
             wallet_version: row.get("wallet_version")?,
             created_at: row.get("created_at")?,
+            checked_at: row.get("checked_at")?,
         })
     }
 }
@@ -139,8 +141,13 @@ impl UnitRow {
             agreement_key: key("agreement_key", &self.agreement_key)?,
             evidence: self.evidence,
             wallet_version: self.wallet_version,
-            created_at: Timestamp::from_second(self.created_at)
-                .map_err(|_| damaged("unit", "created_at", "is no time"))?,
+            created_at: time("unit", "created_at", self.created_at)?,
+            // Before checks were kept, the activation was the only one.
+            checked_at: time(
+                "unit",
+                "checked_at",
+                self.checked_at.unwrap_or(self.created_at),
+            )?,
         })
     }
 }
@@ -151,6 +158,14 @@ pub(super) fn unit_id(
     bytes: &[u8],
 ) -> Result<UnitId, StoreError> {
     UnitId::from_slice(bytes).map_err(|_| damaged(table, column, "is no unit's identifier"))
+}
+
+pub(super) fn time(
+    table: &'static str,
+    column: &'static str,
+    seconds: i64,
+) -> Result<Timestamp, StoreError> {
+    Timestamp::from_second(seconds).map_err(|_| damaged(table, column, "is no time"))
 }
 
 pub(super) fn hash<const N: usize>(
@@ -180,7 +195,7 @@ pub(super) fn named<T>(
     read(name).ok_or_else(|| damaged(table, column, "is a word this version does not know"))
 }
 
-fn damaged(table: &'static str, column: &'static str, what: &'static str) -> StoreError {
+pub(super) fn damaged(table: &'static str, column: &'static str, what: &'static str) -> StoreError {
     Error::Damaged {
         table,
         column,

@@ -1,4 +1,6 @@
 //! What the provider needs of the rooms and machines around it.
 
+pub(crate) mod issuance_store;
 pub(crate) mod publisher;
+pub(crate) mod reference_store;
 pub(crate) mod store;
