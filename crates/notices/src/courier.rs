@@ -14,7 +14,7 @@ use crate::outbox::MailAtHand;
 use crate::retry::{self, Next};
 use crate::{
     Channel, Claim, ConfigError, Due, Failed, Mailer, Notice, Outbox, OutboxError, Outcome, Place,
-    Sender, Settled, Standing, Webhook,
+    Sender, Settled, Standing, Still, Webhook,
 };
 
 /// Delivers what is due. Several of them, in one process or many, share an outbox
@@ -74,9 +74,11 @@ pub(crate) const LONGEST_DELIVERY: Duration = Duration::from_secs(120);
 /// there, and what is due again.
 const LOOK: Duration = Duration::from_secs(5);
 /// How many new notices are given their deliveries at once.
-const SPREAD: u32 = 1000;
-/// After about an hour of looks, what is old is forgotten.
-const LOOKS_A_TIDYING: u64 = 600;
+const SPREAD: u32 = 200;
+/// How often it is told how much waits.
+const MEASURE: Duration = Duration::from_secs(60);
+/// After about an hour of that, what is old is forgotten.
+const ROUNDS_A_TIDYING: u64 = 60;
 /// What operators are woken by.
 const ALARM: &str = "claviger::alarm";
 
@@ -109,10 +111,12 @@ impl Courier {
             let (courier, way) = (Arc::clone(&self), Arc::clone(way));
             loops.spawn(async move { courier.serve(&way).await });
         }
-        for look in 0u64.. {
+        for round in 0u64.. {
             let now = self.parts.clock.now();
             let tidied = async {
-                if look % LOOKS_A_TIDYING == 0 {
+                // Where no channel serves the outbox, nobody else looks at it.
+                self.spread(now).await?;
+                if round % ROUNDS_A_TIDYING == 0 {
                     self.tidy(now).await?;
                 }
                 self.measure(now).await
@@ -120,9 +124,8 @@ impl Courier {
             if let Err(error) = tidied.await {
                 tracing::error!(%error, "the outbox was not tidied; trying again");
             }
-            tokio::time::sleep(retry::spread(LOOK)).await;
+            tokio::time::sleep(retry::spread(MEASURE)).await;
         }
-        loops.shutdown().await;
     }
 
     /// Delivers what is due at `now`, at most [`AT_ONCE`] of each channel.
@@ -137,14 +140,15 @@ impl Courier {
 
     /// Forgets what is long over, and ends what no channel is left for.
     pub async fn tidy(&self, now: Timestamp) -> Result<(), OutboxError> {
-        let channels = self.webhooks();
+        let channels: Vec<Channel> = self.ways.iter().map(|way| way.channel()).collect();
         let too_old = earlier(now, retry::LAST_TRY + CLAIM);
         let outbox = &self.parts.outbox;
         let ended = outbox.end_without_channel(&channels, too_old, now).await?;
         if ended > 0 {
-            metrics::counter!("claviger_notices_total", "channel" => "none", "outcome" => "undelivered")
-                .increment(ended);
-            tracing::error!(target: ALARM, ended, "notices were for webhooks that are no more");
+            metrics::counter!("claviger_notices_total",
+                "channel" => "none", "outcome" => Still::Undelivered.name())
+            .increment(ended);
+            tracing::error!(target: ALARM, ended, "users were not told: the channels of these notices are no more");
         }
         let forgotten = outbox.forget(earlier(now, self.parts.keep)).await?;
         if forgotten > 0 {
@@ -185,6 +189,7 @@ impl Courier {
         }
     }
 
+    /// Gives new notices their deliveries.
     async fn spread(&self, now: Timestamp) -> Result<(), OutboxError> {
         let mail = match self.ways.iter().any(|way| matches!(**way, Way::Mail(_))) {
             true => MailAtHand::Yes,
@@ -192,13 +197,22 @@ impl Courier {
         };
         let webhooks = self.webhooks();
         let outbox = &self.parts.outbox;
-        while outbox.spread(mail, &webhooks, now, SPREAD).await? == u64::from(SPREAD) {}
-        Ok(())
+        loop {
+            let spread = outbox.spread(mail, &webhooks, now, SPREAD).await?;
+            if mail == MailAtHand::No && spread > 0 {
+                count(&Channel::Mail, Still::NoChannel, spread);
+            }
+            if spread < u64::from(SPREAD) {
+                return Ok(());
+            }
+        }
     }
 
     fn webhooks(&self) -> Vec<Channel> {
         let channels = self.ways.iter().map(|way| way.channel());
-        channels.filter(|channel| *channel != Channel::Mail).collect()
+        channels
+            .filter(|channel| *channel != Channel::Mail)
+            .collect()
     }
 
     async fn round_of(&self, way: &Arc<Way>, now: Timestamp) -> Result<Round, OutboxError> {
@@ -301,13 +315,19 @@ impl Job {
     }
 }
 
+/// Counts deliveries by what became of them.
+fn count(channel: &Channel, still: Still, deliveries: u64) {
+    metrics::counter!("claviger_notices_total",
+        "channel" => channel.to_string(), "outcome" => still.name())
+    .increment(deliveries);
+}
+
 /// Tells the log and the metrics, and nobody anything personal.
 fn tell(due: &Due, channel: &Channel, outcome: Outcome) {
     let (notice, still) = (due.id, outcome.still().name());
     let kind = due.notice.as_ref().map_or("unknown", |n| n.fact.kind());
     let tries = due.tries.saturating_add(1);
-    metrics::counter!("claviger_notices_total", "channel" => channel.to_string(), "outcome" => still)
-        .increment(1);
+    count(channel, outcome.still(), 1);
     match outcome {
         Outcome::Delivered => {
             tracing::info!(event = "notice.delivered", %notice, kind, %channel, tries);

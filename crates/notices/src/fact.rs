@@ -39,6 +39,9 @@ pub enum Fact {
         #[serde(skip)]
         code: Code,
     },
+    /// The account writes to another address from now on, or to none. Told at the old
+    /// one.
+    AddressReplaced,
     /// The account and all that hung on it was deleted.
     AccountDeleted,
     /// A passkey was added to the account.
@@ -130,6 +133,7 @@ impl Fact {
             Self::UnitRevoked { .. } => "unit-revoked",
             Self::KeysRevoked { .. } => "keys-revoked",
             Self::AddressToConfirm { .. } => "address-to-confirm",
+            Self::AddressReplaced => "address-replaced",
             Self::AccountDeleted => "account-deleted",
             Self::PasskeyAdded => "passkey-added",
             Self::RecoveryCodesReplaced => "recovery-codes-replaced",
@@ -222,6 +226,7 @@ mod tests {
                 },
                 r#"{"kind":"keys-revoked","part":"keystore","by":"operator","reason":"security","advisory":"EUVD-2026-0001"}"#,
             ),
+            (Fact::AddressReplaced, r#"{"kind":"address-replaced"}"#),
             (Fact::AccountDeleted, r#"{"kind":"account-deleted"}"#),
             (Fact::PasskeyAdded, r#"{"kind":"passkey-added"}"#),
             (

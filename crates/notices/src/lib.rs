@@ -34,8 +34,8 @@ pub use error::{ConfigError, Failed, MailStep};
 pub use fact::{Advisory, AdvisoryError, Code, CodeError, Fact, FactError, Keys, Part};
 pub use notice::{Language, NewNotice, Notice, NoticeId, To};
 pub use outbox::{
-    Channel, ChannelError, Claim, Due, MailAtHand, Outbox, OutboxError, Outcome, Place, Settled, Standing,
-    Still, Trouble,
+    Channel, ChannelError, Claim, Due, MailAtHand, Outbox, OutboxError, Outcome, Place, Settled,
+    Standing, Still, Trouble,
 };
 pub use rules::RULES;
 pub use smtp::{Credentials, Mailer, MailerConfig, Security};

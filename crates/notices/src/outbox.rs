@@ -40,8 +40,8 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
     /// written where the claim has ended and another one holds the delivery.
     async fn settle(&self, settled: Settled) -> Result<Place, OutboxError>;
 
-    /// Ends deliveries of notices older than `before` to webhooks that are no more.
-    /// How many.
+    /// Ends deliveries of notices older than `before` that wait for other channels than
+    /// these: nobody would ever take them. How many.
     async fn end_without_channel(
         &self,
         channels: &[Channel],
@@ -52,8 +52,8 @@ pub trait Outbox: Send + Sync + std::fmt::Debug {
     /// How much waits, and since when.
     async fn standing(&self) -> Result<Standing, OutboxError>;
 
-    /// Deliveries that did not reach anybody, the newest first, after those that
-    /// are still tried.
+    /// Deliveries that have not reached anybody though they were tried, the one that
+    /// was looked at last first.
     async fn troubles(&self, limit: u32) -> Result<Vec<Trouble>, OutboxError>;
 
     /// Forgets notices whose deliveries were all over before `before`; how many.

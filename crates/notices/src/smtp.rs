@@ -13,10 +13,10 @@ use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use zeroize::Zeroizing;
 
+use crate::courier::LONGEST_DELIVERY;
 use crate::{ConfigError, Failed, MailAddress, MailStep, Notice, Sender};
 
 /// Sends mail through one server, over TLS.
-#[derive(Debug)]
 pub struct Mailer {
     config: MailerConfig,
     tls: Option<TlsParameters>,
@@ -39,7 +39,8 @@ pub struct MailerConfig {
     pub credentials: Option<Credentials>,
     /// The address that mail comes from.
     pub from: String,
-    /// How long one mail may take, from the connection to the server's last word.
+    /// How long one mail may take, from the connection to the server's last word; two
+    /// minutes at most.
     pub timeout: Duration,
 }
 
@@ -75,11 +76,12 @@ impl Mailer {
             Security::Plain if is_loopback(&config.host) => None,
             Security::Plain => return Err(ConfigError::Plain),
         };
+        let timeout = config.timeout.min(LONGEST_DELIVERY);
         Ok(Self {
             hello: ClientId::Domain(address.domain().to_owned()),
             from: Mailbox::new(Some(sender.solution().to_owned()), address.inner().clone()),
             tls,
-            config,
+            config: MailerConfig { timeout, ..config },
         })
     }
 
@@ -224,6 +226,14 @@ fn later(error: &lettre::transport::smtp::Error, step: MailStep) -> Failed {
         Some(code) => Failed::MailLater(code.into(), step),
         None if error.is_timeout() => Failed::MailTimeout,
         None => Failed::MailBroken(step),
+    }
+}
+
+impl std::fmt::Debug for Mailer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mailer")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 

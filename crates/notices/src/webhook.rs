@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use url::Url;
 
+use crate::courier::LONGEST_DELIVERY;
 use crate::{Channel, ConfigError, Failed, Notice, Sender};
 
 /// The type of the token.
@@ -36,7 +37,7 @@ pub struct WebhookConfig {
     pub name: String,
     /// Its address: https, or http on this machine in development.
     pub url: Url,
-    /// How long one post may take, to the end of the answer.
+    /// How long one post may take, to the end of the answer; two minutes at most.
     pub timeout: Duration,
     /// Whether it may be in a network of one's own.
     pub allow_private_addresses: bool,
@@ -73,9 +74,10 @@ impl Webhook {
             let what = "1 to 32 small letters, digits and hyphens are a name";
             ConfigError::Webhook(config.name.clone(), what)
         })?;
+        let timeout = config.timeout.min(LONGEST_DELIVERY);
         let client = Client::new(Limits {
-            timeout: config.timeout,
-            connect_timeout: config.timeout.min(Duration::from_secs(5)),
+            timeout,
+            connect_timeout: timeout.min(Duration::from_secs(5)),
             max_redirects: 0,
             allow_insecure_loopback: config.allow_insecure_loopback,
             allow_private_addresses: config.allow_private_addresses,

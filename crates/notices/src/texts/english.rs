@@ -42,6 +42,11 @@ pub(super) fn letter(fact: &Fact, frame: &Frame<'_>) -> Letter {
                 "If you asked for this: nothing. You can make a new account at any time. If it was not you, get in touch with us.".to_owned(),
             )],
         ),
+        Fact::AddressReplaced => security(
+            frame,
+            "your account no longer writes to this address",
+            "Whatever concerns your wallet units and your account is told at the address that was given instead, if one was.",
+        ),
         Fact::PasskeyAdded => security(
             frame,
             "a passkey was added to your account",

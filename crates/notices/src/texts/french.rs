@@ -42,6 +42,11 @@ pub(super) fn letter(fact: &Fact, frame: &Frame<'_>) -> Letter {
                 "Si vous l'avez demandé : rien. Vous pouvez créer un nouveau compte à tout moment. Si ce n'était pas vous, contactez-nous.".to_owned(),
             )],
         ),
+        Fact::AddressReplaced => security(
+            frame,
+            "votre compte n'écrit plus à cette adresse",
+            "Ce qui concerne vos unités de portefeuille et votre compte est envoyé à l'adresse indiquée à la place de celle-ci, s'il y en a une.",
+        ),
         Fact::PasskeyAdded => security(
             frame,
             "une clé d'accès a été ajoutée à votre compte",

@@ -42,6 +42,11 @@ pub(super) fn letter(fact: &Fact, frame: &Frame<'_>) -> Letter {
                 "Wenn Sie das wollten: nichts. Ein neues Konto können Sie jederzeit anlegen. Wenn Sie es nicht waren, melden Sie sich bei uns.".to_owned(),
             )],
         ),
+        Fact::AddressReplaced => security(
+            frame,
+            "Ihr Konto schreibt nicht mehr an diese Adresse",
+            "Was Ihre Wallet-Einheiten und Ihr Konto betrifft, geht an die Adresse, die statt dieser angegeben wurde, falls es eine gibt.",
+        ),
         Fact::PasskeyAdded => security(
             frame,
             "Ihr Konto hat einen neuen Passkey",

@@ -25,6 +25,7 @@ fn facts() -> Vec<Fact> {
         Fact::AddressToConfirm {
             code: "1234-5678".parse().unwrap(),
         },
+        Fact::AddressReplaced,
         Fact::AccountDeleted,
         Fact::PasskeyAdded,
         Fact::RecoveryCodesReplaced,
