@@ -1,6 +1,7 @@
 //! The configuration of `claviger serve`: a TOML file, overridden by environment
 //! variables `CLAVIGER_*`. An error names the key it is about.
 
+mod notices;
 mod wsca;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 use crate::exit::Failure;
 use crate::input;
 
+pub(crate) use self::notices::{NoticeSettings, SecuritySetting, SmtpSettings};
 pub(crate) use self::wsca::{
     AdminSettings, LinkListenSettings, RemoteWscaSettings, TlsSettings, WscaSettings,
 };
@@ -68,6 +70,9 @@ pub(crate) struct Settings {
     /// How these lists are kept.
     #[serde(default)]
     pub(crate) trust: TrustSettings,
+    /// What users are told, and how it gets to them.
+    #[serde(default)]
+    pub(crate) notices: NoticeSettings,
     /// The `CLAVIGER_*` variables that are no setting.
     #[serde(skip)]
     pub(crate) ignored: Vec<String>,
@@ -265,7 +270,7 @@ impl Default for LimitSettings {
 
 /// The settings, as the first part of a variable's name has them. Tests and tools
 /// have variables of the same prefix; whatever is no setting is left alone, and told.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "admin",
     "data",
     "database",
@@ -273,6 +278,7 @@ const NAMES: [&str; 17] = [
     "device",
     "limits",
     "listen",
+    "notices",
     "operator_token_file",
     "public_url",
     "remote_wsca",
@@ -412,6 +418,9 @@ impl Settings {
         if self.wsca_link.is_some() && !self.roles.contains(&Role::Wsca) {
             return wrong("wsca_link", "there is no role wsca in this process");
         }
+        if let Some((key, what)) = self.notices.wrong(self.development) {
+            return wrong(key, what);
+        }
         if let Some((key, what)) = self.wsca.wrong() {
             return wrong(key, what);
         }
@@ -489,6 +498,8 @@ mod tests {
     #[case(&[("CLAVIGER_WSCA__PIN_TRIES_PER_ROUND", "0")], "wsca.pin_tries_per_round")]
     #[case(&[("CLAVIGER_WSCA__SESSION_SECONDS", "5000")], "wsca.session_seconds")]
     #[case(&[("CLAVIGER_WSCA__CONTEXT", "")], "wsca.context")]
+    #[case(&[("CLAVIGER_NOTICES__KEEP_DAYS", "0")], "notices.keep_days")]
+    #[case(&[("CLAVIGER_NOTICES__SMTP__HOST", "mail")], "notices.smtp")]
     #[case(&[("CLAVIGER_REMOTE_WSCA__URL", "https://x")], "remote_wsca")]
     #[case(&[("CLAVIGER_DEVELOPMENT", "false"), ("CLAVIGER_DEVICE__URI", "SOFTWARE:/x")], "device.uri")]
     fn an_error_names_the_key(#[case] environment: &[(&str, &str)], #[case] key: &str) {

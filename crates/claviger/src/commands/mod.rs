@@ -7,6 +7,7 @@ pub(crate) mod cert;
 pub(crate) mod config;
 pub(crate) mod evidence;
 pub(crate) mod list;
+pub(crate) mod notices;
 pub(crate) mod rules;
 pub(crate) mod sci;
 pub(crate) mod serve;

@@ -46,6 +46,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         trust::counterpart::RULES,
         wrp::RULES,
         outbound::RULES,
+        ::notices::RULES,
         super::trust::RULES,
     ]
     .into_iter()

@@ -14,7 +14,9 @@ use super::up::{Development, Part};
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::Output;
 use crate::settings::{RemoteWscaSettings, Role, Settings, WalletProviderSettings};
-use crate::wiring::{EvidenceParts, Listeners, Node, NodeParts, ProviderParts, WscaParts, pem};
+use crate::wiring::{
+    EvidenceParts, Listeners, Node, NodeParts, NoticeParts, ProviderParts, WscaParts, pem,
+};
 use crate::{input, logging, runtime};
 
 #[derive(Debug, clap::Args)]
@@ -83,6 +85,7 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
             limits,
             operator_token,
             admin_apart,
+            notices: notice_parts(settings),
             database: Some(settings.database()),
         };
         let development = Development::in_part(&settings.data, url, device, clock, part).await?;
@@ -90,7 +93,8 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
     }
     let provider = match (&settings.wallet_provider, settings.roles.as_slice()) {
         (Some(provider), roles) if roles.contains(&Role::WalletProvider) => {
-            Some(provider_parts(provider, &device, settings.development).await?)
+            let notices = notice_parts(settings);
+            Some(provider_parts(provider, &device, settings.development, notices).await?)
         }
         _ => None,
     };
@@ -111,6 +115,14 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
         admin_apart,
     })
     .await
+}
+
+/// How users are told, as the settings have it.
+fn notice_parts(settings: &Settings) -> NoticeParts {
+    NoticeParts {
+        settings: settings.notices.clone(),
+        development: settings.development,
+    }
 }
 
 /// The WSCA as the settings have it; the one elsewhere must be there.
@@ -165,6 +177,7 @@ async fn provider_parts(
     settings: &WalletProviderSettings,
     device: &Arc<dyn Wscd>,
     development: bool,
+    notices: NoticeParts,
 ) -> Result<ProviderParts, Failure> {
     let seal = |name: &'static str, key: &'static str, path: Option<PathBuf>| async move {
         let path = path.ok_or_else(|| Failure::new(format!("{key}: needed")))?;
@@ -208,6 +221,7 @@ async fn provider_parts(
         )
         .await?,
         development,
+        notices,
         evidence: EvidenceParts {
             policy: match &settings.evidence_policy {
                 Some(path) => super::evidence::policy(path)?,

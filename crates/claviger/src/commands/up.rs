@@ -16,7 +16,7 @@ use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{Output, Report};
 use crate::settings::{DATABASE_FILE, Role};
 use crate::testbed::{ListName, Party, SampleLists, TestBed};
-use crate::wiring::{EvidenceParts, Node, NodeParts, ProviderParts, WscaParts};
+use crate::wiring::{EvidenceParts, Node, NodeParts, NoticeParts, ProviderParts, WscaParts};
 use crate::{files, logging, runtime, shutdown};
 
 #[derive(Debug, clap::Args)]
@@ -123,6 +123,7 @@ impl Development {
                 status_seal: seal(&test_bed.wallet_status),
                 development: true,
                 evidence: EvidenceParts::default(),
+                notices: part.notices,
             }),
             limits: part.limits,
             policy: trust::Policy::default(),
@@ -156,6 +157,7 @@ pub(crate) struct Part {
     pub(crate) admin_apart: bool,
     /// The database's address, where it is not a file among the data.
     pub(crate) database: Option<PathBuf>,
+    pub(crate) notices: NoticeParts,
 }
 
 impl Default for Part {
@@ -166,6 +168,7 @@ impl Default for Part {
             wsca: WscaParts::default(),
             limits: server::Limits::default(),
             operator_token: None,
+            notices: NoticeParts::default(),
             admin_apart: false,
             database: None,
         }

@@ -4,9 +4,11 @@ mod evidence;
 mod listeners;
 mod lists;
 mod node;
+mod notices;
 mod readiness;
 
 pub(crate) use evidence::EvidenceParts;
 pub(crate) use listeners::{Listeners, pem};
 pub(crate) use lists::{location, trust_config};
 pub(crate) use node::{Node, NodeParts, ProviderParts, WscaParts};
+pub(crate) use notices::NoticeParts;

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::notices::Courier;
 use clock::Clock;
 use server::{App, InFlight, Limits, Metrics, OperatorToken, PublicFolder, Readiness, Trust};
 use store::Database;
@@ -18,6 +19,7 @@ use wscd::{DeviceAgreement, DeviceSigner, KeyName, MacPurpose, Wscd};
 use zeroize::Zeroizing;
 
 use super::evidence::{EvidenceParts, RevocationFile};
+use super::notices::{self, NoticeParts};
 use super::readiness::{DatabaseReady, DeviceReady, LinkReady, ProviderReady, Trouble, WscaReady};
 use crate::exit::{Doing, Failure};
 use crate::settings::Role;
@@ -77,6 +79,8 @@ pub(crate) struct ProviderParts {
     pub(crate) development: bool,
     /// What device evidence is held against.
     pub(crate) evidence: EvidenceParts,
+    /// How users are told what happened to their units.
+    pub(crate) notices: NoticeParts,
 }
 
 /// A process of the house: its roles, open and ready to be served.
@@ -134,6 +138,8 @@ impl Node {
             let upkeep = keep_up(Arc::clone(&provider), list, node.trouble.clone());
             node.upkeep.push(tokio::spawn(upkeep));
             node.provider = Some(provider);
+            let courier = Arc::new(node.open_courier().await?);
+            node.upkeep.push(tokio::spawn(courier.run()));
         }
         if !node.parts.trust.sources.is_empty() {
             let trust = Arc::new(node.open_trust()?);
@@ -254,6 +260,20 @@ impl Node {
         )
         .await
         .doing("the WSCA")
+    }
+
+    async fn open_courier(&self) -> Result<Courier, Failure> {
+        let Some(provider) = &self.parts.provider else {
+            return Err(Failure::new("the role wallet-provider needs its settings"));
+        };
+        let beside = notices::Beside {
+            database: &self.database,
+            clock: Arc::clone(&self.parts.clock),
+            device: &self.parts.device,
+            public_url: &self.parts.public_url,
+            solution: &provider.solution.name,
+        };
+        notices::courier(&provider.notices, beside).await
     }
 
     async fn open_provider(&self) -> Result<WalletProvider, Failure> {
