@@ -7,6 +7,8 @@ pub(crate) mod cert;
 pub(crate) mod config;
 pub(crate) mod evidence;
 pub(crate) mod list;
+pub(crate) mod node;
+pub(crate) mod operator;
 pub(crate) mod rules;
 pub(crate) mod sci;
 pub(crate) mod serve;

@@ -9,4 +9,4 @@ mod readiness;
 pub(crate) use evidence::EvidenceParts;
 pub(crate) use listeners::{Listeners, pem};
 pub(crate) use lists::{location, trust_config};
-pub(crate) use node::{Node, NodeParts, ProviderParts, WscaParts};
+pub(crate) use node::{Node, NodeParts, OperatorParts, ProviderParts, WscaParts};
