@@ -55,7 +55,7 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
         provider,
         database: database.clone(),
     };
-    let phone = Phone::operational(&house, &running, "ada").await;
+    let phone = Device::operational(&house, &running, "ada").await;
     phone.fresh_wia(&house, &running, 2).await.unwrap();
     phone.fresh_ka(&house, &running, 1, 1).await.unwrap();
     running.provider.challenge().await.unwrap();
