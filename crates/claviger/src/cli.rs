@@ -4,8 +4,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, cert, config, evidence, list, notices, rules, sci, serve, status, trust, unit, up, wsca,
-    wscd, wua,
+    audit, cert, config, evidence, list, notices, operator, rules, sci, serve, status, trust, unit,
+    up, wsca, wscd, wua,
 };
 use crate::demo;
 use crate::exit::Done;
@@ -71,6 +71,9 @@ enum Command {
     /// See which users were not told
     #[command(subcommand)]
     Notices(notices::Command),
+    /// Make operators' tokens, and see what operators did
+    #[command(subcommand)]
+    Operator(operator::Command),
     /// List every rule that a check can name
     Rules(rules::Args),
     /// Check a configuration
@@ -96,6 +99,7 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Audit(command) => audit::run(&command, output),
         Command::Unit(command) => unit::run(&command, output),
         Command::Notices(command) => notices::run(&command, output),
+        Command::Operator(command) => operator::run(&command, output),
         Command::Rules(args) => rules::run(&args, output),
         Command::Config(command) => config::run(&command, output),
     }

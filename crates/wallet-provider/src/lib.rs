@@ -17,18 +17,23 @@ mod activation;
 mod allocation;
 mod association;
 mod config;
+mod counts;
 mod error;
 mod evidence;
 mod issuance;
+pub mod operators;
 mod ports;
 mod provider;
 mod publication;
+pub mod retention;
 mod revocation;
+pub mod rules;
 mod secrets;
 
 pub use config::{Config, ConfigError, KaIndex, WalletSolution};
 pub use error::Error;
 pub use evidence::{AppAttestRecord, DeviceRecord};
+pub use ports::operator_trail::OperatorTrail;
 pub use ports::publisher::{FolderPublisher, PublishError, Publisher};
 pub use ports::store::{
     AccountRecord, Activated, Block, Event, Issuance, ListKind, ListState, NewEntry, NewList,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, SystemClock};
-use server::{InFlight, Limits};
+use server::{InFlight, KnownOperator, KnownOperators, Limits};
+use wallet_provider::operators::OperatorRole;
 use wallet_provider::{Seal, WalletSolution};
 use wsca_link::{LinkError, LinkSettings, RemoteWsca};
 use wscd::{DeviceSigner, KeyName, Wscd};
@@ -13,9 +14,12 @@ use wscd::{DeviceSigner, KeyName, Wscd};
 use super::up::{Development, Part};
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::Output;
-use crate::settings::{RemoteWscaSettings, Role, Settings, WalletProviderSettings};
+use crate::settings::{
+    OperatorSettings, RemoteWscaSettings, Role, Settings, WalletProviderSettings,
+};
 use crate::wiring::{
-    EvidenceParts, Listeners, Node, NodeParts, NoticeParts, ProviderParts, WscaParts, pem,
+    EvidenceParts, Listeners, Node, NodeParts, NoticeParts, OperatorParts, ProviderParts,
+    WscaParts, pem,
 };
 use crate::{input, logging, runtime};
 
@@ -71,11 +75,7 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
         max_body: settings.limits.body_bytes,
         timeout: Duration::from_secs(settings.limits.request_seconds),
     };
-    let operator_token = settings
-        .operator_token_file
-        .as_deref()
-        .map(|path| input::read_text(path, 4096))
-        .transpose()?;
+    let operators = operators(settings)?;
     let wsca = wsca_parts(settings).await?;
     let admin_apart = settings.admin.is_some();
     if settings.development && samples_are_wanted(settings) {
@@ -83,7 +83,9 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
             roles: settings.roles.clone(),
             wsca,
             limits,
-            operator_token,
+            operators: Some(operators),
+            rates: settings.limits.rates(),
+            proxies: settings.limits.proxies(),
             admin_apart,
             notices: notice_parts(settings),
             database: Some(settings.database()),
@@ -111,7 +113,9 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
         trust: crate::wiring::trust_config(settings)?,
         policy: settings.trust.policy,
         revocation: settings.trust.revocation,
-        operator_token,
+        operators,
+        rates: settings.limits.rates(),
+        proxies: settings.limits.proxies(),
         admin_apart,
     })
     .await
@@ -123,6 +127,31 @@ fn notice_parts(settings: &Settings) -> NoticeParts {
         settings: settings.notices.clone(),
         development: settings.development,
     }
+}
+
+/// The operators as the settings have them. Whoever has the token of
+/// `operator_token_file` is an admin named "operator".
+fn operators(settings: &Settings) -> Result<OperatorParts, Failure> {
+    let mut known: Vec<KnownOperator> = Vec::new();
+    if let Some(path) = &settings.operator_token_file {
+        known.push(single_operator(&input::read_text(path, 4096)?));
+    }
+    known.extend(
+        settings
+            .operators
+            .iter()
+            .filter_map(OperatorSettings::known),
+    );
+    Ok(OperatorParts {
+        known: KnownOperators::new(known).doing("operators")?,
+        trail_days: settings.operator_trail_days,
+    })
+}
+
+/// The admin named "operator", by a token.
+pub(super) fn single_operator(token: &str) -> KnownOperator {
+    let hash = jose::sha256(token.as_bytes());
+    KnownOperator::by_token("operator", OperatorRole::Admin, hash)
 }
 
 /// The WSCA as the settings have it; the one elsewhere must be there.

@@ -10,5 +10,5 @@ mod readiness;
 pub(crate) use evidence::EvidenceParts;
 pub(crate) use listeners::{Listeners, pem};
 pub(crate) use lists::{location, trust_config};
-pub(crate) use node::{Node, NodeParts, ProviderParts, WscaParts};
+pub(crate) use node::{Node, NodeParts, OperatorParts, ProviderParts, WscaParts};
 pub(crate) use notices::NoticeParts;

@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use ::notices::Courier;
 use clock::Clock;
-use server::{App, InFlight, Limits, Metrics, OperatorToken, PublicFolder, Readiness, Trust};
+use server::{
+    App, InFlight, KnownOperators, Limits, Metrics, Operators, Proxies, PublicFolder, Rates,
+    Readiness, Trust,
+};
 use store::Database;
+use store::operators::SqlOperatorTrail;
 use store::provider::SqlProviderStore;
 use store::wsca::SqlWscaStore;
 use tokio::task::JoinHandle;
 use trust::TrustService;
+use wallet_provider::operators::OperatorDesk;
 use wallet_provider::{
     Config, FolderPublisher, IndexSecret, Parts, Seal, WalletProvider, WalletSolution,
 };
@@ -47,10 +52,22 @@ pub(crate) struct NodeParts {
     /// How questions of trust are answered unless they say otherwise.
     pub(crate) policy: trust::Policy,
     pub(crate) revocation: trust::Revocation,
-    /// The operators' token; without one there are no operators' routes.
-    pub(crate) operator_token: Option<String>,
+    /// The operators; without any there are no routes for them.
+    pub(crate) operators: OperatorParts,
+    /// How often may be asked.
+    pub(crate) rates: Rates,
+    /// The proxies in front.
+    pub(crate) proxies: Proxies,
     /// Whether operators have a listener of their own.
     pub(crate) admin_apart: bool,
+}
+
+/// Who operates the wallet provider.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OperatorParts {
+    pub(crate) known: KnownOperators,
+    /// For how many days the trail of what they did is kept.
+    pub(crate) trail_days: u32,
 }
 
 /// What is known of the WSCA.
@@ -90,6 +107,7 @@ pub(crate) struct Node {
     database: Database,
     wsca: Option<Arc<Wsca>>,
     provider: Option<Arc<WalletProvider>>,
+    desk: Option<Arc<OperatorDesk>>,
     trust: Option<Arc<TrustService>>,
     upkeep: Vec<JoinHandle<()>>,
     trouble: Trouble,
@@ -113,6 +131,7 @@ impl Node {
         let mut node = Self {
             wsca: None,
             provider: None,
+            desk: None,
             trust: None,
             upkeep: Vec::new(),
             trouble: Trouble::default(),
@@ -135,8 +154,13 @@ impl Node {
             // What cannot be finished now (one unit whose record was altered, a device
             // that is away) must not keep everything else from working.
             node.trouble.note(provider.recover().await);
-            let upkeep = keep_up(Arc::clone(&provider), list, node.trouble.clone());
+            let trail = Arc::new(SqlOperatorTrail::new(node.database.clone()));
+            let search = Arc::new(SqlProviderStore::new(node.database.clone()));
+            let desk = Arc::new(OperatorDesk::new(Arc::clone(&provider), trail, search));
+            let kept = (Arc::clone(&desk), node.parts.operators.trail_days);
+            let upkeep = keep_up(Arc::clone(&provider), kept, list, node.trouble.clone());
             node.upkeep.push(tokio::spawn(upkeep));
+            node.desk = Some(desk);
             node.provider = Some(provider);
             let courier = Arc::new(node.open_courier().await?);
             node.upkeep.push(tokio::spawn(courier.run()));
@@ -225,8 +249,19 @@ impl Node {
                 revocation: self.parts.revocation,
                 public_url: self.parts.public_url.clone(),
             }),
-            operator: self.parts.operator_token.as_deref().map(OperatorToken::of),
+            operators: self.operators(),
+            rates: self.parts.rates,
+            proxies: self.parts.proxies.clone(),
             folders,
+        })
+    }
+
+    fn operators(&self) -> Option<Operators> {
+        let desk = self.desk.as_ref()?;
+        let known = &self.parts.operators.known;
+        (!known.is_empty()).then(|| Operators {
+            known: Arc::new(known.clone()),
+            desk: Arc::clone(desk),
         })
     }
 
@@ -333,6 +368,7 @@ impl Node {
 
 async fn keep_up(
     provider: Arc<WalletProvider>,
+    (desk, trail_days): (Arc<OperatorDesk>, u32),
     mut list: Option<RevocationFile>,
     trouble: Trouble,
 ) {
@@ -341,13 +377,20 @@ async fn keep_up(
     for round in 0u64.. {
         pause.tick().await;
         trouble.note(provider.recover().await);
+        if let Err(error) = provider.measure().await {
+            tracing::warn!(%error, "what waits was not measured");
+        }
         if let Some(list) = &mut list {
             list.refresh(&provider).await;
         }
-        if round % ROUNDS_A_PURGE == 0
-            && let Err(error) = provider.purge().await
-        {
-            tracing::error!(%error, "what is past its time was not forgotten; trying again");
+        if round % ROUNDS_A_PURGE == 0 {
+            let forgotten = [
+                provider.purge().await.err(),
+                desk.forget_older(trail_days).await.err(),
+            ];
+            for error in forgotten.into_iter().flatten() {
+                tracing::error!(%error, "what is past its time was not forgotten; trying again");
+            }
         }
     }
 }
