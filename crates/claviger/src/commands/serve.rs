@@ -75,6 +75,7 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
             limits,
             operator_token,
             admin_apart,
+            database: Some(settings.database()),
         };
         let development = Development::in_part(&settings.data, url, device, clock, part).await?;
         return Ok(development.node);
@@ -87,6 +88,7 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
     };
     Node::open(NodeParts {
         data: settings.data.clone(),
+        database: settings.database(),
         public_url: url.to_owned(),
         roles: settings.roles.clone(),
         device,
