@@ -243,10 +243,12 @@ pub(crate) struct WalletProviderSettings {
     pub(crate) link: Option<String>,
     /// The solution's certification, as the user is shown it (ARF WIAM_10a).
     pub(crate) certification: String,
-    /// The certificate of the key that signs WIA and KA, with its chain (PEM). In
-    /// development a sample is made where it is absent.
+    /// The certificate of the key `wallet-attestations`, which signs WIA and KA, with
+    /// its chain (PEM). Absent where keys are installed (`claviger keys`); in
+    /// development a sample is made.
     pub(crate) certificate: Option<PathBuf>,
-    /// The certificate of the key that signs status lists, with its chain (PEM).
+    /// The certificate of the key `wallet-status`, which signs status lists, with its
+    /// chain (PEM). Absent where keys are installed.
     pub(crate) status_certificate: Option<PathBuf>,
     /// What is required of device evidence (TOML). Without it no device is accepted.
     pub(crate) evidence_policy: Option<PathBuf>,
@@ -385,6 +387,13 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The address that clients use, where it is served at this one.
+    pub(crate) fn url_at(&self, address: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let served = || format!("{scheme}://{address}");
+        self.public_url.clone().unwrap_or_else(served)
+    }
+
     fn check(&self) -> Result<(), SettingsError> {
         let wrong = |key: &str, what: &str| {
             Err(SettingsError::Key {
@@ -422,9 +431,9 @@ impl Settings {
             }
         }
         if self.roles.contains(&Role::WalletProvider) {
-            let Some(provider) = &self.wallet_provider else {
+            if self.wallet_provider.is_none() {
                 return wrong("wallet_provider", "needed by the role wallet-provider");
-            };
+            }
             match (self.roles.contains(&Role::Wsca), &self.remote_wsca) {
                 (false, None) => {
                     return wrong(
@@ -439,15 +448,6 @@ impl Settings {
                     return wrong("remote_wsca.url", "https is expected");
                 }
                 _ => {}
-            }
-            if !self.development && provider.certificate.is_none() {
-                return wrong("wallet_provider.certificate", "needed outside development");
-            }
-            if !self.development && provider.status_certificate.is_none() {
-                return wrong(
-                    "wallet_provider.status_certificate",
-                    "needed outside development",
-                );
             }
         }
         if self.wsca_link.is_some() && !self.roles.contains(&Role::Wsca) {

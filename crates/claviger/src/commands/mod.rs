@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod cert;
 pub(crate) mod config;
 pub(crate) mod evidence;
+pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod node;
 pub(crate) mod notices;

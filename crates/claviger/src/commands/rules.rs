@@ -40,6 +40,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         issuer_guard::RULES,
         provider_api::RULES,
         wallet_provider::rules::RULES,
+        wallet_provider::keyring::rules::RULES,
         sci::RULES,
         wsca::RULES,
         server::RULES,

@@ -11,7 +11,7 @@ use owo_colors::OwoColorize;
 use serde::Serialize;
 use server::{KnownOperators, Proxies, Rates};
 use tokio::net::TcpListener;
-use wallet_provider::Seal;
+use wallet_provider::{Generation, KeyPurpose, Seal};
 
 use super::serve::single_operator;
 use crate::exit::{Doing, Done, Failure, Outcome};
@@ -123,8 +123,10 @@ impl Development {
             wsca: part.wsca,
             provider: Some(ProviderParts {
                 solution: sample_solution(),
-                attestation_seal: seal(&test_bed.wallet_provider),
-                status_seal: seal(&test_bed.wallet_status),
+                first_keys: vec![
+                    sample_key(KeyPurpose::Attestations, &test_bed.wallet_provider)?,
+                    sample_key(KeyPurpose::Status, &test_bed.wallet_status)?,
+                ],
                 development: true,
                 evidence: EvidenceParts::default(),
                 notices: part.notices,
@@ -205,6 +207,10 @@ pub(crate) fn seal(party: &Party) -> Seal {
         signer: party.signer.clone(),
         chain: vec![party.certificate.der().to_vec()],
     }
+}
+
+fn sample_key(purpose: KeyPurpose, party: &Party) -> Result<Generation, Failure> {
+    Generation::new(purpose, 0, seal(party)).doing("a sample key")
 }
 
 /// The software device of a development folder, its store sealed under a key in
