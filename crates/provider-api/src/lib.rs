@@ -12,15 +12,20 @@
 //! | sign and check the provider's answers | [`SignedAnswer`] |
 //! | ask for attestations | [`WiaRequest`], [`KaRequest`], [`Attestations`] |
 //! | revoke without the phone | [`RevocationRequest`] |
+//! | revoke for a user who died | [`PidRevocationClaims`], [`UnverifiedPidRevocation`] |
+//! | revoke many units | [`BulkRevocation`], [`RevocationJob`] |
 //! | tell why not | [`Problem`] |
 
 mod activation;
 mod answer;
 mod attestation;
 mod key_proof;
+mod pid_provider;
 mod problem;
 mod request;
 pub mod rules;
+mod selector;
+mod storage;
 mod token;
 mod unit;
 
@@ -33,11 +38,20 @@ pub use attestation::{
     AssociationAnswer, AssociationRequest, Attestations, KaRequest, MAX_PROOFS, WiaRequest,
 };
 pub use key_proof::{KEY_PROOF_TYP, KeyProof};
+pub use pid_provider::{
+    MAX_PID_REVOCATION, PID_REVOCATION_TYP, PidRevocationAnswer, PidRevocationClaims,
+    PidRevocationRequest, UnverifiedPidRevocation, VerifiedPidRevocation,
+};
 pub use problem::Problem;
 pub use request::{
     Expected, REQUEST_HEADER, REQUEST_TYP, UnitRequest, UnverifiedUnitRequest, VerifiedUnitRequest,
 };
 pub use rules::RULES;
+pub use selector::{
+    BulkRevocation, Extent, JobState, RevocationJob, RevocationJobs, Selected, Selector,
+    SelectorError,
+};
+pub use storage::Storage;
 pub use token::{CLOCK_SKEW, PROOF_LIFETIME};
 pub use unit::{
     AccountRequest, AccountView, Challenge, Empty, HistoryEntry, ProviderView, RevocationReason,

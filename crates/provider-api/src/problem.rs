@@ -57,11 +57,18 @@ pub enum Problem {
     Period,
     /// The provider does not offer this.
     NotOffered,
+    /// Whoever asks for a revocation is no PID provider on the list of them.
+    PidProvider,
+    /// The WIA that is shown is none of this provider, or one whose status is no
+    /// longer maintained.
+    ShownWia,
+    /// Too much was asked for in too short a time.
+    TooMany,
 }
 
 impl Problem {
     /// Every code.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::ChallengeUnknown,
         Self::ChallengeExpired,
         Self::WrongDeviceKey,
@@ -84,6 +91,9 @@ impl Problem {
         Self::Batch,
         Self::Period,
         Self::NotOffered,
+        Self::PidProvider,
+        Self::ShownWia,
+        Self::TooMany,
     ];
 
     /// The rule that the request broke.
@@ -110,6 +120,9 @@ impl Problem {
             Self::Batch => &rules::BATCH,
             Self::Period => &rules::PERIOD,
             Self::NotOffered => &rules::NOT_OFFERED,
+            Self::PidProvider => &rules::PID_PROVIDER,
+            Self::ShownWia => &rules::SHOWN_WIA,
+            Self::TooMany => &rules::RATE,
         }
     }
 
@@ -138,6 +151,9 @@ impl Problem {
             Self::Batch => "batch",
             Self::Period => "period",
             Self::NotOffered => "not-offered",
+            Self::PidProvider => "pid-provider",
+            Self::ShownWia => "shown-wia",
+            Self::TooMany => "too-many",
         }
     }
 

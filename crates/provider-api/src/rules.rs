@@ -43,6 +43,14 @@ finding::rules! {
         "a preferred status period is one that the provider offers";
     NOT_OFFERED = "WP-NOT-OFFERED", "Claviger wallet provider protocol 1, 6", Error,
         "what a request asks for is offered";
+    PID_PROVIDER = "WP-PID-PROVIDER", "ARF 3.0, WURevocation_12", Error,
+        "who asks for a revocation as a PID provider is one on the list of PID providers";
+    SHOWN_WIA = "WP-SHOWN-WIA", "ARF 3.0, WURevocation_11", Error,
+        "a unit is named by a WIA that this provider made and whose status it still maintains";
+    RATE = "WP-RATE", "Claviger wallet provider protocol 1, 9", Error,
+        "requests come no faster than is told";
+    KEYSTORE_ALONE = "WP-KEYSTORE-ALONE", "ARF 3.0, WURevocation_09c", Error,
+        "a keystore is revoked without its unit only where a risk analysis says why";
     ANSWER = "WP-ANSWER", "ARF 3.0, WIAM_12", Error,
         "an answer is signed by the provider's pinned key, for this unit and this request";
 }

@@ -16,20 +16,31 @@
 mod activation;
 mod allocation;
 mod association;
+mod bulk_revocation;
 mod config;
 mod error;
 mod evidence;
 mod issuance;
+pub mod lifecycle;
+mod pid_provider;
 mod ports;
 mod provider;
 mod publication;
 mod revocation;
 mod secrets;
+mod storage_revocation;
+mod watch;
 
 pub use config::{Config, ConfigError, KaIndex, WalletSolution};
 pub use error::Error;
 pub use evidence::{AppAttestRecord, DeviceRecord};
+pub use lifecycle::Keys;
+pub use ports::pid_providers::{ListedPidProvider, PidProviderCheck};
 pub use ports::publisher::{FolderPublisher, PublishError, Publisher};
+pub use ports::revocation::{
+    EntryName, JobRecord, NewJob, RequestedRevocation, RevocationStore, SpentPidRequest,
+    StorageRevocation,
+};
 pub use ports::store::{
     AccountRecord, Activated, Block, Event, Issuance, ListKind, ListState, NewEntry, NewList,
     NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError,
@@ -37,5 +48,8 @@ pub use ports::store::{
 };
 pub use provider::{Caller, Parts, Seal, WalletProvider};
 pub use secrets::IndexSecret;
+pub use storage_revocation::UnitGoes;
 
-pub use provider_api::{RULES, RevocationReason, Revoker, UnitState};
+pub use provider_api::{
+    Extent, JobState, RULES, RevocationReason, Revoker, Selector, Storage, UnitState,
+};

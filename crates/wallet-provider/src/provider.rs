@@ -14,8 +14,8 @@ use wsca::WscaAdmin;
 
 use crate::allocation::Allocation;
 use crate::{
-    Config, ConfigError, Error, Event, IndexSecret, ProviderStore, Publisher, Purpose,
-    SpentRequest, StoreError, UnitRecord, secrets,
+    Config, ConfigError, Error, Event, IndexSecret, PidProviderCheck, ProviderStore, Publisher,
+    Purpose, RevocationStore, SpentRequest, StoreError, UnitRecord, secrets,
 };
 
 /// The wallet provider. One instance serves any number of requests at once.
@@ -23,6 +23,8 @@ use crate::{
 pub struct WalletProvider {
     pub(crate) config: Config,
     pub(crate) store: Arc<dyn ProviderStore>,
+    pub(crate) revocations: Arc<dyn RevocationStore>,
+    pub(crate) pid_providers: Option<Arc<dyn PidProviderCheck>>,
     pub(crate) wsca: Arc<dyn WscaAdmin>,
     pub(crate) publisher: Arc<dyn Publisher>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -34,6 +36,10 @@ pub struct WalletProvider {
     pub(crate) allocation: Allocation,
     /// One publication at a time: an older state of a list never replaces a newer.
     pub(crate) publishing: tokio::sync::Mutex<()>,
+    /// One node's share of the jobs is done by one task.
+    pub(crate) doing_jobs: tokio::sync::Mutex<()>,
+    /// Rings when there is a new job.
+    pub(crate) job_bell: tokio::sync::Notify,
     pub(crate) challenge_room: tokio::sync::Mutex<ChallengeRoom>,
     /// The newest copy of Google's list of revoked attestation keys.
     pub(crate) revocation_list: RwLock<Option<Arc<RevocationList>>>,
@@ -54,6 +60,11 @@ pub struct Parts {
     pub config: Config,
     /// Its memory.
     pub store: Arc<dyn ProviderStore>,
+    /// Its memory of revocations.
+    pub revocations: Arc<dyn RevocationStore>,
+    /// Who decides which chains are PID providers'; without one, none can ask for a
+    /// revocation.
+    pub pid_providers: Option<Arc<dyn PidProviderCheck>>,
     /// The WSCA.
     pub wsca: Arc<dyn WscaAdmin>,
     /// Where its status lists go.
@@ -135,6 +146,8 @@ impl WalletProvider {
             allocation: Allocation::new(parts.index_secret),
             config: parts.config,
             store: parts.store,
+            revocations: parts.revocations,
+            pid_providers: parts.pid_providers,
             wsca: parts.wsca,
             publisher: parts.publisher,
             clock: parts.clock,
@@ -144,6 +157,8 @@ impl WalletProvider {
             answer_key: parts.answer_key,
             agreement_key: parts.agreement_key,
             publishing: tokio::sync::Mutex::default(),
+            doing_jobs: tokio::sync::Mutex::default(),
+            job_bell: tokio::sync::Notify::default(),
             challenge_room: tokio::sync::Mutex::default(),
             revocation_list: RwLock::default(),
         })
@@ -160,7 +175,7 @@ impl WalletProvider {
     pub async fn recover(&self) -> Result<(), Error> {
         let done = [
             self.publish_changed().await.err(),
-            self.freeze_revoked().await.err(),
+            self.tell_wsca().await.err(),
             self.purge_challenges().await.err(),
         ];
         let mut errors = done.into_iter().flatten();

@@ -8,10 +8,13 @@ use sci::UnitId;
 use subtle::ConstantTimeEq;
 use wsca::AdminError;
 
-use crate::{AccountRecord, Error, Revocation, WalletProvider, secrets};
+use crate::{AccountRecord, Error, Keys, Revocation, WalletProvider, secrets};
 
 /// What the WSCA's audit log reads.
-const FREEZE_REASON: &str = "unit-revoked";
+const TOLD: &str = "unit-revoked";
+
+/// How many units the WSCA is told of at a time.
+const PAGE: u32 = 256;
 
 impl WalletProvider {
     /// Revokes a unit for its user, who shows the account's code (ARF
@@ -23,7 +26,8 @@ impl WalletProvider {
         }
         let account = self.open_account(&request.alias, &request.code).await?;
         let unit = chosen(&account, request.unit)?;
-        self.revoke(unit, Revoker::User, request.reason).await
+        self.revoke(self.revocation(unit, Revoker::User, request.reason))
+            .await
     }
 
     /// Revokes a unit for an operator of the provider.
@@ -32,7 +36,19 @@ impl WalletProvider {
         unit: UnitId,
         reason: RevocationReason,
     ) -> Result<UnitView, Error> {
-        self.revoke(unit, Revoker::Operator, reason).await
+        self.revoke(self.revocation(unit, Revoker::Operator, reason))
+            .await
+    }
+
+    /// Revokes a unit by the provider's own decision: a check of its device failed
+    /// (ARF `WURevocation_09`).
+    pub async fn revoke_by_provider(
+        &self,
+        unit: UnitId,
+        reason: RevocationReason,
+    ) -> Result<UnitView, Error> {
+        self.revoke(self.revocation(unit, Revoker::Provider, reason))
+            .await
     }
 
     /// The units of an account, for whoever shows its code.
@@ -47,61 +63,81 @@ impl WalletProvider {
 
     /// Tells the WSCA of every revocation that it was not told of; how many. One
     /// that fails keeps none of the others waiting.
-    pub async fn freeze_revoked(&self) -> Result<usize, Error> {
-        let units = self.store.unfrozen().await?;
-        let mut failed = None;
-        for unit in &units {
-            if let Err(error) = self.freeze(*unit).await {
-                tracing::error!(event = "unit.freeze-failed", %error);
-                failed.get_or_insert(error);
+    pub async fn tell_wsca(&self) -> Result<usize, Error> {
+        let (mut told, mut failed, mut after) = (0, None, None);
+        loop {
+            let page = self.revocations.untold(after, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            for (unit, keys) in page {
+                match self.tell(unit, keys).await {
+                    Ok(()) => told += 1,
+                    Err(error) => {
+                        tracing::error!(event = "unit.wsca-not-told", %error);
+                        failed.get_or_insert(error);
+                    }
+                }
             }
         }
-        failed.map_or(Ok(units.len()), Err)
+        failed.map_or(Ok(told), Err)
     }
 
-    async fn freeze(&self, unit: UnitId) -> Result<(), Error> {
-        match self.wsca.freeze(unit, FREEZE_REASON).await {
+    async fn tell(&self, unit: UnitId, keys: Keys) -> Result<(), Error> {
+        let done = match keys {
+            Keys::Usable => self.wsca.retire(unit, TOLD).await,
+            Keys::Frozen => self.wsca.freeze(unit, TOLD).await,
+        };
+        match done {
             // Its activation got no further than this house, or its keys are gone:
-            // there is nothing left to freeze.
+            // there is nothing left to end.
             Ok(()) | Err(AdminError::UnknownUnit | AdminError::Destroyed) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(self.store.frozen(unit).await?)
+        Ok(self.revocations.told(unit, keys).await?)
     }
 
     /// When this returns `Ok`, the revocation is on disk and will be published
-    /// whatever happens. Freezing this unit's keys and publishing follow at once;
-    /// should one fail, [`WalletProvider::recover`] makes up for it, and the
+    /// whatever happens. Ending this unit's sessions at the WSCA and publishing follow
+    /// at once; should one fail, [`WalletProvider::recover`] makes up for it, and the
     /// revocation stands.
-    async fn revoke(
+    pub(crate) async fn revoke(&self, revocation: Revocation) -> Result<UnitView, Error> {
+        let (unit, keys) = (revocation.unit, Keys::after(revocation.reason));
+        let (by, reason) = (revocation.by.name(), revocation.reason.name());
+        let revoked = self.store.revoke(revocation).await?;
+        tracing::info!(
+            event = "unit.revoked",
+            by,
+            reason,
+            entries = revoked.entries,
+            already = revoked.already
+        );
+        self.follow(unit, keys).await;
+        self.unit_view(unit).await
+    }
+
+    /// What follows the revocation of one unit. What fails is told of, and due still.
+    pub(crate) async fn follow(&self, unit: UnitId, keys: Keys) {
+        if let Err(error) = self.tell(unit, keys).await {
+            tracing::error!(event = "unit.wsca-not-told", %error);
+        }
+        // Those that fail are told of one by one.
+        let _ = self.publish_changed().await;
+    }
+
+    pub(crate) fn revocation(
         &self,
         unit: UnitId,
         by: Revoker,
         reason: RevocationReason,
-    ) -> Result<UnitView, Error> {
-        let at = self.clock.now();
-        let revoked = self
-            .store
-            .revoke(Revocation {
-                unit,
-                by,
-                reason,
-                at,
-            })
-            .await?;
-        tracing::info!(
-            event = "unit.revoked",
-            by = by.name(),
-            reason = reason.name(),
-            entries = revoked.entries,
-            already = revoked.already
-        );
-        if let Err(error) = self.freeze(unit).await {
-            tracing::error!(event = "unit.freeze-failed", %error);
+    ) -> Revocation {
+        Revocation {
+            unit,
+            by,
+            name: None,
+            reason,
+            advisory: None,
+            at: self.clock.now(),
         }
-        // Those that fail are told of one by one.
-        let _ = self.publish_changed().await;
-        self.unit_view(unit).await
     }
 
     /// An unknown alias and a wrong code are told apart by nobody.

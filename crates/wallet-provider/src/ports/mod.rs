@@ -1,4 +1,6 @@
 //! What the provider needs of the rooms and machines around it.
 
+pub(crate) mod pid_providers;
 pub(crate) mod publisher;
+pub(crate) mod revocation;
 pub(crate) mod store;
