@@ -1,6 +1,7 @@
 //! The configuration of `claviger serve`: a TOML file, overridden by environment
 //! variables `CLAVIGER_*`. An error names the key it is about.
 
+mod revocation;
 mod wsca;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 use crate::exit::Failure;
 use crate::input;
 
+pub(crate) use self::revocation::RevocationSettings;
 pub(crate) use self::wsca::{
     AdminSettings, LinkListenSettings, RemoteWscaSettings, TlsSettings, WscaSettings,
 };
@@ -236,6 +238,9 @@ pub(crate) struct WalletProviderSettings {
     /// A copy of Google's list of revoked attestation keys, kept fresh by somebody
     /// else; its time of change is when it was fetched.
     pub(crate) android_revocation_list: Option<PathBuf>,
+    /// How revocation is done.
+    #[serde(default)]
+    pub(crate) revocation: RevocationSettings,
 }
 
 /// `[limits]`

@@ -47,7 +47,7 @@ finding::rules! {
         "who asks for a revocation as a PID provider is one on the list of PID providers";
     SHOWN_WIA = "WP-SHOWN-WIA", "ARF 3.0, WURevocation_11", Error,
         "a unit is named by a WIA that this provider made and whose status it still maintains";
-    RATE = "WP-RATE", "Claviger wallet provider protocol 1, 9", Error,
+    RATE = "WP-RATE", "Claviger wallet provider protocol 1, 8.3", Error,
         "requests come no faster than is told";
     KEYSTORE_ALONE = "WP-KEYSTORE-ALONE", "ARF 3.0, WURevocation_09c", Error,
         "a keystore is revoked without its unit only where a risk analysis says why";

@@ -5,7 +5,7 @@ use sci::UnitId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{RevocationReason, Storage};
+use crate::RevocationReason;
 
 /// The longest text that a selector compares with, in bytes.
 const MAX_TEXT: usize = 256;

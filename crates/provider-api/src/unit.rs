@@ -204,8 +204,7 @@ pub struct HistoryEntry {
     /// The storage that was revoked, where it was one alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<Storage>,
-    /// The name of the PID provider, and for operators that of the operator, where it
-    /// is known.
+    /// The name of the PID provider that asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }

@@ -197,6 +197,7 @@ impl Code {
             Self::TooMany => "there would be too many",
             Self::NotOffered => "the device does not offer this",
             Self::UnitFrozen => "the unit's keys are frozen",
+            Self::UnitRetired => "the unit is retired: nothing is added to what it has",
             Self::UnitDestroyed => "the unit was destroyed",
             Self::RecordAltered => "the unit's record was altered outside the WSCA",
             Self::StateRolledBack => "the database is older than the device remembers",

@@ -98,6 +98,8 @@ impl From<StoreError> for Error {
             StoreError::UnitState(_) => (Problem::WrongState, "unit"),
             StoreError::DeviceKnown => (Problem::DeviceKnown, "device key"),
             StoreError::AccountCode => (Problem::AccountCode, "account"),
+            StoreError::StorageUnknown => (Problem::UnknownUnit, "storage"),
+            StoreError::JobUnknown => (Problem::UnknownUnit, "job"),
             StoreError::TooManyRequests => (Problem::TooMany, "request"),
             StoreError::KeyAttested(_) => (Problem::KeyAttested, "statement"),
             StoreError::IndexInUse { .. }

@@ -3,7 +3,7 @@
 //! ARF 3.0, 4.6.4: in the state *Revoked* everything goes on as in *Operational*,
 //! but for the issuance of PIDs and attestations, and for what issuers take away by
 //! revoking what they issued. The exceptions here are those of a reason that says
-//! that the keys are in the wrong hands, or in nobody's. `docs/decisions/0061` tells
+//! that the keys are in the wrong hands, or in nobody's. `docs/decisions/0067` tells
 //! why each is as it is.
 
 use provider_api::{RevocationReason, Storage};

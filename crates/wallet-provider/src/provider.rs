@@ -5,8 +5,8 @@ use device_evidence::android::RevocationList;
 use jiff::Timestamp;
 use jose::{KeyAgreement, Signer};
 use provider_api::{
-    Challenge, Expected, HistoryEntry, Problem, ProviderView, SignedAnswer, UnitState, UnitView,
-    UnverifiedUnitRequest, VerifiedUnitRequest,
+    Challenge, Expected, HistoryEntry, Problem, ProviderView, Revoker, SignedAnswer, UnitState,
+    UnitView, UnverifiedUnitRequest, VerifiedUnitRequest,
 };
 use sci::{AttackPotential, UnitId};
 use serde::Serialize;
@@ -397,5 +397,10 @@ fn entry(event: Event) -> HistoryEntry {
         state: event.state,
         by: event.by,
         reason: event.reason,
+        storage: event.storage,
+        // Which operator it was is for the operators alone.
+        name: event
+            .name
+            .filter(|_| event.by == Some(Revoker::PidProvider)),
     }
 }

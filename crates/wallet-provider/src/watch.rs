@@ -4,7 +4,9 @@
 
 use device_evidence::android::RevocationList;
 use jiff::Timestamp;
-use provider_api::{RevocationReason, Revoker};
+use jose::b64;
+use pki::Certificate;
+use provider_api::{Evidence, RevocationReason, Revoker};
 
 use crate::{Error, RequestedRevocation, WalletProvider};
 
@@ -20,9 +22,18 @@ impl WalletProvider {
     /// that it names are revoked, for security; how many. It can be repeated: what a
     /// crash left is taken up by the next copy or the next start.
     pub async fn take_revocation_list(&self, list: RevocationList) -> Result<u64, Error> {
-        let serials: Vec<[u8; 32]> = list.revoked().map(certificate_hash).collect();
-        // From here on no activation rests on any of them.
         self.set_revocation_list(list);
+        self.revoke_listed().await
+    }
+
+    /// Revokes the units whose evidence rests on a certificate that the list names
+    /// which is held; how many. From time to time it is asked without a new list: an
+    /// activation that was judged by the old one may have been recorded after the look.
+    pub async fn revoke_listed(&self) -> Result<u64, Error> {
+        let Some(list) = self.held_revocation_list() else {
+            return Ok(0);
+        };
+        let serials: Vec<[u8; 32]> = list.revoked().map(certificate_hash).collect();
         let mut revoked = 0;
         for serials in serials.chunks(CERTIFICATES) {
             revoked += self.revoke_resting_on(serials).await?;
@@ -100,8 +111,29 @@ impl WalletProvider {
     }
 }
 
+/// What is kept of the certificates that a device's evidence rests on. The first of a
+/// chain is the attested key's own, whose serial number says nothing: the others are
+/// the device's, its maker's and Google's.
+pub(crate) fn certificates_of(evidence: &Evidence) -> Vec<[u8; 32]> {
+    let Evidence::Android {
+        signing, agreement, ..
+    } = evidence
+    else {
+        return Vec::new();
+    };
+    let chains = [signing, agreement];
+    let above = chains.into_iter().flat_map(|chain| chain.iter().skip(1));
+    let mut hashes: Vec<[u8; 32]> = above
+        .filter_map(|text| Certificate::from_der(&b64::decode(text).ok()?).ok())
+        .map(|certificate| certificate_hash(&RevocationList::serial_of(&certificate)))
+        .collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes
+}
+
 /// What is kept of a certificate of a unit's evidence: a hash of its serial number in
 /// hex, lower case, without leading zeros, as the list has it.
-pub(crate) fn certificate_hash(serial: &str) -> [u8; 32] {
+fn certificate_hash(serial: &str) -> [u8; 32] {
     jose::sha256(format!("claviger evidence certificate 1\0{serial}").as_bytes())
 }

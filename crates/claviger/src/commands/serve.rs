@@ -215,5 +215,6 @@ async fn provider_parts(
             },
             revocation_list: settings.android_revocation_list.clone(),
         },
+        revocation: settings.revocation.clone(),
     })
 }

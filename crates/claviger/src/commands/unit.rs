@@ -1,16 +1,17 @@
 //! `claviger unit`: what an operator of the wallet provider may do, against a
 //! running node.
 
+mod bulk;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use comfy_table::Cell;
-use provider_api::{RevocationReason, UnitView};
+use provider_api::UnitView;
 use reqwest::{Client, RequestBuilder};
 use sci::UnitId;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{self, Output, Report};
@@ -22,8 +23,10 @@ pub(crate) enum Command {
     List(List),
     /// Show one unit with its history
     Show(Show),
-    /// Revoke a unit. It is final
-    Revoke(Revoke),
+    /// Revoke a unit, or all that a selector means. It is final
+    Revoke(bulk::Revoke),
+    /// Revocations of many units, and how far each is
+    Revocations(bulk::Revocations),
 }
 
 /// The node that is asked.
@@ -57,25 +60,6 @@ pub(crate) struct Show {
     node: NodeArgs,
 }
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Revoke {
-    /// The unit's identifier
-    unit: UnitId,
-    /// Why: user-request, lost-or-stolen, superseded, security, death,
-    /// provider-cancelled
-    #[arg(long, value_parser = reason)]
-    reason: RevocationReason,
-    #[command(flatten)]
-    node: NodeArgs,
-}
-
-fn reason(name: &str) -> Result<RevocationReason, String> {
-    RevocationReason::from_name(name).ok_or_else(|| {
-        let names: Vec<&str> = RevocationReason::ALL.iter().map(|r| r.name()).collect();
-        format!("one of {}", names.join(", "))
-    })
-}
-
 pub(crate) fn run(command: &Command, output: Output) -> Done {
     match command {
         Command::List(args) => {
@@ -95,14 +79,8 @@ pub(crate) fn run(command: &Command, output: Output) -> Done {
                 .ask(|http, url| http.get(format!("{url}/{path}")))?;
             output.print(&Units { units: vec![unit] })?;
         }
-        Command::Revoke(args) => {
-            let path = format!("operator/units/{}/revocation", args.unit);
-            let body = json!({ "reason": args.reason });
-            let unit: UnitView = args
-                .node
-                .ask(|http, url| http.post(format!("{url}/{path}")).json(&body))?;
-            output.print(&Units { units: vec![unit] })?;
-        }
+        Command::Revoke(args) => return bulk::revoke(args, output),
+        Command::Revocations(args) => return bulk::revocations(args, output),
     }
     Ok(Outcome::Yes)
 }

@@ -14,7 +14,7 @@ use wallet_provider::Seal;
 
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{Output, Report};
-use crate::settings::{DATABASE_FILE, Role};
+use crate::settings::{DATABASE_FILE, RevocationSettings, Role};
 use crate::testbed::{ListName, Party, SampleLists, TestBed};
 use crate::wiring::{EvidenceParts, Node, NodeParts, ProviderParts, WscaParts};
 use crate::{files, logging, runtime, shutdown};
@@ -123,6 +123,7 @@ impl Development {
                 status_seal: seal(&test_bed.wallet_status),
                 development: true,
                 evidence: EvidenceParts::default(),
+                revocation: RevocationSettings::default(),
             }),
             limits: part.limits,
             policy: trust::Policy::default(),

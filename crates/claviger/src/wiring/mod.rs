@@ -4,6 +4,7 @@ mod evidence;
 mod listeners;
 mod lists;
 mod node;
+mod pid_providers;
 mod readiness;
 
 pub(crate) use evidence::EvidenceParts;

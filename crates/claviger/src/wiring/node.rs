@@ -10,7 +10,8 @@ use store::wsca::SqlWscaStore;
 use tokio::task::JoinHandle;
 use trust::TrustService;
 use wallet_provider::{
-    Config, FolderPublisher, IndexSecret, Parts, Seal, WalletProvider, WalletSolution,
+    Config, FolderPublisher, IndexSecret, Parts, PidProviderCheck, Seal, WalletProvider,
+    WalletSolution,
 };
 use wsca::{Wsca, WscaAdmin};
 use wsca_link::RemoteWsca;
@@ -18,9 +19,10 @@ use wscd::{DeviceAgreement, DeviceSigner, KeyName, MacPurpose, Wscd};
 use zeroize::Zeroizing;
 
 use super::evidence::{EvidenceParts, RevocationFile};
+use super::pid_providers::PidProviders;
 use super::readiness::{DatabaseReady, DeviceReady, LinkReady, ProviderReady, Trouble, WscaReady};
 use crate::exit::{Doing, Failure};
-use crate::settings::Role;
+use crate::settings::{RevocationSettings, Role};
 
 /// What a node is made of.
 #[derive(Debug)]
@@ -77,6 +79,8 @@ pub(crate) struct ProviderParts {
     pub(crate) development: bool,
     /// What device evidence is held against.
     pub(crate) evidence: EvidenceParts,
+    /// How revocation is done.
+    pub(crate) revocation: RevocationSettings,
 }
 
 /// A process of the house: its roles, open and ready to be served.
@@ -120,6 +124,9 @@ impl Node {
             node.upkeep.push(tokio::spawn(Arc::clone(&wsca).keep_up()));
             node.wsca = Some(wsca);
         }
+        if !node.parts.trust.sources.is_empty() {
+            node.trust = Some(Arc::new(node.open_trust()?));
+        }
         if node.parts.roles.contains(&Role::WalletProvider) {
             let provider = Arc::new(node.open_provider().await?);
             let list = node.parts.provider.as_ref();
@@ -133,17 +140,18 @@ impl Node {
             node.trouble.note(provider.recover().await);
             let upkeep = keep_up(Arc::clone(&provider), list, node.trouble.clone());
             node.upkeep.push(tokio::spawn(upkeep));
+            let jobs = Arc::clone(&provider);
+            node.upkeep
+                .push(tokio::spawn(async move { jobs.keep_jobs_going().await }));
             node.provider = Some(provider);
         }
-        if !node.parts.trust.sources.is_empty() {
-            let trust = Arc::new(node.open_trust()?);
+        if let Some(trust) = &node.trust {
             trust.refresh().await;
-            let kept = Arc::clone(&trust);
+            let kept = Arc::clone(trust);
             // It ends with the task, which `close` ends.
             node.upkeep.push(tokio::spawn(async move {
                 kept.keep_fresh(std::future::pending()).await;
             }));
-            node.trust = Some(trust);
         }
         Ok(node)
     }
@@ -276,6 +284,7 @@ impl Node {
         config.accept_no_evidence = provider.development;
         config.evidence = provider.evidence.policy.clone();
         config.accept_uncertified_wsca = provider.development;
+        provider.revocation.apply(&mut config);
         let answer_key = DeviceSigner::open(
             Arc::clone(device),
             name("provider-answers")?,
@@ -298,6 +307,14 @@ impl Node {
             config,
             store: Arc::new(SqlProviderStore::new(self.database.clone())),
             wsca,
+            revocations: Arc::new(SqlProviderStore::new(self.database.clone())),
+            pid_providers: self.trust.as_ref().map(|lists| {
+                Arc::new(PidProviders {
+                    lists: Arc::clone(lists),
+                    policy: self.parts.policy,
+                    revocation: self.parts.revocation,
+                }) as Arc<dyn PidProviderCheck>
+            }),
             publisher: Arc::new(FolderPublisher::new(self.status_folder()).doing("status lists")?),
             clock: Arc::clone(&self.parts.clock),
             wia_seal: provider.attestation_seal.clone(),
@@ -324,10 +341,16 @@ async fn keep_up(
         if let Some(list) = &mut list {
             list.refresh(&provider).await;
         }
-        if round % ROUNDS_A_PURGE == 0
-            && let Err(error) = provider.purge().await
-        {
-            tracing::error!(%error, "what is past its time was not forgotten; trying again");
+        if round % ROUNDS_A_PURGE == 0 {
+            for done in [
+                provider.purge().await.map(drop),
+                provider.forget_installed().await.map(drop),
+                provider.revoke_listed().await.map(drop),
+            ] {
+                if let Err(error) = done {
+                    tracing::error!(%error, "upkeep was not finished; trying again");
+                }
+            }
         }
     }
 }

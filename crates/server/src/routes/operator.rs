@@ -18,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wallet_provider::WalletProvider;
 
+use super::bulk_revocation;
 use super::provider::{problem, read};
 use crate::problem::Problem;
 
@@ -55,6 +56,7 @@ pub(crate) fn routes(provider: Arc<WalletProvider>, token: OperatorToken) -> Ope
         .routes(routes!(units))
         .routes(routes!(unit))
         .routes(routes!(revoke))
+        .merge(bulk_revocation::routes())
         .with_state(provider)
         .layer(middleware::from_fn_with_state(token, admit))
 }

@@ -157,6 +157,12 @@ pub enum StoreError {
         /// The index.
         index: u64,
     },
+    /// The unit keeps no keys there.
+    #[error("the unit has no such storage")]
+    StorageUnknown,
+    /// There is no such job.
+    #[error("there is no such job")]
+    JobUnknown,
     /// A PID provider asks more often than is taken.
     #[error("too many requests of this PID provider; try again later")]
     TooManyRequests,
