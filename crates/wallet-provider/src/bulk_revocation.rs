@@ -115,14 +115,16 @@ impl WalletProvider {
     }
 
     async fn do_job(&self, job: &str) -> Result<u64, Error> {
-        let mut revoked = 0;
+        let (mut revoked, mut reached) = (0, true);
         for page in 1u32.. {
             let now = self.clock.now();
             let record = self.revocations.advance_job(job, PAGE, now).await?;
             revoked = record.revoked;
-            // Sessions end with their page, not with the job.
-            if let Err(error) = self.tell_wsca().await {
+            // Sessions end with their page, not with the job; a WSCA that is away is told
+            // by the next round, and not asked again for each page.
+            if reached && let Err(error) = self.tell_wsca().await {
                 tracing::error!(event = "unit.wsca-not-told", %error);
+                reached = false;
             }
             let done = record.state == JobState::Done;
             if done || page.is_multiple_of(PAGES_A_PUBLICATION) {

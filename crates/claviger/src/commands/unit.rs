@@ -140,7 +140,11 @@ impl Report for Units {
                 .map(|entry| {
                     let mut line = format!("{} {}", entry.at, entry.state);
                     if let (Some(by), Some(reason)) = (entry.by, entry.reason) {
-                        line.push_str(&format!(" by {}: {}", by.name(), reason.name()));
+                        let who = entry.name.as_deref().map(|name| format!(" ({name})"));
+                        let who = who.unwrap_or_default();
+                        let what = entry.storage.map(|storage| format!(" {storage} revoked"));
+                        let what = what.unwrap_or_default();
+                        line.push_str(&format!("{what} by {}{who}: {}", by.name(), reason.name()));
                     }
                     line
                 })

@@ -28,8 +28,7 @@ pub trait RevocationStore: Send + Sync + std::fmt::Debug {
     /// keystore is not. It reads in pages and holds no lock.
     async fn count(&self, selector: &Selector, extent: Extent) -> Result<u64, StoreError>;
 
-    /// Keeps a job; under a type-shared index, the entries of the types that it names
-    /// are set with it.
+    /// Keeps a job.
     async fn add_job(&self, job: NewJob) -> Result<(), StoreError>;
 
     /// The job; `None` where there is none.
