@@ -129,7 +129,7 @@ async fn a_selector_takes_what_it_says() {
             "one line each"
         );
         let jobs = running.provider.revocation_jobs().await.unwrap().jobs;
-        assert_eq!(jobs.len(), 5);
+        assert_eq!(jobs.len(), 4);
         assert!(jobs.iter().all(|job| job.finished.is_some()));
     }
 }
