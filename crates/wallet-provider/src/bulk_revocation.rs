@@ -40,6 +40,18 @@ impl WalletProvider {
         asked: BulkRevocation,
         name: Option<String>,
     ) -> Result<RevocationJob, Error> {
+        let new = self.prepare_job(asked, name).await?;
+        let job = new.job.clone();
+        self.revocations.add_job(new).await?;
+        self.job_began(&job).await
+    }
+
+    /// The job that is asked for, if it can be meant.
+    pub(crate) async fn prepare_job(
+        &self,
+        asked: BulkRevocation,
+        name: Option<String>,
+    ) -> Result<NewJob, Error> {
         let Selected { selected } = self.count_selected(&asked).await?;
         if let Some(most) = asked.at_most
             && selected > most
@@ -47,7 +59,7 @@ impl WalletProvider {
             let what = format!("{selected} units are selected, at most {most} are meant");
             return Err(Error::refused(Problem::WrongState, "at_most", what));
         }
-        let new = NewJob {
+        Ok(NewJob {
             job: hex::encode(secrets::random::<16>()?),
             selector: asked.selector,
             extent: asked.extent,
@@ -56,17 +68,20 @@ impl WalletProvider {
             name,
             selected,
             at: self.clock.now(),
-        };
-        let job = new.job.clone();
+        })
+    }
+
+    /// A job is on disk.
+    pub(crate) async fn job_began(&self, job: &str) -> Result<RevocationJob, Error> {
+        self.job_bell.notify_one();
+        let job = self.revocation_job(job).await?;
         tracing::warn!(
             event = "revocation-job.began",
-            job,
-            selected,
-            reason = new.reason.name()
+            job = job.job,
+            selected = job.selected,
+            reason = job.reason.name()
         );
-        self.revocations.add_job(new).await?;
-        self.job_bell.notify_one();
-        self.revocation_job(&job).await
+        Ok(job)
     }
 
     /// Where a job stands.

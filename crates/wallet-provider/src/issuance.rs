@@ -8,11 +8,12 @@ use wsca::AdminError;
 use wua::{AttackPotential, Ka, Level, StatusPeriod, Wia};
 
 use crate::allocation::Allocated;
-use crate::{Caller, Error, Issuance, ListKind, NewEntry, WalletProvider, secrets};
+use crate::{Caller, Error, Issuance, ListKind, NewEntry, WalletProvider, counts, secrets};
 
 impl WalletProvider {
     /// Issues one WIA for each proof, each over its own key and with its own
     /// status entry. The answer is signed.
+    #[tracing::instrument(name = "provider.wia", skip_all)]
     pub async fn issue_wia(&self, caller: &Caller, request: &WiaRequest) -> Result<String, Error> {
         caller.operational()?;
         self.check_batch(request.proofs.len())?;
@@ -63,6 +64,7 @@ impl WalletProvider {
         issuance.entries = new_entries(&entries, maintained_until);
         self.store.issue(issuance).await?;
         tracing::info!(event = "wia.issued", count = attestations.len());
+        counts::issued(ListKind::Wia, attestations.len());
         self.answer(caller.request.jti(), self.batch(attestations))
             .await
     }
@@ -70,6 +72,7 @@ impl WalletProvider {
     /// Issues KAs over the keys that the WSCA states for the caller's unit. The
     /// levels are the statement's; a key that earns none gets none. The answer is
     /// signed.
+    #[tracing::instrument(name = "provider.ka", skip_all)]
     pub async fn issue_ka(&self, caller: &Caller, request: &KaRequest) -> Result<String, Error> {
         caller.operational()?;
         let count = request.count.unwrap_or(1);
@@ -139,6 +142,7 @@ impl WalletProvider {
             count = attestations.len(),
             keys = keys.len()
         );
+        counts::issued(ListKind::Ka, attestations.len());
         self.answer(caller.request.jti(), self.batch(attestations))
             .await
     }

@@ -11,7 +11,7 @@ use provider_api::{
 };
 use wua::{ClientAttestationDraft, UnverifiedWia, WiaCheck};
 
-use crate::{EntryName, Error, Keys, RequestedRevocation, SpentPidRequest, WalletProvider};
+use crate::{EntryName, Error, RequestedRevocation, SpentPidRequest, WalletProvider};
 
 impl WalletProvider {
     /// Revokes the unit that showed the WIA of the request, if a listed PID provider
@@ -51,19 +51,10 @@ impl WalletProvider {
         };
         let found = self
             .revocations
-            .revoke_on_request(spent, entry, revocation)
+            .revoke_on_request(spent, entry, revocation.clone())
             .await?;
         match found {
-            Some((unit, revoked)) => {
-                tracing::info!(
-                    event = "unit.revoked",
-                    by = Revoker::PidProvider.name(),
-                    reason = request.reason.name(),
-                    entries = revoked.entries,
-                    already = revoked.already
-                );
-                self.follow(unit, Keys::after(request.reason)).await;
-            }
+            Some((unit, revoked)) => self.follow(&revocation.of(unit), revoked).await,
             // A WIA of ours whose status is maintained, and no unit has it: its account
             // was deleted, or the store is older than the WIA.
             None => tracing::error!(

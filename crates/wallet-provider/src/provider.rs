@@ -240,6 +240,7 @@ impl WalletProvider {
     /// (with a slash at its beginning), `body` as it came.
     ///
     /// It does not spend the request: the operation that follows does.
+    #[tracing::instrument(name = "provider.authenticate", skip_all)]
     pub async fn authenticate(
         &self,
         header: &str,

@@ -7,7 +7,7 @@ use status_list::{
     VerifiedStatusList,
 };
 
-use crate::{Error, ListState, Purged, WalletProvider};
+use crate::{Error, ListState, Purged, WalletProvider, counts};
 
 /// How long a list that hands out no more indices is kept at least, so that a
 /// node that still holds a block of it has long used or lost it.
@@ -24,6 +24,7 @@ impl WalletProvider {
     ///
     /// A list counts as published only once its token survives a crash; until
     /// then the store remembers that it is to be published.
+    #[tracing::instrument(name = "provider.publish", skip_all)]
     pub async fn publish_changed(&self) -> Result<usize, Error> {
         let _one_at_a_time = self.publishing.lock().await;
         let now = self.clock.now();
@@ -129,6 +130,7 @@ impl WalletProvider {
             .published(state.list, state.revision, expires)
             .await?;
         tracing::info!(event = "list.published", revoked = revoked.len());
+        counts::published();
         Ok(sound)
     }
 

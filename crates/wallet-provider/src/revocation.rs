@@ -8,7 +8,7 @@ use sci::UnitId;
 use subtle::ConstantTimeEq;
 use wsca::AdminError;
 
-use crate::{AccountRecord, Error, Keys, Revocation, WalletProvider, secrets};
+use crate::{AccountRecord, Error, Keys, Revocation, Revoked, WalletProvider, counts, secrets};
 
 /// What the WSCA's audit log reads.
 const TOLD: &str = "unit-revoked";
@@ -101,23 +101,35 @@ impl WalletProvider {
     /// at once; should one fail, [`WalletProvider::recover`] makes up for it, and the
     /// revocation stands.
     pub(crate) async fn revoke(&self, revocation: Revocation) -> Result<UnitView, Error> {
-        let (unit, keys) = (revocation.unit, Keys::after(revocation.reason));
-        let (by, reason) = (revocation.by.name(), revocation.reason.name());
-        let revoked = self.store.revoke(revocation).await?;
+        let revoked = self.store.revoke(revocation.clone()).await?;
+        self.follow_revocation(&revocation, revoked).await
+    }
+
+    /// What follows a revocation that is on disk, and the unit after it.
+    pub(crate) async fn follow_revocation(
+        &self,
+        revocation: &Revocation,
+        revoked: Revoked,
+    ) -> Result<UnitView, Error> {
+        self.follow(revocation, revoked).await;
+        self.unit_view(revocation.unit).await
+    }
+
+    /// What follows a revocation that is on disk. What fails is told of, and due still.
+    #[tracing::instrument(name = "provider.follow-revocation", skip_all)]
+    pub(crate) async fn follow(&self, revocation: &Revocation, revoked: Revoked) {
         tracing::info!(
             event = "unit.revoked",
-            by,
-            reason,
+            by = revocation.by.name(),
+            reason = revocation.reason.name(),
             entries = revoked.entries,
             already = revoked.already
         );
-        self.follow(unit, keys).await;
-        self.unit_view(unit).await
-    }
-
-    /// What follows the revocation of one unit. What fails is told of, and due still.
-    pub(crate) async fn follow(&self, unit: UnitId, keys: Keys) {
-        if let Err(error) = self.tell(unit, keys).await {
+        if !revoked.already {
+            counts::revoked(revocation.by, revocation.reason);
+        }
+        let keys = Keys::after(revocation.reason);
+        if let Err(error) = self.tell(revocation.unit, keys).await {
             tracing::error!(event = "unit.wsca-not-told", %error);
         }
         // Those that fail are told of one by one.

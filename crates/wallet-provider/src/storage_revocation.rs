@@ -6,7 +6,7 @@ use provider_api::{Problem, RevocationReason, Revoker, Storage, UnitView, rules}
 use sci::UnitId;
 
 use crate::lifecycle::{UnitAfter, unit_after};
-use crate::{Error, KaIndex, StorageRevocation, WalletProvider};
+use crate::{Error, KaIndex, Revoked, StorageRevocation, WalletProvider};
 
 /// Whether the unit is to outlive the storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,35 +30,54 @@ impl WalletProvider {
         goes: UnitGoes,
     ) -> Result<UnitView, Error> {
         let revocation = self.revocation(unit, by, reason);
-        match (unit_after(storage), goes) {
-            ((UnitAfter::WithRiskAnalysis, _), UnitGoes::On) => self.keystore_alone()?,
-            ((UnitAfter::Revoked, clause), UnitGoes::On) => {
+        if goes == UnitGoes::Too {
+            return self.revoke(revocation).await;
+        }
+        self.storage_alone(storage)?;
+        let revocation = StorageRevocation {
+            storage,
+            revocation,
+        };
+        let revoked = self.revocations.revoke_storage(revocation.clone()).await?;
+        self.follow_storage(&revocation, revoked).await
+    }
+
+    /// What follows the revocation of a storage that is on disk, and the unit after it.
+    pub(crate) async fn follow_storage(
+        &self,
+        revocation: &StorageRevocation,
+        revoked: Revoked,
+    ) -> Result<UnitView, Error> {
+        let StorageRevocation {
+            storage,
+            revocation,
+        } = revocation;
+        tracing::info!(
+            event = "storage.revoked",
+            storage = storage.name(),
+            by = revocation.by.name(),
+            reason = revocation.reason.name(),
+            entries = revoked.entries,
+            already = revoked.already
+        );
+        let _ = self.publish_changed().await;
+        self.unit_view(revocation.unit).await
+    }
+
+    /// Refuses to revoke a storage of one unit without the unit where that cannot be.
+    pub(crate) fn storage_alone(&self, storage: Storage) -> Result<(), Error> {
+        match unit_after(storage) {
+            (UnitAfter::WithRiskAnalysis, _) => self.keystore_alone()?,
+            (UnitAfter::Revoked, clause) => {
                 let what = format!("a {storage} is revoked with its unit ({clause})");
                 return Err(Error::refused(Problem::NotOffered, "storage", what));
             }
-            (_, UnitGoes::Too) => return self.revoke(revocation).await,
         }
         if self.config.ka_index == KaIndex::TypeShared {
             let what = "all units of its type share one entry, which is revoked with the type";
             return Err(Error::refused(Problem::NotOffered, "storage", what));
         }
-        let revoked = self
-            .revocations
-            .revoke_storage(StorageRevocation {
-                storage,
-                revocation,
-            })
-            .await?;
-        tracing::info!(
-            event = "storage.revoked",
-            storage = storage.name(),
-            by = by.name(),
-            reason = reason.name(),
-            entries = revoked.entries,
-            already = revoked.already
-        );
-        let _ = self.publish_changed().await;
-        self.unit_view(unit).await
+        Ok(())
     }
 
     /// Refuses to revoke a keystore without its unit where no risk analysis is named.

@@ -281,7 +281,8 @@ async fn a_large_job_lets_others_write_and_publishes_seldom() {
     let device = Device::operational(&house, &running, "mine").await;
     device.fresh_wia(&house, &running, 1).await.unwrap();
     running.seed(1000, "One", "1").await;
-    // Each seeded unit has an entry in the list.
+    // Each seeded unit has an entry in the list, which is theirs alone.
+    running.sql("DELETE FROM status_entry").await;
     running
         .sql(
             "INSERT INTO status_entry (list, idx, unit, maintained_until)

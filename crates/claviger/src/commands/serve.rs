@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, SystemClock};
-use server::{InFlight, Limits};
+use server::{InFlight, KnownOperator, KnownOperators, Limits};
+use wallet_provider::operators::OperatorRole;
 use wallet_provider::{Seal, WalletSolution};
 use wsca_link::{LinkError, LinkSettings, RemoteWsca};
 use wscd::{DeviceSigner, KeyName, Wscd};
@@ -13,8 +14,13 @@ use wscd::{DeviceSigner, KeyName, Wscd};
 use super::up::{Development, Part};
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::Output;
-use crate::settings::{RemoteWscaSettings, Role, Settings, WalletProviderSettings};
-use crate::wiring::{EvidenceParts, Listeners, Node, NodeParts, ProviderParts, WscaParts, pem};
+use crate::settings::{
+    OperatorSettings, RemoteWscaSettings, Role, Settings, WalletProviderSettings,
+};
+use crate::wiring::{
+    EvidenceParts, Listeners, Node, NodeParts, NoticeParts, OperatorParts, ProviderParts,
+    WscaParts, pem,
+};
 use crate::{input, logging, runtime};
 
 #[derive(Debug, clap::Args)]
@@ -69,11 +75,7 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
         max_body: settings.limits.body_bytes,
         timeout: Duration::from_secs(settings.limits.request_seconds),
     };
-    let operator_token = settings
-        .operator_token_file
-        .as_deref()
-        .map(|path| input::read_text(path, 4096))
-        .transpose()?;
+    let operators = operators(settings)?;
     let wsca = wsca_parts(settings).await?;
     let admin_apart = settings.admin.is_some();
     if settings.development && samples_are_wanted(settings) {
@@ -81,8 +83,11 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
             roles: settings.roles.clone(),
             wsca,
             limits,
-            operator_token,
+            operators: Some(operators),
+            rates: settings.limits.rates(),
+            proxies: settings.limits.proxies(),
             admin_apart,
+            notices: notice_parts(settings),
             database: Some(settings.database()),
         };
         let development = Development::in_part(&settings.data, url, device, clock, part).await?;
@@ -90,7 +95,8 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
     }
     let provider = match (&settings.wallet_provider, settings.roles.as_slice()) {
         (Some(provider), roles) if roles.contains(&Role::WalletProvider) => {
-            Some(provider_parts(provider, &device, settings.development).await?)
+            let notices = notice_parts(settings);
+            Some(provider_parts(provider, &device, settings.development, notices).await?)
         }
         _ => None,
     };
@@ -107,10 +113,45 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
         trust: crate::wiring::trust_config(settings)?,
         policy: settings.trust.policy,
         revocation: settings.trust.revocation,
-        operator_token,
+        operators,
+        rates: settings.limits.rates(),
+        proxies: settings.limits.proxies(),
         admin_apart,
     })
     .await
+}
+
+/// How users are told, as the settings have it.
+fn notice_parts(settings: &Settings) -> NoticeParts {
+    NoticeParts {
+        settings: settings.notices.clone(),
+        development: settings.development,
+    }
+}
+
+/// The operators as the settings have them. Whoever has the token of
+/// `operator_token_file` is an admin named "operator".
+fn operators(settings: &Settings) -> Result<OperatorParts, Failure> {
+    let mut known: Vec<KnownOperator> = Vec::new();
+    if let Some(path) = &settings.operator_token_file {
+        known.push(single_operator(&input::read_text(path, 4096)?));
+    }
+    known.extend(
+        settings
+            .operators
+            .iter()
+            .filter_map(OperatorSettings::known),
+    );
+    Ok(OperatorParts {
+        known: KnownOperators::new(known).doing("operators")?,
+        trail_days: settings.operator_trail_days,
+    })
+}
+
+/// The admin named "operator", by a token.
+pub(super) fn single_operator(token: &str) -> KnownOperator {
+    let hash = jose::sha256(token.as_bytes());
+    KnownOperator::by_token("operator", OperatorRole::Admin, hash)
 }
 
 /// The WSCA as the settings have it; the one elsewhere must be there.
@@ -165,6 +206,7 @@ async fn provider_parts(
     settings: &WalletProviderSettings,
     device: &Arc<dyn Wscd>,
     development: bool,
+    notices: NoticeParts,
 ) -> Result<ProviderParts, Failure> {
     let seal = |name: &'static str, key: &'static str, path: Option<PathBuf>| async move {
         let path = path.ok_or_else(|| Failure::new(format!("{key}: needed")))?;
@@ -208,6 +250,7 @@ async fn provider_parts(
         )
         .await?,
         development,
+        notices,
         evidence: EvidenceParts {
             policy: match &settings.evidence_policy {
                 Some(path) => super::evidence::policy(path)?,

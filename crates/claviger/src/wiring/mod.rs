@@ -4,10 +4,12 @@ mod evidence;
 mod listeners;
 mod lists;
 mod node;
+mod notices;
 mod pid_providers;
 mod readiness;
 
 pub(crate) use evidence::EvidenceParts;
 pub(crate) use listeners::{Listeners, pem};
 pub(crate) use lists::{location, trust_config};
-pub(crate) use node::{Node, NodeParts, ProviderParts, WscaParts};
+pub(crate) use node::{Node, NodeParts, OperatorParts, ProviderParts, WscaParts};
+pub(crate) use notices::NoticeParts;

@@ -2,13 +2,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::notices::Courier;
 use clock::Clock;
-use server::{App, InFlight, Limits, Metrics, OperatorToken, PublicFolder, Readiness, Trust};
+use server::{
+    App, InFlight, KnownOperators, Limits, Metrics, Operators, Proxies, PublicFolder, Rates,
+    Readiness, Trust,
+};
 use store::Database;
+use store::operators::SqlOperatorTrail;
 use store::provider::SqlProviderStore;
 use store::wsca::SqlWscaStore;
 use tokio::task::JoinHandle;
 use trust::TrustService;
+use wallet_provider::operators::OperatorDesk;
 use wallet_provider::{
     Config, FolderPublisher, IndexSecret, Parts, PidProviderCheck, Seal, WalletProvider,
     WalletSolution,
@@ -19,6 +25,7 @@ use wscd::{DeviceAgreement, DeviceSigner, KeyName, MacPurpose, Wscd};
 use zeroize::Zeroizing;
 
 use super::evidence::{EvidenceParts, RevocationFile};
+use super::notices::{self, NoticeParts};
 use super::pid_providers::PidProviders;
 use super::readiness::{DatabaseReady, DeviceReady, LinkReady, ProviderReady, Trouble, WscaReady};
 use crate::exit::{Doing, Failure};
@@ -47,10 +54,22 @@ pub(crate) struct NodeParts {
     /// How questions of trust are answered unless they say otherwise.
     pub(crate) policy: trust::Policy,
     pub(crate) revocation: trust::Revocation,
-    /// The operators' token; without one there are no operators' routes.
-    pub(crate) operator_token: Option<String>,
+    /// The operators; without any there are no routes for them.
+    pub(crate) operators: OperatorParts,
+    /// How often may be asked.
+    pub(crate) rates: Rates,
+    /// The proxies in front.
+    pub(crate) proxies: Proxies,
     /// Whether operators have a listener of their own.
     pub(crate) admin_apart: bool,
+}
+
+/// Who operates the wallet provider.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OperatorParts {
+    pub(crate) known: KnownOperators,
+    /// For how many days the trail of what they did is kept.
+    pub(crate) trail_days: u32,
 }
 
 /// What is known of the WSCA.
@@ -81,6 +100,8 @@ pub(crate) struct ProviderParts {
     pub(crate) evidence: EvidenceParts,
     /// How revocation is done.
     pub(crate) revocation: RevocationSettings,
+    /// How users are told what happened to their units.
+    pub(crate) notices: NoticeParts,
 }
 
 /// A process of the house: its roles, open and ready to be served.
@@ -90,6 +111,7 @@ pub(crate) struct Node {
     database: Database,
     wsca: Option<Arc<Wsca>>,
     provider: Option<Arc<WalletProvider>>,
+    desk: Option<Arc<OperatorDesk>>,
     trust: Option<Arc<TrustService>>,
     upkeep: Vec<JoinHandle<()>>,
     trouble: Trouble,
@@ -113,6 +135,7 @@ impl Node {
         let mut node = Self {
             wsca: None,
             provider: None,
+            desk: None,
             trust: None,
             upkeep: Vec::new(),
             trouble: Trouble::default(),
@@ -138,12 +161,19 @@ impl Node {
             // What cannot be finished now (one unit whose record was altered, a device
             // that is away) must not keep everything else from working.
             node.trouble.note(provider.recover().await);
-            let upkeep = keep_up(Arc::clone(&provider), list, node.trouble.clone());
+            let trail = Arc::new(SqlOperatorTrail::new(node.database.clone()));
+            let search = Arc::new(SqlProviderStore::new(node.database.clone()));
+            let desk = Arc::new(OperatorDesk::new(Arc::clone(&provider), trail, search));
+            let kept = (Arc::clone(&desk), node.parts.operators.trail_days);
+            let upkeep = keep_up(Arc::clone(&provider), kept, list, node.trouble.clone());
             node.upkeep.push(tokio::spawn(upkeep));
             let jobs = Arc::clone(&provider);
             node.upkeep
                 .push(tokio::spawn(async move { jobs.keep_jobs_going().await }));
+            node.desk = Some(desk);
             node.provider = Some(provider);
+            let courier = Arc::new(node.open_courier().await?);
+            node.upkeep.push(tokio::spawn(courier.run()));
         }
         if let Some(trust) = &node.trust {
             trust.refresh().await;
@@ -227,8 +257,19 @@ impl Node {
                 revocation: self.parts.revocation,
                 public_url: self.parts.public_url.clone(),
             }),
-            operator: self.parts.operator_token.as_deref().map(OperatorToken::of),
+            operators: self.operators(),
+            rates: self.parts.rates,
+            proxies: self.parts.proxies.clone(),
             folders,
+        })
+    }
+
+    fn operators(&self) -> Option<Operators> {
+        let desk = self.desk.as_ref()?;
+        let known = &self.parts.operators.known;
+        (!known.is_empty()).then(|| Operators {
+            known: Arc::new(known.clone()),
+            desk: Arc::clone(desk),
         })
     }
 
@@ -262,6 +303,20 @@ impl Node {
         )
         .await
         .doing("the WSCA")
+    }
+
+    async fn open_courier(&self) -> Result<Courier, Failure> {
+        let Some(provider) = &self.parts.provider else {
+            return Err(Failure::new("the role wallet-provider needs its settings"));
+        };
+        let beside = notices::Beside {
+            database: &self.database,
+            clock: Arc::clone(&self.parts.clock),
+            device: &self.parts.device,
+            public_url: &self.parts.public_url,
+            solution: &provider.solution.name,
+        };
+        notices::courier(&provider.notices, beside).await
     }
 
     async fn open_provider(&self) -> Result<WalletProvider, Failure> {
@@ -330,6 +385,7 @@ impl Node {
 
 async fn keep_up(
     provider: Arc<WalletProvider>,
+    (desk, trail_days): (Arc<OperatorDesk>, u32),
     mut list: Option<RevocationFile>,
     trouble: Trouble,
 ) {
@@ -338,18 +394,21 @@ async fn keep_up(
     for round in 0u64.. {
         pause.tick().await;
         trouble.note(provider.recover().await);
+        if let Err(error) = provider.measure().await {
+            tracing::warn!(%error, "what waits was not measured");
+        }
         if let Some(list) = &mut list {
             list.refresh(&provider).await;
         }
         if round % ROUNDS_A_PURGE == 0 {
-            for done in [
-                provider.purge().await.map(drop),
-                provider.forget_installed().await.map(drop),
-                provider.revoke_listed().await.map(drop),
-            ] {
-                if let Err(error) = done {
-                    tracing::error!(%error, "upkeep was not finished; trying again");
-                }
+            let done = [
+                provider.purge().await.err(),
+                provider.forget_installed().await.err(),
+                provider.revoke_listed().await.err(),
+                desk.forget_older(trail_days).await.err(),
+            ];
+            for error in done.into_iter().flatten() {
+                tracing::error!(%error, "upkeep was not finished; trying again");
             }
         }
     }

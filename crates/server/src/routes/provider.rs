@@ -21,6 +21,7 @@ use utoipa_axum::routes;
 use wallet_provider::{Caller, Error, WalletProvider};
 
 use crate::problem::Problem;
+use crate::rates::AccountGate;
 
 pub(crate) type Provider = Arc<WalletProvider>;
 
@@ -185,9 +186,11 @@ async fn associate(State(provider): State<Provider>, headers: HeaderMap, body: B
     responses((status = 200, body = AccountView), (status = 403, body = Problem)))]
 async fn account(
     State(provider): State<Provider>,
+    gate: AccountGate,
     body: Bytes,
 ) -> Result<Json<AccountView>, Problem> {
     let request: AccountRequest = read(&body)?;
+    gate.pass(&request.alias)?;
     let view = provider.account_view(&request).await;
     view.map(Json).map_err(problem)
 }
@@ -201,9 +204,11 @@ async fn account(
         (status = 403, body = Problem)))]
 async fn revocation(
     State(provider): State<Provider>,
+    gate: AccountGate,
     body: Bytes,
 ) -> Result<Json<UnitView>, Problem> {
     let request: RevocationRequest = read(&body)?;
+    gate.pass(&request.alias)?;
     let view = provider.revoke_by_user(&request).await;
     view.map(Json).map_err(problem)
 }

@@ -96,7 +96,7 @@ async fn page(
     Ok(some.all(connection).await?)
 }
 
-pub(super) async fn add(tx: &mut Connection, job: NewJob) -> Result<(), StoreError> {
+pub(crate) async fn add(tx: &mut Connection, job: NewJob) -> Result<(), StoreError> {
     let selector = serde_json::to_string(&job.selector)
         .map_err(|error| StoreError::Failed(Box::new(error)))?;
     query(

@@ -3,11 +3,11 @@
 mod activation;
 mod forgetting;
 mod issuance;
-mod jobs;
+pub(crate) mod jobs;
 mod lists;
-mod revocation;
+pub(crate) mod revocation;
 mod revocation_port;
-mod rows;
+pub(crate) mod rows;
 
 use std::future::Future;
 
@@ -39,6 +39,10 @@ impl SqlProviderStore {
     pub fn new(database: Database) -> Self {
         Self { database }
     }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
 }
 
 impl From<Error> for StoreError {
@@ -58,7 +62,7 @@ pub(crate) fn signed(number: u64) -> i64 {
 }
 
 /// Gives each transaction's body its boxed shape.
-fn boxed<'c, T>(
+pub(crate) fn boxed<'c, T>(
     body: impl Future<Output = Result<T, StoreError>> + Send + 'c,
 ) -> crate::JobFuture<'c, T, StoreError> {
     Box::pin(body)
@@ -164,7 +168,7 @@ impl ProviderStore for SqlProviderStore {
 
     async fn revoke(&self, revocation: Revocation) -> Result<Revoked, StoreError> {
         self.database
-            .write(move |tx| boxed(revocation::revoke(tx, revocation)))
+            .write_and_tell(move |tx| boxed(revocation::revoke(tx, revocation)))
             .await
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use notices::{Fact, NewNotice, Part};
 use sci::UnitId;
 use wallet_provider::{
     EntryName, Keys, RequestedRevocation, Revocation, RevocationReason, Revoked, SpentPidRequest,
@@ -17,7 +18,7 @@ const NOTHING: i64 = 0;
 const FREEZE: i64 = 1;
 const RETIRE: i64 = 2;
 
-pub(super) async fn revoke(
+pub(crate) async fn revoke(
     tx: &mut Connection,
     revocation: Revocation,
 ) -> Result<Revoked, StoreError> {
@@ -73,7 +74,8 @@ async fn end(tx: &mut Connection, revocation: &Revocation) -> Result<(), StoreEr
         .bind(id)
         .execute(tx)
         .await?;
-    add_event(tx, UnitState::Revoked, revocation, None).await
+    add_event(tx, UnitState::Revoked, revocation, None).await?;
+    tell_user(tx, revocation, None).await
 }
 
 /// A unit that is revoked stays as it was, unless its keys could be used until now and
@@ -101,10 +103,11 @@ async fn revoke_again(tx: &mut Connection, revocation: &Revocation) -> Result<()
         .bind(unit)
         .execute(tx)
         .await?;
-    add_event(tx, UnitState::Revoked, revocation, None).await
+    add_event(tx, UnitState::Revoked, revocation, None).await?;
+    tell_user(tx, revocation, None).await
 }
 
-pub(super) async fn revoke_storage(
+pub(crate) async fn revoke_storage(
     tx: &mut Connection,
     revocation: StorageRevocation,
 ) -> Result<Revoked, StoreError> {
@@ -141,6 +144,7 @@ pub(super) async fn revoke_storages(
             must_have(tx, unit, storage.name()).await?;
         } else {
             add_event(tx, state, revocation, Some(*storage)).await?;
+            tell_user(tx, revocation, Some(*storage)).await?;
             lists.extend(lists_of(tx, unit, Some(storage.name())).await?);
         }
         done.push(Revoked {
@@ -344,6 +348,47 @@ async fn add_event(
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// Puts what the user is told into the outbox.
+async fn tell_user(
+    tx: &mut Connection,
+    revocation: &Revocation,
+    storage: Option<Storage>,
+) -> Result<(), StoreError> {
+    let (by, reason) = (revocation.by, revocation.reason);
+    // What is no advisory's name was refused where it came in.
+    let advisory = revocation.advisory.as_deref();
+    let advisory = advisory.and_then(|name| name.parse().ok());
+    let fact = match storage {
+        None => Fact::UnitRevoked {
+            by,
+            reason,
+            keys: match Keys::after(reason) {
+                Keys::Usable => notices::Keys::Usable,
+                Keys::Frozen => notices::Keys::Frozen,
+            },
+            advisory,
+        },
+        Some(storage) => Fact::KeysRevoked {
+            part: match storage {
+                Storage::Wscd => Part::Wscd,
+                Storage::Keystore => Part::Keystore,
+            },
+            by,
+            reason,
+            advisory,
+        },
+    };
+    let notice = NewNotice::of_unit(revocation.unit, fact, revocation.at);
+    Ok(crate::notices::add(tx, &notice).await?)
+}
+
+pub(super) async fn count_untold(connection: &mut Connection) -> Result<u64, StoreError> {
+    let count: i64 = query("SELECT count(*) FROM unit WHERE freeze_due <> 0")
+        .one(connection)
+        .await?;
+    rows::unsigned("unit", "freeze_due", count)
 }
 
 /// What is worse than was told by now stays due.

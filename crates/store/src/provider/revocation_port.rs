@@ -14,7 +14,7 @@ use super::{SqlProviderStore, boxed, forgetting, jobs, revocation};
 impl RevocationStore for SqlProviderStore {
     async fn revoke_storage(&self, revocation: StorageRevocation) -> Result<Revoked, StoreError> {
         self.database
-            .write(move |tx| boxed(revocation::revoke_storage(tx, revocation)))
+            .write_and_tell(move |tx| boxed(revocation::revoke_storage(tx, revocation)))
             .await
     }
 
@@ -25,7 +25,7 @@ impl RevocationStore for SqlProviderStore {
         revocation: RequestedRevocation,
     ) -> Result<Option<(UnitId, Revoked)>, StoreError> {
         self.database
-            .write(move |tx| {
+            .write_and_tell(move |tx| {
                 boxed(revocation::revoke_on_request(
                     tx, request, entry, revocation,
                 ))
@@ -63,7 +63,7 @@ impl RevocationStore for SqlProviderStore {
     ) -> Result<JobRecord, StoreError> {
         let job = job.to_owned();
         self.database
-            .write(move |tx| boxed(async move { jobs::advance(tx, &job, page, at).await }))
+            .write_and_tell(move |tx| boxed(async move { jobs::advance(tx, &job, page, at).await }))
             .await
     }
 
@@ -74,7 +74,7 @@ impl RevocationStore for SqlProviderStore {
         limit: u32,
     ) -> Result<u64, StoreError> {
         self.database
-            .write(move |tx| {
+            .write_and_tell(move |tx| {
                 boxed(revocation::revoke_resting_on(
                     tx,
                     certificates,
@@ -95,6 +95,10 @@ impl RevocationStore for SqlProviderStore {
         limit: u32,
     ) -> Result<Vec<(UnitId, Keys)>, StoreError> {
         revocation::untold(&mut self.database.reader().await?, after, limit).await
+    }
+
+    async fn count_untold(&self) -> Result<u64, StoreError> {
+        revocation::count_untold(&mut self.database.reader().await?).await
     }
 
     async fn told(&self, unit: UnitId, keys: Keys) -> Result<(), StoreError> {

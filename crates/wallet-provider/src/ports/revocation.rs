@@ -69,6 +69,9 @@ pub trait RevocationStore: Send + Sync + std::fmt::Debug {
         limit: u32,
     ) -> Result<Vec<(UnitId, Keys)>, StoreError>;
 
+    /// How many units there are whose revocation the WSCA was not told of.
+    async fn count_untold(&self) -> Result<u64, StoreError>;
+
     /// The WSCA has been told that the unit's keys are now so. If they are to be worse
     /// by now, it is still to be told.
     async fn told(&self, unit: UnitId, keys: Keys) -> Result<(), StoreError>;
