@@ -192,6 +192,8 @@ async fn an_act_and_its_row_are_one() {
         let revocation = Revocation {
             unit: UnitId::random(),
             by: Revoker::Operator,
+            name: None,
+            advisory: None,
             reason: RevocationReason::Security,
             at: at(0),
         };

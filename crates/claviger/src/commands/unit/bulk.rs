@@ -7,12 +7,12 @@ use comfy_table::Cell;
 use indicatif::{ProgressBar, ProgressStyle};
 use provider_api::{
     BulkRevocation, Extent, JobState, RevocationJob, RevocationJobs, RevocationReason, Selected,
-    Selector, Storage, UnitView,
+    Selector, Storage,
 };
 use sci::UnitId;
 use serde_json::json;
 
-use super::{NodeArgs, Units};
+use super::{NodeArgs, Unit, Units};
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{self, Output, Report};
 
@@ -124,10 +124,10 @@ fn one(unit: UnitId, args: &Revoke, output: Output) -> Done {
             )
         }
     };
-    let unit: UnitView = args
+    let unit: Unit = args
         .node
         .ask(|http, url| http.post(format!("{url}/{path}")).json(&body))?;
-    output.print(&Units { units: vec![unit] })?;
+    output.print(&Units::one(unit))?;
     Ok(Outcome::Yes)
 }
 
