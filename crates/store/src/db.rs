@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use sqlx::migrate::{MigrateError, MigrationType};
 use sqlx::{PgPool, SqlSafeStr, SqlitePool};
 use tokio::sync::Notify;
+use tracing::Instrument;
 
 use crate::group::{JobFuture, Writer};
 use crate::sql::{Connection, Query, query};
@@ -282,11 +284,12 @@ impl Database {
         E: From<Error> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
     {
+        let _measured = Measured::begin();
         let Pools::Postgres { writers, .. } = &self.pools else {
             return self.writer.run(job).await;
         };
         let writers = writers.clone();
-        let running = tokio::spawn(async move {
+        let work = async move {
             let connection = writers.acquire().await.map_err(Error::from)?;
             let connection = Connection::Postgres(connection);
             let mut transaction = Transaction::begin(connection, "BEGIN").await?;
@@ -301,7 +304,8 @@ impl Database {
                     Err(error)
                 }
             }
-        });
+        };
+        let running = tokio::spawn(work.in_current_span());
         running.await.map_err(|_| Error::Abandoned)?
     }
 
@@ -313,6 +317,7 @@ impl Database {
         E: From<Error> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
     {
+        let _measured = Measured::begin();
         self.writer.run(job).await
     }
 
@@ -505,10 +510,26 @@ pub(crate) fn steps(of: impl Fn(&Migration) -> &'static str) -> Vec<sqlx::migrat
         .collect()
 }
 
+/// How long a write takes, from being asked for until it is on disk or undone.
+struct Measured(Instant);
+
+impl Measured {
+    fn begin() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Drop for Measured {
+    fn drop(&mut self) {
+        metrics::histogram!("claviger_store_write_seconds").record(self.0.elapsed().as_secs_f64());
+    }
+}
+
 pub(crate) fn migrations() -> impl Iterator<Item = &'static Migration> {
     crate::provider::MIGRATIONS
         .iter()
         .chain(crate::notices::MIGRATIONS)
+        .chain(crate::operators::MIGRATIONS)
         .chain(crate::wsca::MIGRATIONS)
 }
 

@@ -3,8 +3,8 @@
 mod activation;
 mod issuance;
 mod lists;
-mod revocation;
-mod rows;
+pub(crate) mod revocation;
+pub(crate) mod rows;
 
 use std::future::Future;
 
@@ -35,6 +35,10 @@ impl SqlProviderStore {
     pub fn new(database: Database) -> Self {
         Self { database }
     }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
 }
 
 impl From<Error> for StoreError {
@@ -54,7 +58,7 @@ pub(crate) fn signed(number: u64) -> i64 {
 }
 
 /// Gives each transaction's body its boxed shape.
-fn boxed<'c, T>(
+pub(crate) fn boxed<'c, T>(
     body: impl Future<Output = Result<T, StoreError>> + Send + 'c,
 ) -> crate::JobFuture<'c, T, StoreError> {
     Box::pin(body)

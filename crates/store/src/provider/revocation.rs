@@ -10,7 +10,7 @@ use super::activation::add_event;
 use super::issuance::locked_state;
 use super::rows;
 
-pub(super) async fn revoke(
+pub(crate) async fn revoke(
     tx: &mut Connection,
     revocation: Revocation,
 ) -> Result<Revoked, StoreError> {
