@@ -1,6 +1,7 @@
 //! The configuration of `claviger serve`: a TOML file, overridden by environment
 //! variables `CLAVIGER_*`. An error names the key it is about.
 
+mod notices;
 mod operators;
 mod wsca;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Deserializer};
 use crate::exit::Failure;
 use crate::input;
 
+pub(crate) use self::notices::{NoticeSettings, SecuritySetting, SmtpSettings};
 pub(crate) use self::operators::{
     AdminSettings, OperatorSettings, ProxyHeaderSetting, RateSettings,
 };
@@ -75,6 +77,9 @@ pub(crate) struct Settings {
     /// How these lists are kept.
     #[serde(default)]
     pub(crate) trust: TrustSettings,
+    /// What users are told, and how it gets to them.
+    #[serde(default)]
+    pub(crate) notices: NoticeSettings,
     /// The `CLAVIGER_*` variables that are no setting.
     #[serde(skip)]
     pub(crate) ignored: Vec<String>,
@@ -238,10 +243,12 @@ pub(crate) struct WalletProviderSettings {
     pub(crate) link: Option<String>,
     /// The solution's certification, as the user is shown it (ARF WIAM_10a).
     pub(crate) certification: String,
-    /// The certificate of the key that signs WIA and KA, with its chain (PEM). In
-    /// development a sample is made where it is absent.
+    /// The certificate of the key `wallet-attestations`, which signs WIA and KA, with
+    /// its chain (PEM). Absent where keys are installed (`claviger keys`); in
+    /// development a sample is made.
     pub(crate) certificate: Option<PathBuf>,
-    /// The certificate of the key that signs status lists, with its chain (PEM).
+    /// The certificate of the key `wallet-status`, which signs status lists, with its
+    /// chain (PEM). Absent where keys are installed.
     pub(crate) status_certificate: Option<PathBuf>,
     /// What is required of device evidence (TOML). Without it no device is accepted.
     pub(crate) evidence_policy: Option<PathBuf>,
@@ -298,7 +305,7 @@ impl Default for LimitSettings {
 
 /// The settings, as the first part of a variable's name has them. Tests and tools
 /// have variables of the same prefix; whatever is no setting is left alone, and told.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "admin",
     "data",
     "database",
@@ -306,6 +313,7 @@ const NAMES: [&str; 19] = [
     "device",
     "limits",
     "listen",
+    "notices",
     "operator_token_file",
     "operator_trail_days",
     "operators",
@@ -379,6 +387,13 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The address that clients use, where it is served at this one.
+    pub(crate) fn url_at(&self, address: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let served = || format!("{scheme}://{address}");
+        self.public_url.clone().unwrap_or_else(served)
+    }
+
     fn check(&self) -> Result<(), SettingsError> {
         let wrong = |key: &str, what: &str| {
             Err(SettingsError::Key {
@@ -416,9 +431,9 @@ impl Settings {
             }
         }
         if self.roles.contains(&Role::WalletProvider) {
-            let Some(provider) = &self.wallet_provider else {
+            if self.wallet_provider.is_none() {
                 return wrong("wallet_provider", "needed by the role wallet-provider");
-            };
+            }
             match (self.roles.contains(&Role::Wsca), &self.remote_wsca) {
                 (false, None) => {
                     return wrong(
@@ -434,18 +449,12 @@ impl Settings {
                 }
                 _ => {}
             }
-            if !self.development && provider.certificate.is_none() {
-                return wrong("wallet_provider.certificate", "needed outside development");
-            }
-            if !self.development && provider.status_certificate.is_none() {
-                return wrong(
-                    "wallet_provider.status_certificate",
-                    "needed outside development",
-                );
-            }
         }
         if self.wsca_link.is_some() && !self.roles.contains(&Role::Wsca) {
             return wrong("wsca_link", "there is no role wsca in this process");
+        }
+        if let Some((key, what)) = self.notices.wrong(self.development) {
+            return wrong(key, what);
         }
         if let Some((key, what)) = self.wrong_of_operators() {
             return wrong(key, what);
@@ -583,6 +592,8 @@ mod tests {
     #[case(&[("CLAVIGER_WSCA__PIN_TRIES_PER_ROUND", "0")], "wsca.pin_tries_per_round")]
     #[case(&[("CLAVIGER_WSCA__SESSION_SECONDS", "5000")], "wsca.session_seconds")]
     #[case(&[("CLAVIGER_WSCA__CONTEXT", "")], "wsca.context")]
+    #[case(&[("CLAVIGER_NOTICES__KEEP_DAYS", "0")], "notices.keep_days")]
+    #[case(&[("CLAVIGER_NOTICES__SMTP__HOST", "mail")], "notices.smtp")]
     #[case(&[("CLAVIGER_REMOTE_WSCA__URL", "https://x")], "remote_wsca")]
     #[case(&[("CLAVIGER_ADMIN__LISTEN", "127.0.0.1:0"), ("CLAVIGER_ADMIN__KEY", "/x")], "admin.key")]
     #[case(&[("CLAVIGER_ADMIN__LISTEN", "127.0.0.1:0"), ("CLAVIGER_ADMIN__CLIENT_CA", "/x")], "admin.certificate")]

@@ -10,6 +10,7 @@
 //! | activate a unit | [`ActivationClaims`], [`ActivationRequest`], [`ActivationAnswer`] |
 //! | sign and check a unit's requests | [`UnitRequest`], [`UnverifiedUnitRequest`] |
 //! | sign and check the provider's answers | [`SignedAnswer`] |
+//! | replace the key of the answers, and follow | [`Handover`], [`PinnedKeys`] |
 //! | ask for attestations | [`WiaRequest`], [`KaRequest`], [`Attestations`] |
 //! | revoke without the phone | [`RevocationRequest`] |
 //! | tell why not | [`Problem`] |
@@ -17,6 +18,7 @@
 mod activation;
 mod answer;
 mod attestation;
+mod handover;
 mod key_proof;
 mod problem;
 mod request;
@@ -32,6 +34,7 @@ pub use answer::{ANSWER_TYP, SignedAnswer};
 pub use attestation::{
     AssociationAnswer, AssociationRequest, Attestations, KaRequest, MAX_PROOFS, WiaRequest,
 };
+pub use handover::{HANDOVER_OVERLAP, HANDOVER_TYP, Handover, MAX_HANDOVERS, PinnedKeys};
 pub use key_proof::{KEY_PROOF_TYP, KeyProof};
 pub use problem::Problem;
 pub use request::{

@@ -57,11 +57,13 @@ pub enum Problem {
     Period,
     /// The provider does not offer this.
     NotOffered,
+    /// The provider has no valid certificate to sign under.
+    NoCertificate,
 }
 
 impl Problem {
     /// Every code.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::ChallengeUnknown,
         Self::ChallengeExpired,
         Self::WrongDeviceKey,
@@ -84,6 +86,7 @@ impl Problem {
         Self::Batch,
         Self::Period,
         Self::NotOffered,
+        Self::NoCertificate,
     ];
 
     /// The rule that the request broke.
@@ -110,6 +113,7 @@ impl Problem {
             Self::Batch => &rules::BATCH,
             Self::Period => &rules::PERIOD,
             Self::NotOffered => &rules::NOT_OFFERED,
+            Self::NoCertificate => &rules::CERTIFICATE,
         }
     }
 
@@ -138,6 +142,7 @@ impl Problem {
             Self::Batch => "batch",
             Self::Period => "period",
             Self::NotOffered => "not-offered",
+            Self::NoCertificate => "no-certificate",
         }
     }
 

@@ -143,6 +143,8 @@ impl App {
             metrics: self.metrics.clone(),
             lists: self.trust.as_ref().map(|trust| Arc::clone(&trust.service)),
             list_gauges: Arc::default(),
+            provider: self.provider.clone(),
+            certificate_gauges: Arc::default(),
         };
         let mut router = OpenApiRouter::with_openapi(Description::openapi())
             .merge(health::routes(health.clone()));

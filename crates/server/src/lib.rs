@@ -5,6 +5,7 @@
 //! goes to the log.
 
 mod app;
+mod certificate_gauges;
 mod client;
 mod edge;
 mod in_flight;

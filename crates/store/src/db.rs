@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use sqlx::migrate::{MigrateError, MigrationType};
 use sqlx::{PgPool, SqlSafeStr, SqlitePool};
-
+use tokio::sync::Notify;
 use tracing::Instrument;
 
 use crate::group::{JobFuture, Writer};
@@ -25,6 +25,7 @@ use crate::{postgres, sqlite};
 pub struct Database {
     pools: Pools,
     writer: Writer,
+    bell: Arc<Notify>,
 }
 
 #[derive(Debug, Clone)]
@@ -212,7 +213,11 @@ impl Database {
             Pools::Sqlite { writing, .. } => Turns::Sqlite(writing.clone()),
             Pools::Postgres { in_turn, .. } => Turns::Postgres(in_turn.clone()),
         });
-        Ok(Self { pools, writer })
+        Ok(Self {
+            pools,
+            writer,
+            bell: Arc::default(),
+        })
     }
 
     /// Which of the two it is.
@@ -314,6 +319,24 @@ impl Database {
     {
         let _measured = Measured::begin();
         self.writer.run(job).await
+    }
+
+    /// As [`Database::write`], for a job that may put a notice into the outbox
+    /// ([`crate::notices::add`]): rings for those on this node who deliver it.
+    pub async fn write_and_tell<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
+    {
+        let done = self.write(job).await?;
+        self.bell.notify_waiters();
+        Ok(done)
+    }
+
+    /// What rings when this node has put something into the outbox.
+    pub fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.bell)
     }
 
     /// Whether the store can be read and written.
@@ -505,6 +528,7 @@ impl Drop for Measured {
 pub(crate) fn migrations() -> impl Iterator<Item = &'static Migration> {
     crate::provider::MIGRATIONS
         .iter()
+        .chain(crate::notices::MIGRATIONS)
         .chain(crate::operators::MIGRATIONS)
         .chain(crate::wsca::MIGRATIONS)
 }

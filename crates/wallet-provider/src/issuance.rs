@@ -8,7 +8,7 @@ use wsca::AdminError;
 use wua::{AttackPotential, Ka, Level, StatusPeriod, Wia};
 
 use crate::allocation::Allocated;
-use crate::{Caller, Error, Issuance, ListKind, NewEntry, WalletProvider, counts, secrets};
+use crate::{Caller, Error, Issuance, ListKind, NewEntry, Seals, WalletProvider, counts, secrets};
 
 impl WalletProvider {
     /// Issues one WIA for each proof, each over its own key and with its own
@@ -22,19 +22,16 @@ impl WalletProvider {
             return Err(Error::refused(Problem::NotOffered, "issuer_scope", what));
         }
         let now = self.clock.now();
+        let generation = self.keys.seal(Seals::Wia, now)?;
         let preferred = self.period(request.preferred_client_status_period)?;
         let keys = self.prove_keys(caller, &request.proofs, now)?;
 
         // Without device evidence, the last check of the instance is this very
         // request, signed by its device key.
-        let expires = self
-            .config
-            .rounding
-            .wia_expiry(now, self.config.wia_lifetime);
-        let maintained_until = self
-            .config
-            .rounding
-            .maintenance_end(now, expires, preferred);
+        let rounding = &self.config.rounding;
+        let expires = rounding.wia_expiry(now, self.config.wia_lifetime);
+        let expires = generation.expiry(now, expires, rounding)?;
+        let maintained_until = rounding.maintenance_end(now, expires, preferred);
         let mut issuance = Issuance {
             unit: caller.unit(),
             request: caller.spent(),
@@ -55,7 +52,7 @@ impl WalletProvider {
                 entry,
                 maintained_until,
             );
-            let seal = &self.wia_seal;
+            let seal = generation.seal();
             attestations.push(
                 wia.sign(self.config.wia_draft, &seal.chain, seal.signer.as_ref())
                     .await?,
@@ -95,6 +92,7 @@ impl WalletProvider {
             ));
         }
         let now = self.clock.now();
+        let generation = self.keys.seal(Seals::Ka, now)?;
         let preferred = self.period(request.preferred_key_storage_status_period)?;
         let (statement, nonce) = self.read_statement(caller, &request.statement, now)?;
         let keys = statement.keys();
@@ -106,6 +104,7 @@ impl WalletProvider {
         let rounding = &self.config.rounding;
         let issued = rounding.down(now);
         let expires = rounding.down(now.checked_add(self.config.ka_lifetime).unwrap_or(now));
+        let expires = generation.expiry(now, expires, rounding)?;
         let maintained_until = rounding.maintenance_end(now, expires, preferred);
         let mut issuance = Issuance {
             unit: caller.unit(),
@@ -132,7 +131,7 @@ impl WalletProvider {
                     maintained_until,
                 },
             };
-            let seal = &self.ka_seal;
+            let seal = generation.seal();
             attestations.push(ka.sign(&seal.chain, seal.signer.as_ref()).await?);
         }
         issuance.entries = new_entries(&entries, maintained_until);

@@ -5,7 +5,7 @@
 //! `WIAM_12a`); it keeps references to status entries, not the tokens that carry
 //! them. What it stands on comes through ports: a [`ProviderStore`] for its
 //! memory, [`wsca::WscaAdmin`] for the WSCA, a [`Publisher`] for its status lists,
-//! [`jose::Signer`]s for its keys, a [`clock::Clock`] for the time.
+//! a [`Keyring`] for its keys, a [`clock::Clock`] for the time.
 //!
 //! A request takes one way through: the edge calls [`WalletProvider::authenticate`]
 //! and then one operation; the operation reads, checks, signs, and last of all
@@ -21,6 +21,7 @@ mod counts;
 mod error;
 mod evidence;
 mod issuance;
+pub mod keyring;
 pub mod operators;
 mod ports;
 mod provider;
@@ -33,6 +34,10 @@ mod secrets;
 pub use config::{Config, ConfigError, KaIndex, WalletSolution};
 pub use error::Error;
 pub use evidence::{AppAttestRecord, DeviceRecord};
+pub use keyring::{
+    AnswerKeys, CertificateState, Generation, Generations, KeyPurpose, KeySet, Keyring,
+    LaterAnswerKey, NotAGeneration, Seal, Seals, Standing, Succession, check_chain,
+};
 pub use ports::operator_trail::OperatorTrail;
 pub use ports::publisher::{FolderPublisher, PublishError, Publisher};
 pub use ports::store::{
@@ -40,7 +45,7 @@ pub use ports::store::{
     NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError,
     UnitRecord,
 };
-pub use provider::{Caller, Parts, Seal, WalletProvider};
+pub use provider::{Caller, Parts, WalletProvider};
 pub use secrets::IndexSecret;
 
 pub use provider_api::{RULES, RevocationReason, Revoker, UnitState};

@@ -40,6 +40,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         issuer_guard::RULES,
         provider_api::RULES,
         wallet_provider::rules::RULES,
+        wallet_provider::keyring::rules::RULES,
         sci::RULES,
         wsca::RULES,
         server::RULES,
@@ -47,6 +48,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         trust::counterpart::RULES,
         wrp::RULES,
         outbound::RULES,
+        ::notices::RULES,
         super::trust::RULES,
     ]
     .into_iter()

@@ -11,14 +11,16 @@ use owo_colors::OwoColorize;
 use serde::Serialize;
 use server::{KnownOperators, Proxies, Rates};
 use tokio::net::TcpListener;
-use wallet_provider::Seal;
+use wallet_provider::{Generation, KeyPurpose, Seal};
 
 use super::serve::single_operator;
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{Output, Report};
 use crate::settings::{DATABASE_FILE, Role};
 use crate::testbed::{ListName, Party, SampleLists, TestBed};
-use crate::wiring::{EvidenceParts, Node, NodeParts, OperatorParts, ProviderParts, WscaParts};
+use crate::wiring::{
+    EvidenceParts, Node, NodeParts, NoticeParts, OperatorParts, ProviderParts, WscaParts,
+};
 use crate::{files, logging, runtime, shutdown};
 
 #[derive(Debug, clap::Args)]
@@ -121,10 +123,13 @@ impl Development {
             wsca: part.wsca,
             provider: Some(ProviderParts {
                 solution: sample_solution(),
-                attestation_seal: seal(&test_bed.wallet_provider),
-                status_seal: seal(&test_bed.wallet_status),
+                first_keys: vec![
+                    sample_key(KeyPurpose::Attestations, &test_bed.wallet_provider)?,
+                    sample_key(KeyPurpose::Status, &test_bed.wallet_status)?,
+                ],
                 development: true,
                 evidence: EvidenceParts::default(),
+                notices: part.notices,
             }),
             limits: part.limits,
             policy: trust::Policy::default(),
@@ -166,6 +171,7 @@ pub(crate) struct Part {
     pub(crate) admin_apart: bool,
     /// The database's address, where it is not a file among the data.
     pub(crate) database: Option<PathBuf>,
+    pub(crate) notices: NoticeParts,
 }
 
 impl Default for Part {
@@ -175,6 +181,7 @@ impl Default for Part {
             roles: Role::ALL.to_vec(),
             wsca: WscaParts::default(),
             limits: server::Limits::default(),
+            notices: NoticeParts::default(),
             operators: None,
             rates: Rates::default(),
             proxies: Proxies::default(),
@@ -200,6 +207,10 @@ pub(crate) fn seal(party: &Party) -> Seal {
         signer: party.signer.clone(),
         chain: vec![party.certificate.der().to_vec()],
     }
+}
+
+fn sample_key(purpose: KeyPurpose, party: &Party) -> Result<Generation, Failure> {
+    Generation::new(purpose, 0, seal(party)).doing("a sample key")
 }
 
 /// The software device of a development folder, its store sealed under a key in

@@ -21,6 +21,7 @@ use wallet_provider::{Caller, Error, WalletProvider};
 
 use crate::problem::Problem;
 use crate::rates::AccountGate;
+use crate::routes::folder::cached;
 
 pub(crate) type Provider = Arc<WalletProvider>;
 
@@ -28,6 +29,7 @@ pub(crate) fn routes(provider: Provider) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(view))
         .routes(routes!(certification))
+        .routes(routes!(jwks))
         .routes(routes!(challenge))
         .routes(routes!(activations))
         .routes(routes!(complete_activation))
@@ -66,6 +68,20 @@ async fn view(State(provider): State<Provider>) -> Json<ProviderView> {
     responses((status = 200, body = Object)))]
 async fn certification(State(provider): State<Provider>) -> Json<serde_json::Value> {
     Json(provider.certification())
+}
+
+/// How long a cache may keep the key set: a next key stands in it long before it signs.
+const JWKS_MAX_AGE: u32 = 300;
+
+/// The keys that WIA, KA and status lists are verified under
+#[utoipa::path(get, path = "/jwks", tag = "wallet provider",
+    responses(
+        (status = 200, content_type = "application/jwk-set+json", body = Object,
+            description = "A JWK set (RFC 7517): each key with `kid` (its thumbprint), `use`, `alg` and `x5c`"),
+        (status = 304, description = "It is the one that `If-None-Match` names")))]
+async fn jwks(State(provider): State<Provider>, request: HeaderMap) -> Response {
+    let content = provider.jwks().to_string().into_bytes();
+    cached(&request, content, "application/jwk-set+json", JWKS_MAX_AGE)
 }
 
 /// A challenge for an activation
@@ -268,6 +284,7 @@ pub(crate) fn problem(error: Error) -> Problem {
             StatusCode::CONFLICT
         }
         Code::NotOffered => StatusCode::NOT_IMPLEMENTED,
+        Code::NoCertificate => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::FORBIDDEN,
     };
     let detail = refusal

@@ -164,7 +164,7 @@ impl ProviderStore for SqlProviderStore {
 
     async fn revoke(&self, revocation: Revocation) -> Result<Revoked, StoreError> {
         self.database
-            .write(move |tx| boxed(revocation::revoke(tx, revocation)))
+            .write_and_tell(move |tx| boxed(revocation::revoke(tx, revocation)))
             .await
     }
 
