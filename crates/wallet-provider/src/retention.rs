@@ -72,6 +72,9 @@ pub enum Until {
     WscaUnit,
     /// Until 40 days after the list was closed, and no entry of it is maintained.
     List,
+    /// Until so many days after the last way of telling it was over, as the operator of
+    /// the service says: 30, unless it is configured otherwise.
+    Notices,
     /// As long as the operator of the service says: 1096 days, unless it is configured
     /// otherwise.
     Trail,
@@ -90,6 +93,7 @@ impl Until {
             Self::Destroyed => "the key storage has destroyed what it had".into(),
             Self::WscaUnit => "the key storage is taken out of service".into(),
             Self::List => "40 days after the list is closed and nothing in it is maintained".into(),
+            Self::Notices => "30 days after it was told, unless configured otherwise".into(),
             Self::Trail => {
                 "the time that the provider's policy says, three years by default".into()
             }
@@ -362,6 +366,44 @@ pub const HELD: &[Held] = &[
             no("idx", "which entry; nothing leads from it to a unit"),
         ],
         until: Until::List,
+    },
+    Held {
+        table: "notice",
+        what: "something that a user is told: that a wallet was revoked, and why",
+        purpose: "users learn of it within 24 hours (WURevocation_14)",
+        columns: &[
+            no("id", "a random identifier"),
+            unit("kind", "what kind of thing it is"),
+            unit("fact", "what happened"),
+            unit("account", "whose account it concerns"),
+            unit("unit", "which unit"),
+            unit("at_ms", "when"),
+            no("named", "whether it goes to one address alone"),
+            personal("recipient", "that address; gone once the mail is over"),
+            personal(
+                "secret",
+                "a code that is sent there; gone once the mail is over",
+            ),
+            personal("language", "in which language it is written"),
+            no("spread", "whether it is on its way"),
+        ],
+        until: Until::Notices,
+    },
+    Held {
+        table: "notice_delivery",
+        what: "one way by which a user is told",
+        purpose: "each is tried until it succeeds or its time has passed (WURevocation_16)",
+        columns: &[
+            no("notice", "what is told"),
+            no("channel", "mail, or another way of the service"),
+            no("state", "whether it waits, was delivered or was not"),
+            no("tries", "how often it was tried"),
+            no("due_at", "when it is tried next"),
+            no("claim", "which node tries it now"),
+            no("last_at", "when it was tried last"),
+            no("why", "why it did not succeed; never an address"),
+        ],
+        until: Until::Notices,
     },
     Held {
         table: "operator_trail",
