@@ -180,7 +180,8 @@ impl UnverifiedActivation {
     }
 }
 
-fn check_alias(alias: &str) -> Result<(), Refusal> {
+/// Refuses an alias that is empty, too long, or cannot be read back from a form.
+pub fn check_alias(alias: &str) -> Result<(), Refusal> {
     let long = alias.chars().take(MAX_ALIAS + 1).count();
     let what = if long > MAX_ALIAS {
         format!("longer than {MAX_ALIAS} characters")

@@ -14,6 +14,7 @@
 //! | revoke without the phone | [`RevocationRequest`] |
 //! | tell why not | [`Problem`] |
 
+mod account;
 mod activation;
 mod answer;
 mod attestation;
@@ -24,9 +25,10 @@ pub mod rules;
 mod token;
 mod unit;
 
+pub use account::{AccountCode, AccountId, account_code_hash};
 pub use activation::{
     ACTIVATION_TYP, ActivationAnswer, ActivationClaims, ActivationRequest, Evidence, MAX_ALIAS,
-    UnverifiedActivation, WscaView, agreement_proof, verify_agreement_proof,
+    UnverifiedActivation, WscaView, agreement_proof, check_alias, verify_agreement_proof,
 };
 pub use answer::{ANSWER_TYP, SignedAnswer};
 pub use attestation::{

@@ -3,7 +3,7 @@
 use jose::Curve;
 use provider_api::{
     ActivationAnswer, ActivationRequest, Problem, UnitState, UnverifiedActivation, WscaView,
-    verify_agreement_proof,
+    account_code_hash, verify_agreement_proof,
 };
 use sci::UnitId;
 
@@ -65,11 +65,8 @@ impl WalletProvider {
                 unit: UnitId::random(),
                 challenge: secrets::challenge_hash(&claims.challenge),
                 alias: claims.alias,
-                shown_code: claims
-                    .account_code
-                    .as_deref()
-                    .map(secrets::account_code_hash),
-                new_code: secrets::account_code_hash(&code),
+                shown_code: claims.account_code.as_deref().map(account_code_hash),
+                new_code: code.hash(),
                 signing_key,
                 agreement_key: claims.agreement_key,
                 evidence: device.to_kept(),
@@ -89,7 +86,7 @@ impl WalletProvider {
             ActivationAnswer {
                 unit: activated.unit,
                 state: UnitState::Installed,
-                account_code: activated.new_code.then(|| code.to_string()),
+                account_code: activated.new_code.then(|| code.text().to_owned()),
                 wsca: self.wsca_view(),
             },
         )

@@ -13,6 +13,7 @@
 //! not made before, the nonce is unused, the unit is operational, no key is in
 //! another KA). Only what was recorded leaves the house.
 
+mod account;
 mod activation;
 mod allocation;
 mod association;

@@ -2,13 +2,12 @@
 
 use provider_api::{
     AccountRequest, AccountView, Problem, RevocationReason, RevocationRequest, Revoker, UnitState,
-    UnitView,
+    UnitView, account_code_hash,
 };
 use sci::UnitId;
-use subtle::ConstantTimeEq;
 use wsca::AdminError;
 
-use crate::{AccountRecord, Error, Revocation, WalletProvider, secrets};
+use crate::{AccountRecord, Error, Revocation, WalletProvider};
 
 /// What the WSCA's audit log reads.
 const FREEZE_REASON: &str = "unit-revoked";
@@ -73,7 +72,7 @@ impl WalletProvider {
     /// whatever happens. Freezing this unit's keys and publishing follow at once;
     /// should one fail, [`WalletProvider::recover`] makes up for it, and the
     /// revocation stands.
-    async fn revoke(
+    pub(crate) async fn revoke(
         &self,
         unit: UnitId,
         by: Revoker,
@@ -106,14 +105,14 @@ impl WalletProvider {
 
     /// An unknown alias and a wrong code are told apart by nobody.
     async fn open_account(&self, alias: &str, code: &str) -> Result<AccountRecord, Error> {
-        let shown = secrets::account_code_hash(code);
+        let shown = account_code_hash(code);
         let account = if alias.len() > 4 * provider_api::MAX_ALIAS {
             None
         } else {
             self.store.account(alias).await?
         };
         account
-            .filter(|account| bool::from(account.code.ct_eq(&shown)))
+            .filter(|account| account.has_code(&shown))
             .ok_or_else(|| {
                 let what = "there is no account of this alias and code";
                 Error::refused(Problem::AccountCode, "account", what)

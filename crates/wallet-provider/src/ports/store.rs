@@ -3,7 +3,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jose::PublicKey;
-use provider_api::{RevocationReason, Revoker, UnitState};
+use provider_api::{AccountId, RevocationReason, Revoker, UnitState};
 use sci::UnitId;
 
 /// The provider's memory. Every method that writes is one transaction: all of it
@@ -48,6 +48,9 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
 
     /// The account of an alias, with its units, the oldest first.
     async fn account(&self, alias: &str) -> Result<Option<AccountRecord>, StoreError>;
+
+    /// The units of an account, the oldest first.
+    async fn units_of(&self, account: AccountId) -> Result<Vec<UnitRecord>, StoreError>;
 
     /// Units in the order of their identifiers, after `after`, at most `limit`.
     async fn units(&self, after: Option<UnitId>, limit: u32)
@@ -196,9 +199,10 @@ pub struct NewUnit {
     pub challenge: [u8; 32],
     /// The account's alias.
     pub alias: String,
-    /// The hash of the code that was shown for an existing account.
+    /// The hash of the code that was shown for an existing account: an unused
+    /// recovery code, which stays unused, or a link code, which is used up.
     pub shown_code: Option<[u8; 32]>,
-    /// The hash of the code that a new account gets.
+    /// The hash of the first recovery code of a new account.
     pub new_code: [u8; 32],
     /// The device's signing key.
     pub signing_key: PublicKey,
@@ -257,8 +261,8 @@ pub struct Event {
 /// An account.
 #[derive(Clone)]
 pub struct AccountRecord {
-    /// The hash of its code.
-    pub code: [u8; 32],
+    /// The hashes of its recovery codes that nobody has signed in with yet.
+    pub codes: Vec<[u8; 32]>,
     /// Its units.
     pub units: Vec<UnitRecord>,
 }
