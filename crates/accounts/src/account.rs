@@ -168,6 +168,11 @@ impl SignedIn {
         self.agreed.as_ref()
     }
 
+    /// The hash that the sign-in is kept under.
+    pub(crate) fn sign_in(&self) -> [u8; 32] {
+        self.token.hash(label::SIGN_IN)
+    }
+
     /// What each form of this sign-in carries, and no other site knows.
     pub fn form_token(&self) -> String {
         jose::b64::encode(self.token.hash(label::FORM))

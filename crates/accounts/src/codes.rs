@@ -20,7 +20,7 @@ impl Accounts {
             .collect::<Result<Vec<_>, Error>>()?;
         let hashes = codes.iter().map(AccountCode::hash).collect();
         self.store
-            .replace_codes(who.account(), hashes, self.clock.now())
+            .replace_codes(who.account(), hashes, who.sign_in(), self.clock.now())
             .await?;
         tracing::info!(event = "account.new-codes");
         Ok(codes)

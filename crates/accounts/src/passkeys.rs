@@ -100,7 +100,9 @@ impl Accounts {
     pub async fn remove_passkey(&self, who: &SignedIn, id: &str) -> Result<(), Error> {
         self.require_fresh(who)?;
         let id = jose::b64::decode(id).map_err(|_| crate::StoreError::PasskeyUnknown)?;
-        self.store.remove_passkey(who.account(), id).await?;
+        self.store
+            .remove_passkey(who.account(), id, who.sign_in())
+            .await?;
         tracing::info!(event = "account.passkey-removed");
         Ok(())
     }

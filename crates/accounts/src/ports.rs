@@ -42,8 +42,14 @@ pub trait AccountStore: Send + Sync + std::fmt::Debug {
         most: u32,
     ) -> Result<(), StoreError>;
 
-    /// Removes a passkey, unless nothing would be left to sign in with.
-    async fn remove_passkey(&self, account: AccountId, id: Vec<u8>) -> Result<(), StoreError>;
+    /// Removes a passkey, unless nothing would be left to sign in with. All sign-ins
+    /// end but the one of this hash.
+    async fn remove_passkey(
+        &self,
+        account: AccountId,
+        id: Vec<u8>,
+        sign_in: [u8; 32],
+    ) -> Result<(), StoreError>;
 
     /// What authenticators know the account by; `handle` is it from now on, where it
     /// has none.
@@ -73,11 +79,13 @@ pub trait AccountStore: Send + Sync + std::fmt::Debug {
     /// Ends a sign-in.
     async fn sign_out(&self, hash: [u8; 32]) -> Result<(), StoreError>;
 
-    /// Puts a set of recovery codes in place of the one before.
+    /// Puts a set of recovery codes in place of the one before. All sign-ins end but
+    /// the one of this hash.
     async fn replace_codes(
         &self,
         account: AccountId,
         codes: Vec<[u8; 32]>,
+        sign_in: [u8; 32],
         at: Timestamp,
     ) -> Result<(), StoreError>;
 

@@ -39,4 +39,4 @@ pub use ports::store::{
 pub use provider::{Caller, Parts, Seal, WalletProvider};
 pub use secrets::IndexSecret;
 
-pub use provider_api::{RULES, RevocationReason, Revoker, UnitState};
+pub use provider_api::{AccountId, RULES, RevocationReason, Revoker, UnitState};
