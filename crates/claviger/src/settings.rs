@@ -1,6 +1,7 @@
 //! The configuration of `claviger serve`: a TOML file, overridden by environment
 //! variables `CLAVIGER_*`. An error names the key it is about.
 
+mod accounts;
 mod wsca;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 use crate::exit::Failure;
 use crate::input;
 
+pub(crate) use self::accounts::AccountSettings;
 pub(crate) use self::wsca::{
     AdminSettings, LinkListenSettings, RemoteWscaSettings, TlsSettings, WscaSettings,
 };
@@ -44,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) device: Device,
     /// The wallet solution; needed by the role `wallet-provider`.
     pub(crate) wallet_provider: Option<WalletProviderSettings>,
+    /// Users' accounts and their pages; without it there are none.
+    pub(crate) accounts: Option<AccountSettings>,
     /// TLS at `listen`; without it, TLS ends in front.
     pub(crate) tls: Option<TlsSettings>,
     /// A listener of their own for operators.
@@ -265,7 +269,8 @@ impl Default for LimitSettings {
 
 /// The settings, as the first part of a variable's name has them. Tests and tools
 /// have variables of the same prefix; whatever is no setting is left alone, and told.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
+    "accounts",
     "admin",
     "data",
     "database",
@@ -408,6 +413,12 @@ impl Settings {
                     "needed outside development",
                 );
             }
+        }
+        if self.accounts.is_some() && !self.roles.contains(&Role::WalletProvider) {
+            return wrong(
+                "accounts",
+                "there is no role wallet-provider in this process",
+            );
         }
         if self.wsca_link.is_some() && !self.roles.contains(&Role::Wsca) {
             return wrong("wsca_link", "there is no role wsca in this process");

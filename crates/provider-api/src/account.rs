@@ -2,6 +2,7 @@
 //! and the codes that are typed for it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 /// A user's account.
@@ -13,6 +14,18 @@ impl std::fmt::Display for AccountId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// The text that a user is asked to agree to, through the wallet instance, before
+/// anything is processed (ARF `WIAM_05`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConsentView {
+    /// Which text it is, for people.
+    pub version: String,
+    /// The SHA-256 of the text, base64url: what an activation says was agreed to.
+    pub sha256: String,
+    /// Where it is shown.
+    pub url: String,
 }
 
 /// A code of an account, to be written down or typed: groups of four hexadecimal

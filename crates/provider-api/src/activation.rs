@@ -38,6 +38,9 @@ pub struct ActivationClaims {
     /// The account's code, where the account exists already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_code: Option<String>,
+    /// The text that the user agreed to: [`crate::ConsentView::sha256`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<String>,
     /// The device's agreement key.
     pub agreement_key: PublicKey,
     /// What [`agreement_proof`] gives for it.

@@ -25,7 +25,7 @@ pub mod rules;
 mod token;
 mod unit;
 
-pub use account::{AccountCode, AccountId, account_code_hash};
+pub use account::{AccountCode, AccountId, ConsentView, account_code_hash};
 pub use activation::{
     ACTIVATION_TYP, ActivationAnswer, ActivationClaims, ActivationRequest, Evidence, MAX_ALIAS,
     UnverifiedActivation, WscaView, agreement_proof, check_alias, verify_agreement_proof,

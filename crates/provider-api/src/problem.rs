@@ -37,6 +37,8 @@ pub enum Problem {
     Alias,
     /// The account exists and its code was not given, or is wrong.
     AccountCode,
+    /// The user did not agree to the provider's text, or to another one.
+    Consent,
     /// There is no such unit.
     UnknownUnit,
     /// The unit is not in a state that allows this.
@@ -61,7 +63,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every code.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::ChallengeUnknown,
         Self::ChallengeExpired,
         Self::WrongDeviceKey,
@@ -74,6 +76,7 @@ impl Problem {
         Self::Replayed,
         Self::Alias,
         Self::AccountCode,
+        Self::Consent,
         Self::UnknownUnit,
         Self::WrongState,
         Self::UnitRevoked,
@@ -100,6 +103,7 @@ impl Problem {
             Self::Replayed => &rules::REQUEST_REPLAY,
             Self::Alias => &rules::ALIAS,
             Self::AccountCode => &rules::ACCOUNT,
+            Self::Consent => &rules::CONSENT,
             Self::UnknownUnit => &rules::UNIT_UNKNOWN,
             Self::WrongState => &rules::UNIT_STATE,
             Self::UnitRevoked => &rules::UNIT_REVOKED,
@@ -128,6 +132,7 @@ impl Problem {
             Self::Replayed => "replayed",
             Self::Alias => "alias",
             Self::AccountCode => "account-code",
+            Self::Consent => "consent",
             Self::UnknownUnit => "unknown-unit",
             Self::WrongState => "wrong-state",
             Self::UnitRevoked => "unit-revoked",

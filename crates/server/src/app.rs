@@ -10,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::edge::{self, Limits};
 use crate::in_flight::{InFlight, Places};
 use crate::metrics::Metrics;
+use crate::pages::{self, AccountPages};
 use crate::routes::folder::PublicFolder;
 use crate::routes::health::{HealthState, Readiness};
 use crate::routes::operator::OperatorToken;
@@ -37,6 +38,8 @@ pub struct App {
     pub admin_apart: bool,
     /// `/wallet-provider`.
     pub provider: Option<Arc<wallet_provider::WalletProvider>>,
+    /// `/account`: the pages on which users look after their accounts and wallets.
+    pub accounts: Option<AccountPages>,
     /// `/v1/trust`, and what is compatible with others: `/trust`, `/evaluation`.
     pub trust: Option<Trust>,
     /// `/operator`, if there is a token for it.
@@ -100,6 +103,9 @@ impl App {
             "/openapi.json",
             axum::routing::get(move || std::future::ready(axum::Json(json))),
         );
+        if let Some(accounts) = self.accounts.clone() {
+            router = router.merge(pages::routes(accounts));
+        }
         for (path, folder) in self.folders.clone() {
             router = router.nest(&format!("/{path}"), folder::routes(folder));
         }

@@ -32,9 +32,9 @@ pub use error::Error;
 pub use evidence::{AppAttestRecord, DeviceRecord};
 pub use ports::publisher::{FolderPublisher, PublishError, Publisher};
 pub use ports::store::{
-    AccountRecord, Activated, Block, Event, Issuance, ListKind, ListState, NewEntry, NewList,
-    NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError,
-    UnitRecord,
+    AccountRecord, Activated, AgreedText, Block, Event, Issuance, ListKind, ListState, NewEntry,
+    NewList, NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest,
+    StoreError, UnitRecord,
 };
 pub use provider::{Caller, Parts, Seal, WalletProvider};
 pub use secrets::IndexSecret;

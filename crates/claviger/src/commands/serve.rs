@@ -76,10 +76,15 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
         .transpose()?;
     let wsca = wsca_parts(settings).await?;
     let admin_apart = settings.admin.is_some();
+    let accounts = match (&settings.accounts, &settings.wallet_provider) {
+        (Some(accounts), Some(provider)) => Some(accounts.config(url, &provider.solution)?),
+        _ => None,
+    };
     if settings.development && samples_are_wanted(settings) {
         let part = Part {
             roles: settings.roles.clone(),
             wsca,
+            accounts,
             limits,
             operator_token,
             admin_apart,
@@ -103,6 +108,7 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
         clock,
         wsca,
         provider,
+        accounts,
         limits,
         trust: crate::wiring::trust_config(settings)?,
         policy: settings.trust.policy,

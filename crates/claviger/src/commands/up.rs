@@ -16,7 +16,7 @@ use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{Output, Report};
 use crate::settings::{DATABASE_FILE, Role};
 use crate::testbed::{ListName, Party, SampleLists, TestBed};
-use crate::wiring::{EvidenceParts, Node, NodeParts, ProviderParts, WscaParts};
+use crate::wiring::{EvidenceParts, Node, NodeParts, ProviderParts, WscaParts, sample_accounts};
 use crate::{files, logging, runtime, shutdown};
 
 #[derive(Debug, clap::Args)]
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Done {
         let url = format!("http://{address}");
         let development = Development::open(&args.data, &url, Arc::new(SystemClock)).await?;
         let app = development.node.app()?.into_router();
-        output.print(&Running::of(&development, &args.data, &url))?;
+        output.print(&Running::of(&development, &args.data, &url)?)?;
         server::serve(
             listener,
             app,
@@ -76,7 +76,11 @@ impl Development {
     ) -> Result<Self, Failure> {
         make_private_folder(data)?;
         let device = open_device(data).await?;
-        Self::on_device(data, url, device, clock).await
+        let part = Part {
+            accounts: Some(sample_accounts(url)?),
+            ..Part::default()
+        };
+        Self::in_part(data, url, device, clock, part).await
     }
 
     /// As [`Development::open`], on a device that is open already.
@@ -124,6 +128,7 @@ impl Development {
                 development: true,
                 evidence: EvidenceParts::default(),
             }),
+            accounts: part.accounts,
             limits: part.limits,
             policy: trust::Policy::default(),
             revocation: trust::Revocation::Hard,
@@ -151,6 +156,7 @@ impl Development {
 pub(crate) struct Part {
     pub(crate) roles: Vec<Role>,
     pub(crate) wsca: WscaParts,
+    pub(crate) accounts: Option<accounts::Config>,
     pub(crate) limits: server::Limits,
     pub(crate) operator_token: Option<String>,
     pub(crate) admin_apart: bool,
@@ -164,6 +170,7 @@ impl Default for Part {
         Self {
             roles: Role::ALL.to_vec(),
             wsca: WscaParts::default(),
+            accounts: None,
             limits: server::Limits::default(),
             operator_token: None,
             admin_apart: false,
@@ -255,11 +262,15 @@ struct Running {
     wsca: String,
     lists: Vec<String>,
     operator_token: String,
+    /// Where users look after their wallets: passkeys need a host with a name.
+    account: String,
 }
 
 impl Running {
-    fn of(development: &Development, data: &Path, url: &str) -> Self {
-        Self {
+    fn of(development: &Development, data: &Path, url: &str) -> Result<Self, Failure> {
+        let origin = sample_accounts(url)?.origin;
+        Ok(Self {
+            account: origin.join("account").doing("the address")?.into(),
             development: true,
             url: url.to_owned(),
             data: data.display().to_string(),
@@ -270,7 +281,7 @@ impl Running {
                 .map(|name| development.lists.url(name))
                 .collect(),
             operator_token: data.join("operator.token").display().to_string(),
-        }
+        })
     }
 }
 
@@ -286,6 +297,7 @@ impl Report for Running {
         writeln!(out, "data             {}", self.data)?;
         writeln!(out, "wallet provider  {}", self.wallet_provider)?;
         writeln!(out, "WSCA             {}", self.wsca)?;
+        writeln!(out, "account pages    {}", self.account)?;
         for list in &self.lists {
             writeln!(out, "list             {list}")?;
         }

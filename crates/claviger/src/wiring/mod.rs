@@ -1,11 +1,13 @@
 //! The rooms put together into a node: one process that serves some roles.
 
+mod accounts;
 mod evidence;
 mod listeners;
 mod lists;
 mod node;
 mod readiness;
 
+pub(crate) use accounts::sample as sample_accounts;
 pub(crate) use evidence::EvidenceParts;
 pub(crate) use listeners::{Listeners, pem};
 pub(crate) use lists::{location, trust_config};

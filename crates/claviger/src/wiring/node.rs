@@ -2,8 +2,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::accounts::Accounts;
 use clock::Clock;
-use server::{App, InFlight, Limits, Metrics, OperatorToken, PublicFolder, Readiness, Trust};
+use server::{
+    AccountPages, App, InFlight, Limits, Metrics, OperatorToken, PublicFolder, Readiness, Trust,
+};
 use store::Database;
 use store::provider::SqlProviderStore;
 use store::wsca::SqlWscaStore;
@@ -17,6 +20,7 @@ use wsca_link::RemoteWsca;
 use wscd::{DeviceAgreement, DeviceSigner, KeyName, MacPurpose, Wscd};
 use zeroize::Zeroizing;
 
+use super::accounts;
 use super::evidence::{EvidenceParts, RevocationFile};
 use super::readiness::{DatabaseReady, DeviceReady, LinkReady, ProviderReady, Trouble, WscaReady};
 use crate::exit::{Doing, Failure};
@@ -38,6 +42,8 @@ pub(crate) struct NodeParts {
     pub(crate) wsca: WscaParts,
     /// For the role `wallet-provider`.
     pub(crate) provider: Option<ProviderParts>,
+    /// Users' accounts, beside that role.
+    pub(crate) accounts: Option<::accounts::Config>,
     pub(crate) limits: Limits,
     /// Where the lists come from that questions of trust are answered by; none,
     /// and there are no such routes.
@@ -86,6 +92,7 @@ pub(crate) struct Node {
     database: Database,
     wsca: Option<Arc<Wsca>>,
     provider: Option<Arc<WalletProvider>>,
+    accounts: Option<Arc<Accounts>>,
     trust: Option<Arc<TrustService>>,
     upkeep: Vec<JoinHandle<()>>,
     trouble: Trouble,
@@ -109,6 +116,7 @@ impl Node {
         let mut node = Self {
             wsca: None,
             provider: None,
+            accounts: None,
             trust: None,
             upkeep: Vec::new(),
             trouble: Trouble::default(),
@@ -133,6 +141,14 @@ impl Node {
             node.trouble.note(provider.recover().await);
             let upkeep = keep_up(Arc::clone(&provider), list, node.trouble.clone());
             node.upkeep.push(tokio::spawn(upkeep));
+            if let Some(config) = node.parts.accounts.clone() {
+                let NodeParts { device, clock, .. } = &node.parts;
+                let opened = accounts::open(config, &node.database, device, &provider, clock);
+                let opened = Arc::new(opened.await?);
+                node.upkeep
+                    .push(tokio::spawn(accounts::keep_up(Arc::clone(&opened))));
+                node.accounts = Some(opened);
+            }
             node.provider = Some(provider);
         }
         if !node.parts.trust.sources.is_empty() {
@@ -211,6 +227,11 @@ impl Node {
                 _ => None,
             },
             admin_apart: self.parts.admin_apart,
+            accounts: self
+                .accounts
+                .clone()
+                .zip(self.provider.clone())
+                .map(|(accounts, provider)| AccountPages { accounts, provider }),
             provider: self.provider.clone(),
             trust: self.trust.as_ref().map(|service| Trust {
                 service: Arc::clone(service),
@@ -276,6 +297,8 @@ impl Node {
         config.accept_no_evidence = provider.development;
         config.evidence = provider.evidence.policy.clone();
         config.accept_uncertified_wsca = provider.development;
+        config.consent = self.parts.accounts.as_ref().map(accounts::consent_view);
+        config.accept_no_consent = provider.development;
         let answer_key = DeviceSigner::open(
             Arc::clone(device),
             name("provider-answers")?,

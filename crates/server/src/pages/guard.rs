@@ -3,9 +3,9 @@
 use accounts::{Error, Problem, SignedIn, Token};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::Method;
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::request::Parts;
-use axum::http::Method;
 use jose::json::{self, Limits};
 use serde::de::DeserializeOwned;
 
@@ -163,7 +163,8 @@ impl<T: DeserializeOwned> FromRequest<House> for MemberJson<T> {
     async fn from_request(request: Request, house: &House) -> Result<Self, JsonTrouble> {
         let (headers, body) = ours(request, house, "application/json").await?;
         let who = member(&headers, house).await?;
-        who.check_form(text(&headers, FORM_TOKEN)).map_err(Trouble::from)?;
+        who.check_form(text(&headers, FORM_TOKEN))
+            .map_err(Trouble::from)?;
         Ok(Self {
             who,
             body: read_json(&body)?,
@@ -184,7 +185,12 @@ async fn ours(
 ) -> Result<(HeaderMap, Bytes), Trouble> {
     let headers = request.headers().clone();
     let refuse = |what| Error::refused(Problem::Form, "form", what);
-    let own = house.accounts.config().origin.origin().ascii_serialization();
+    let own = house
+        .accounts
+        .config()
+        .origin
+        .origin()
+        .ascii_serialization();
     if *request.method() != Method::POST {
         return Err(refuse("another method than POST").into());
     }

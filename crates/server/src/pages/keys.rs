@@ -85,7 +85,11 @@ pub(super) async fn new_codes(
     Ok(view::ok(CodesPage {
         left: codes.len() as u64,
         fresh: true,
-        codes: codes.iter().map(AccountCode::text).map(str::to_owned).collect(),
+        codes: codes
+            .iter()
+            .map(AccountCode::text)
+            .map(str::to_owned)
+            .collect(),
         frame: Frame::of("Recovery codes", &form.who),
     }))
 }

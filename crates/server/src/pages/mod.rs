@@ -72,7 +72,10 @@ pub(crate) fn routes(pages: AccountPages) -> Router {
         .route("/account/address", get(address::show).post(address::begin))
         .route("/account/address/code", post(address::confirm))
         .route("/account/address/removal", post(address::remove))
-        .route("/account/deletion", get(units::ask_delete).post(units::delete))
+        .route(
+            "/account/deletion",
+            get(units::ask_delete).post(units::delete),
+        )
         .route("/account/assets/{name}", get(assets::asset))
         .method_not_allowed_fallback(trouble::no_such_method)
         .layer(middleware::from_fn_with_state(

@@ -168,7 +168,9 @@ pub(super) async fn consent(
         Err(trouble) => return Err(trouble),
     };
     let title = "How your data is used";
-    let asked = who.as_ref().is_some_and(|who| !house.accounts.has_agreed(who));
+    let asked = who
+        .as_ref()
+        .is_some_and(|who| !house.accounts.has_agreed(who));
     Ok(view::ok(ConsentPage {
         frame: match &who {
             Some(who) => Frame::of(title, who),

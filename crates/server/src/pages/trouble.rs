@@ -100,9 +100,8 @@ impl Trouble {
 
     /// As a person reads it. The inside of it goes to the log.
     pub(super) fn problem(&self) -> Problem {
-        let plain = |status, code, title, detail: &str| {
-            Problem::new(status, code, title).detail(detail)
-        };
+        let plain =
+            |status, code, title, detail: &str| Problem::new(status, code, title).detail(detail);
         match &self.0 {
             What::Account(error) => match error.problem() {
                 Some(code) => {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use provider_api::{HistoryEntry, RevocationReason, Revoker, UnitState, UnitView};
 
-use super::assets::{SCRIPT, STYLE};
+use super::assets::{ICON, SCRIPT, STYLE};
 use super::trouble::{Trouble, What};
 
 /// Renders a page.
@@ -19,7 +19,9 @@ pub(super) fn answer<T: Template>(status: StatusCode, page: T) -> Response {
             (status, kind, text).into_response()
         }
         // The page of an error needs nothing that could fail; if it does, say so plainly.
-        Err(error) => Trouble::from(What::Template(error)).problem().into_response(),
+        Err(error) => Trouble::from(What::Template(error))
+            .problem()
+            .into_response(),
     }
 }
 
@@ -33,6 +35,7 @@ pub(super) struct Frame {
     pub(super) title: &'static str,
     pub(super) style: &'static str,
     pub(super) script: &'static str,
+    pub(super) icon: &'static str,
     /// Who is signed in.
     pub(super) who: Option<Who>,
 }
@@ -50,6 +53,7 @@ impl Frame {
             title,
             style: &STYLE.address,
             script: &SCRIPT.address,
+            icon: &ICON.address,
             who: None,
         }
     }

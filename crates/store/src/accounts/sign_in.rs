@@ -1,8 +1,6 @@
 //! Sign-ins.
 
-use accounts::{
-    Account, AccountId, NewSignIn, PasskeyUse, SignInRecord, StoreError,
-};
+use accounts::{Account, AccountId, NewSignIn, PasskeyUse, SignInRecord, StoreError};
 use jiff::Timestamp;
 
 use super::{damaged, seconds, time};
@@ -71,17 +69,28 @@ pub(super) async fn begin(
     if let Some(before) = new.replaces {
         end(tx, before).await?;
     }
-    query("INSERT INTO sign_in (hash, account, since, seen_at, ends_at) VALUES (?1, ?2, ?3, ?3, ?4)")
-        .bind(new.hash)
-        .bind(account.0)
-        .bind(seconds(new.at))
-        .bind(seconds(new.ends_at))
-        .execute(tx)
-        .await?;
+    query(
+        "INSERT INTO sign_in (hash, account, since, seen_at, ends_at) VALUES (?1, ?2, ?3, ?3, ?4)",
+    )
+    .bind(new.hash)
+    .bind(account.0)
+    .bind(seconds(new.at))
+    .bind(seconds(new.ends_at))
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
-type Row = (i64, String, String, Option<String>, i64, i64, i64, Option<Vec<u8>>);
+type Row = (
+    i64,
+    String,
+    String,
+    Option<String>,
+    i64,
+    i64,
+    i64,
+    Option<Vec<u8>>,
+);
 
 pub(super) async fn find(
     connection: &mut Connection,

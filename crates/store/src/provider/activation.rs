@@ -4,7 +4,7 @@ use crate::sql::{Connection, query};
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::UnitState;
-use wallet_provider::{Activated, NewUnit, Purpose, SpentRequest, StoreError};
+use wallet_provider::{Activated, AgreedText, NewUnit, Purpose, SpentRequest, StoreError};
 
 use super::issuance::{answer_challenge, locked_state, spend_request};
 use super::{rows, seconds};
@@ -15,6 +15,9 @@ pub(super) async fn begin(tx: &mut Connection, new: NewUnit) -> Result<Activated
         return Ok(again);
     }
     let (account, new_code) = find_account(tx, &new).await?;
+    if let Some(consent) = &new.consent {
+        agree(tx, account, consent, new.at).await?;
+    }
     let inserted = query(
         "INSERT INTO unit (id, account, state, signing_key, signing_thumbprint, agreement_key,
                            agreement_thumbprint, evidence, wallet_version, created_at)
@@ -169,13 +172,30 @@ async fn find_account(tx: &mut Connection, new: &NewUnit) -> Result<(i64, bool),
     Ok((account, true))
 }
 
-/// Whether it is a recovery code that nobody signed in with. These are hashes of 128
-/// random bits: how long a comparison takes tells nothing.
-async fn is_code(
+/// Records what the account's user agreed to, through the instance.
+async fn agree(
     tx: &mut Connection,
     account: i64,
-    shown: [u8; 32],
-) -> Result<bool, StoreError> {
+    consent: &AgreedText,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let sha256 = jose::b64::decode(&consent.sha256).unwrap_or_default();
+    query(
+        "INSERT INTO consent (account, kind, version, sha256, given_at)
+         VALUES (?, 'processing', ?, ?, ?)",
+    )
+    .bind(account)
+    .bind(&consent.version)
+    .bind(sha256)
+    .bind(seconds(at))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Whether it is a recovery code that nobody signed in with. These are hashes of 128
+/// random bits: how long a comparison takes tells nothing.
+async fn is_code(tx: &mut Connection, account: i64, shown: [u8; 32]) -> Result<bool, StoreError> {
     let found =
         query("SELECT 1 FROM recovery_code WHERE account = ? AND hash = ? AND used_at IS NULL")
             .bind(account)

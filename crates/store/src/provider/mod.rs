@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::{
-    AccountId, AccountRecord, Activated, Block, Event, Issuance, ListState, NewList, NewUnit, ProviderStore,
-    Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError, UnitRecord,
+    AccountId, AccountRecord, Activated, Block, Event, Issuance, ListState, NewList, NewUnit,
+    ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError, UnitRecord,
 };
 
 use crate::db::migration;

@@ -37,11 +37,10 @@ pub(super) async fn account(
     connection: &mut Connection,
     alias: &str,
 ) -> Result<Option<AccountRecord>, StoreError> {
-    let id: Option<i64> =
-        query("SELECT id FROM account WHERE alias = ? AND deleted_at IS NULL")
-            .bind(alias)
-            .optional(connection)
-            .await?;
+    let id: Option<i64> = query("SELECT id FROM account WHERE alias = ? AND deleted_at IS NULL")
+        .bind(alias)
+        .optional(connection)
+        .await?;
     let Some(id) = id else {
         return Ok(None);
     };

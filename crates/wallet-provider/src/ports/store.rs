@@ -204,6 +204,8 @@ pub struct NewUnit {
     pub shown_code: Option<[u8; 32]>,
     /// The hash of the first recovery code of a new account.
     pub new_code: [u8; 32],
+    /// The text that its user agreed to.
+    pub consent: Option<AgreedText>,
     /// The device's signing key.
     pub signing_key: PublicKey,
     /// The device's agreement key.
@@ -214,6 +216,15 @@ pub struct NewUnit {
     pub wallet_version: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// A text on the processing of data that a user agreed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreedText {
+    /// Its version.
+    pub version: String,
+    /// Its SHA-256, base64url.
+    pub sha256: String,
 }
 
 /// What became of an activation.

@@ -1,0 +1,5 @@
+//! Accounts on PostgreSQL.
+
+mod suite;
+
+const DATABASE: store::Kind = store::Kind::Postgres;

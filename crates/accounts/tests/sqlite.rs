@@ -1,0 +1,5 @@
+//! Accounts on SQLite.
+
+mod suite;
+
+const DATABASE: store::Kind = store::Kind::Sqlite;
