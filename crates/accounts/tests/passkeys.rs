@@ -1,13 +1,25 @@
 //! Signing up and in with a passkey, and everything that is not one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
-use super::house::{self, House, ORIGIN, finished, problem, wish};
+mod house;
+
 use accounts::{Error, Problem, SignUp, Token};
 use claviger_fixtures::SoftAuthenticator;
+use house::{House, ORIGIN, finished, problem, wish};
 use rstest::rstest;
+use store::Kind::{self, Postgres, Sqlite};
 
+#[rstest]
 #[tokio::test]
-async fn a_user_signs_up_and_comes_in_again_under_an_alias_alone() {
-    let Some(house) = House::new().await else {
+async fn a_user_signs_up_and_comes_in_again_under_an_alias_alone(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mut passkey, who) = house.user("a name").await;
@@ -21,9 +33,10 @@ async fn a_user_signs_up_and_comes_in_again_under_an_alias_alone() {
     assert!(used.used_at > Some(used.created_at));
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_one_node_began_another_finishes_once() {
-    let Some(house) = House::new().await else {
+async fn what_one_node_began_another_finishes_once(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let other = house.node(house::consent());
@@ -48,9 +61,10 @@ async fn what_one_node_began_another_finishes_once() {
     assert_eq!(problem(again.await), Some(Problem::Ceremony));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_ceremony_ends_and_is_of_one_kind() {
-    let Some(house) = House::new().await else {
+async fn a_ceremony_ends_and_is_of_one_kind(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mut passkey, who) = house.user("mine").await;
@@ -97,8 +111,9 @@ async fn a_ceremony_ends_and_is_of_one_kind() {
 #[tokio::test]
 async fn a_passkey_proves_itself_for_this_site_with_its_user(
     #[case] lie: fn(&mut SoftAuthenticator),
+    #[values(Sqlite, Postgres)] kind: Kind,
 ) {
-    let Some(house) = House::new().await else {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let mut liar = SoftAuthenticator::at(ORIGIN);
@@ -112,9 +127,10 @@ async fn a_passkey_proves_itself_for_this_site_with_its_user(
     assert_eq!(problem(signed), Some(Problem::Passkey));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_signature_over_something_else_signs_nobody_in() {
-    let Some(house) = House::new().await else {
+async fn a_signature_over_something_else_signs_nobody_in(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mut passkey, _) = house.user("mine").await;
@@ -156,9 +172,12 @@ fn flip(value: &mut serde_json::Value, at: usize) {
     *value = jose::b64::encode(bytes).into();
 }
 
+#[rstest]
 #[tokio::test]
-async fn another_accounts_passkey_opens_nothing_and_cannot_be_taken_over() {
-    let Some(house) = House::new().await else {
+async fn another_accounts_passkey_opens_nothing_and_cannot_be_taken_over(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mine, _) = house.user("mine").await;
@@ -185,9 +204,12 @@ async fn another_accounts_passkey_opens_nothing_and_cannot_be_taken_over() {
     house.user("third").await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_counter_that_goes_back_is_refused_and_a_counter_of_zero_is_none() {
-    let Some(house) = House::new().await else {
+async fn a_counter_that_goes_back_is_refused_and_a_counter_of_zero_is_none(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mut passkey, _) = house.user("mine").await;
@@ -208,9 +230,10 @@ async fn a_counter_that_goes_back_is_refused_and_a_counter_of_zero_is_none() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn of_two_copies_that_begin_at_once_one_comes_in() {
-    let Some(house) = House::new().await else {
+async fn of_two_copies_that_begin_at_once_one_comes_in(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mut passkey, _) = house.user("mine").await;
@@ -232,9 +255,12 @@ async fn of_two_copies_that_begin_at_once_one_comes_in() {
     assert_eq!(refused, [Some(Problem::Counter)]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn nobody_learns_from_a_sign_in_whether_there_is_an_account() {
-    let Some(house) = House::new().await else {
+async fn nobody_learns_from_a_sign_in_whether_there_is_an_account(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     house.user("somebody").await;
@@ -262,9 +288,10 @@ async fn nobody_learns_from_a_sign_in_whether_there_is_an_account() {
     assert!(made_up > 0, "some have passkeys that nobody has");
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_alias_is_one_that_can_be_and_belongs_to_one() {
-    let Some(house) = House::new().await else {
+async fn an_alias_is_one_that_can_be_and_belongs_to_one(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mut passkey, _) = house.user("mine").await;
@@ -294,9 +321,12 @@ async fn an_alias_is_one_that_can_be_and_belongs_to_one() {
     house.sign_in("mine", &mut passkey).await.unwrap();
 }
 
+#[rstest]
 #[tokio::test]
-async fn nobody_has_an_account_without_having_agreed_to_the_text_as_it_stands() {
-    let Some(house) = House::new().await else {
+async fn nobody_has_an_account_without_having_agreed_to_the_text_as_it_stands(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let other = accounts::ConsentText::new("2", "What we keep\n\nMore.");
@@ -329,9 +359,10 @@ async fn nobody_has_an_account_without_having_agreed_to_the_text_as_it_stands() 
     assert!(later.has_agreed(&who));
 }
 
+#[rstest]
 #[tokio::test]
-async fn more_passkeys_come_and_go_and_one_way_in_stays() {
-    let Some(house) = House::new().await else {
+async fn more_passkeys_come_and_go_and_one_way_in_stays(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mut first, who) = house.user("mine").await;
@@ -380,9 +411,10 @@ async fn more_passkeys_come_and_go_and_one_way_in_stays() {
         .unwrap();
 }
 
+#[rstest]
 #[tokio::test]
-async fn passkeys_have_short_names_and_are_few() {
-    let Some(house) = House::new().await else {
+async fn passkeys_have_short_names_and_are_few(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (_, who) = house.user("mine").await;
@@ -410,9 +442,10 @@ async fn passkeys_have_short_names_and_are_few() {
     assert_eq!(problem(full), Some(Problem::Room));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_removed_passkey_does_not_finish_what_it_began() {
-    let Some(house) = House::new().await else {
+async fn a_removed_passkey_does_not_finish_what_it_began(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mut passkey, who) = house.user("mine").await;

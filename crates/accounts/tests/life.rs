@@ -1,12 +1,25 @@
 //! Sign-ins and their end, codes, addresses, and the end of an account.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
-use super::house::{self, House, problem};
+mod house;
+
 use accounts::{Error, Problem, SignedIn};
+use house::{House, problem};
+use rstest::rstest;
+use store::Kind::{self, Postgres, Sqlite};
 use store::sql;
 
+#[rstest]
 #[tokio::test]
-async fn a_sign_in_ends_when_its_user_is_away_or_after_hours() {
-    let Some(house) = House::new().await else {
+async fn a_sign_in_ends_when_its_user_is_away_or_after_hours(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mut passkey, _) = house.user("mine").await;
@@ -28,9 +41,12 @@ async fn a_sign_in_ends_when_its_user_is_away_or_after_hours() {
     assert_eq!(house.accounts.purge().await.unwrap().sign_ins, 3);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_sign_out_ends_it_and_another_sign_in_takes_its_place() {
-    let Some(house) = House::new().await else {
+async fn a_sign_out_ends_it_and_another_sign_in_takes_its_place(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mut passkey, _) = house.user("mine").await;
@@ -52,9 +68,10 @@ async fn a_sign_out_ends_it_and_another_sign_in_takes_its_place() {
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn each_form_carries_what_its_sign_in_alone_knows() {
-    let Some(house) = House::new().await else {
+async fn each_form_carries_what_its_sign_in_alone_knows(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (_, mine) = house.user("mine").await;
@@ -65,9 +82,10 @@ async fn each_form_carries_what_its_sign_in_alone_knows() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_cannot_be_taken_back_needs_a_fresh_sign_in() {
-    let Some(house) = House::new().await else {
+async fn what_cannot_be_taken_back_needs_a_fresh_sign_in(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mut passkey, who) = house.user("mine").await;
@@ -85,9 +103,12 @@ async fn what_cannot_be_taken_back_needs_a_fresh_sign_in() {
     house.accounts.new_codes(&who).await.unwrap();
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_recovery_code_signs_in_once_and_a_new_set_replaces_the_old_one() {
-    let Some(house) = House::new().await else {
+async fn a_recovery_code_signs_in_once_and_a_new_set_replaces_the_old_one(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (_, who) = house.user("mine").await;
@@ -120,9 +141,10 @@ async fn a_recovery_code_signs_in_once_and_a_new_set_replaces_the_old_one() {
     assert_eq!(problem(out), Some(Problem::NotSignedIn));
 }
 
+#[rstest]
 #[tokio::test]
-async fn of_two_who_type_a_code_at_once_one_comes_in() {
-    let Some(house) = House::new().await else {
+async fn of_two_who_type_a_code_at_once_one_comes_in(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (_, who) = house.user("mine").await;
@@ -137,9 +159,12 @@ async fn of_two_who_type_a_code_at_once_one_comes_in() {
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_address_is_confirmed_by_what_was_sent_there_before_it_is_the_accounts() {
-    let Some(house) = House::new().await else {
+async fn an_address_is_confirmed_by_what_was_sent_there_before_it_is_the_accounts(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mut passkey, who) = house.user("mine").await;
@@ -178,9 +203,10 @@ async fn an_address_is_confirmed_by_what_was_sent_there_before_it_is_the_account
     assert_eq!(accounts.signed_in(&token).await.unwrap().address(), None);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_code_for_an_address_ends_and_cannot_be_guessed() {
-    let Some(house) = House::new().await else {
+async fn a_code_for_an_address_ends_and_cannot_be_guessed(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (_, who) = house.user("mine").await;
@@ -209,9 +235,10 @@ async fn a_code_for_an_address_ends_and_cannot_be_guessed() {
     assert_eq!(accounts.waiting_address(&who).await.unwrap(), None);
 }
 
+#[rstest]
 #[tokio::test]
-async fn nobody_has_many_letters_sent() {
-    let Some(house) = House::new().await else {
+async fn nobody_has_many_letters_sent(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (_, who) = house.user("mine").await;
@@ -243,9 +270,10 @@ async fn nobody_has_many_letters_sent() {
         .unwrap();
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_deleted_account_leaves_nothing_of_its_user() {
-    let Some(house) = House::new().await else {
+async fn a_deleted_account_leaves_nothing_of_its_user(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mut passkey, who) = house.user("an alias nobody else has").await;
@@ -315,9 +343,12 @@ async fn refuses_everything(house: &House, who: &SignedIn) {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_account_stays_whole_while_what_belongs_to_it_lives() {
-    let Some(house) = House::new().await else {
+async fn an_account_stays_whole_while_what_belongs_to_it_lives(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (mut passkey, who) = house.user("mine").await;
@@ -329,9 +360,10 @@ async fn an_account_stays_whole_while_what_belongs_to_it_lives() {
     house.accounts.delete(&who).await.unwrap();
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_has_ended_is_forgotten() {
-    let Some(house) = House::new().await else {
+async fn what_has_ended_is_forgotten(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(house) = House::new(kind).await else {
         return;
     };
     let (_, who) = house.user("mine").await;

@@ -1,5 +1,0 @@
-//! Accounts on PostgreSQL.
-
-mod suite;
-
-const DATABASE: store::Kind = store::Kind::Postgres;

@@ -1,5 +1,0 @@
-//! Accounts on SQLite.
-
-mod suite;
-
-const DATABASE: store::Kind = store::Kind::Sqlite;
