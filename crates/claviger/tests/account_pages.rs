@@ -272,7 +272,7 @@ async fn nobody_sees_or_revokes_another_users_wallet() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_phones_account_opens_with_its_code_once_and_asks_for_consent_if_it_has_none() {
+async fn a_phones_account_opens_with_its_code_once() {
     let (_folder, up) = up();
     let phone = Phone::activate(&up, "mine").await;
     let code = phone.answer.account_code.clone().unwrap();
@@ -315,6 +315,35 @@ async fn a_phones_account_opens_with_its_code_once_and_asks_for_consent_if_it_ha
         code: shown.after("<li><code>"),
     };
     phone.provider.account(&request).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_never_agreed_is_asked_before_anything_else_and_can_leave() {
+    let (_folder, up) = up();
+    let phone = Phone::without_consent(&up, "mine").await;
+    let code = phone.answer.account_code.clone().unwrap();
+    let mut user = Browser::at(&up);
+    let fields = [("alias", "mine"), ("code", &*code)];
+    user.post("/account/sign-in/code", &fields).await;
+    let unit = format!("/account/units/{}/revocation", phone.answer.unit);
+    for path in ["/account", "/account/codes", "/account/link", &unit] {
+        let page = user.get(path).await;
+        assert_eq!(page.header("location"), "/account/consent", "{path}");
+    }
+    let page = user.get("/account/deletion").await;
+    assert_eq!(page.status, StatusCode::OK);
+    let refused = user.send(&page, &unit, &[("reason", "superseded")]).await;
+    assert_eq!(refused.header("location"), "/account/consent");
+
+    let page = user.get("/account/consent").await;
+    let none = user.send(&page, "/account/consent", &[]).await;
+    assert_eq!(none.status, StatusCode::BAD_REQUEST);
+    let text = page.after("name=\"consent\" value=\"");
+    let agreed = user
+        .send(&page, "/account/consent", &[("consent", &text)])
+        .await;
+    assert_eq!(agreed.header("location"), "/account");
+    assert_eq!(user.get("/account").await.status, StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]

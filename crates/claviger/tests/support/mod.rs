@@ -162,13 +162,19 @@ impl Phone {
 
     /// At a provider, over a WSCA that may stand elsewhere.
     pub async fn activate_at(provider: &str, wsca: &str, alias: &str) -> Self {
-        let phone = Self::try_activate(provider, wsca, alias, None).await;
+        let phone = Self::try_activate(provider, wsca, alias, None, true).await;
         phone.unwrap()
     }
 
     /// Into an account that is there, by one of its codes.
     pub async fn join(up: &Up, alias: &str, code: &str) -> Result<Self, ProviderError> {
-        Self::try_activate(&up.url, &up.url, alias, Some(code)).await
+        Self::try_activate(&up.url, &up.url, alias, Some(code), true).await
+    }
+
+    /// Without asking its user, as development lets it.
+    pub async fn without_consent(up: &Up, alias: &str) -> Self {
+        let phone = Self::try_activate(&up.url, &up.url, alias, None, false).await;
+        phone.unwrap()
     }
 
     async fn try_activate(
@@ -176,6 +182,7 @@ impl Phone {
         wsca: &str,
         alias: &str,
         account_code: Option<&str>,
+        agrees: bool,
     ) -> Result<Self, ProviderError> {
         let clock = Arc::new(SystemClock);
         let device = Arc::new(SoftwareKeystore::generate().unwrap());
@@ -183,7 +190,7 @@ impl Phone {
         let provider = ProviderClient::discover(&base, clock.clone())
             .await
             .unwrap();
-        let consent = provider.view().consent.as_ref();
+        let consent = provider.view().consent.as_ref().filter(|_| agrees);
         let consent = consent.map(|text| text.sha256.clone());
         let answer = provider
             .activate(&Activation {

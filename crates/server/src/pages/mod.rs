@@ -97,9 +97,9 @@ async fn at_the_origin(State(house): State<House>, request: Request, next: Next)
         .unwrap_or_default();
     let by_address = host.starts_with("127.") || host.starts_with("[::1]");
     if by_address && origin.host_str() == Some("localhost") && request.method() == Method::GET {
-        let there = origin.join(request.uri().path());
-        let there = there.map_or_else(|_| origin.to_string(), |there| there.to_string());
-        return Redirect::temporary(&there).into_response();
+        let mut there = origin.clone();
+        there.set_path(request.uri().path());
+        return Redirect::temporary(there.as_str()).into_response();
     }
     next.run(request).await
 }
@@ -109,7 +109,13 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
      frame-ancestors 'none'";
 
+/// What every page carries.
 async fn with_policy(mut response: Response) -> Response {
+    add_policy(&mut response);
+    response
+}
+
+fn add_policy(response: &mut Response) {
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_SECURITY_POLICY,
@@ -132,5 +138,4 @@ async fn with_policy(mut response: Response) -> Response {
              camera=(), geolocation=(), microphone=()",
         ),
     );
-    response
 }

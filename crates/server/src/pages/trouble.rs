@@ -98,6 +98,17 @@ impl Trouble {
         }
     }
 
+    /// A revocation that was acknowledged stands, whatever failed after it.
+    fn half_done(&self) -> Problem {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "This does not work right now",
+        )
+        .detail("Part of it may have been done: please look at your wallets, and try again.")
+        .retry_after(5)
+    }
+
     /// As a person reads it. The inside of it goes to the log.
     pub(super) fn problem(&self) -> Problem {
         let plain =
@@ -112,6 +123,9 @@ impl Trouble {
                         problem = problem.findings(refusal.findings().to_vec());
                     }
                     problem
+                }
+                None if matches!(error, accounts::Error::Belongings(_)) => {
+                    self.half_done().because(error)
                 }
                 None => plain(
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -128,14 +142,7 @@ impl Trouble {
                 "There is no such wallet",
                 "Your account has no wallet of this name.",
             ),
-            What::Provider(error) => plain(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "This does not work right now",
-                "Please look at the list of your wallets before you try again: part of it may have been done.",
-            )
-            .retry_after(5)
-            .because(error),
+            What::Provider(error) => self.half_done().because(error),
             What::NotAgreed => plain(
                 StatusCode::FORBIDDEN,
                 "consent",
@@ -281,6 +288,8 @@ pub(crate) fn page_of(request: &Request) -> Option<fn(StatusCode) -> Response> {
             StatusCode::PAYLOAD_TOO_LARGE => What::TooLarge,
             _ => What::Unreadable,
         };
-        Trouble(what).into_response()
+        let mut response = Trouble(what).into_response();
+        super::add_policy(&mut response);
+        response
     })
 }
