@@ -367,6 +367,7 @@ async fn more_passkeys_come_and_go_and_one_way_in_stays(#[values(Sqlite, Postgre
     };
     let (mut first, who) = house.user("mine").await;
     let elsewhere = house.sign_in("mine", &mut first).await.unwrap();
+    house.pass(1);
     let mut second = SoftAuthenticator::at(ORIGIN);
     let begun = house
         .accounts

@@ -244,8 +244,7 @@ impl Browser {
                 return;
             }
             if begun.elapsed() > Duration::from_secs(20) {
-                let shown = self.text("body").await;
-                panic!("at {address}, not at {path}: {shown}");
+                panic!("at {address}, not at {path}: {}", self.shown().await);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -256,10 +255,16 @@ impl Browser {
         let begun = Instant::now();
         while self.count(selector).await == 0 {
             if begun.elapsed() > Duration::from_secs(20) {
-                panic!("no {selector}: {}", self.text("body").await);
+                panic!("no {selector}: {}", self.shown().await);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// All that the page says.
+    async fn shown(&self) -> Value {
+        let script = "return document.body.innerText";
+        self.run(script, json!([])).await
     }
 
     async fn count(&self, selector: &str) -> u64 {

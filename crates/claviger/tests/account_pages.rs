@@ -15,6 +15,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use support::{Phone, Up, is_set};
+use wallet_client::keystore::DeviceKeystore;
 
 /// A browser without a window: it keeps one cookie and follows nothing.
 struct Browser {
