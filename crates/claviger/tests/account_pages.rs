@@ -218,9 +218,10 @@ async fn a_form_needs_its_token_and_its_own_page() {
     }
     // As another media type, which a form of another site could send without asking.
     let request = user
-        .form(here, &[("token", &token)])
+        .ask(Method::POST, here)
         .header("origin", &own)
-        .header("content-type", "text/plain");
+        .header("content-type", "text/plain")
+        .body(format!("token={token}"));
     assert_eq!(user.done(request).await.status, StatusCode::FORBIDDEN);
     let page = user.post(here, &[("token", &token)]).await;
     assert_eq!(page.status, StatusCode::OK, "the form itself works");

@@ -34,11 +34,9 @@ pub(super) struct GoOn {
 
 /// The page to sign up.
 pub(super) async fn sign_up(State(house): State<House>) -> Response {
-    let config = house.accounts.config();
     view::ok(SignUpPage {
         frame: Frame::public("Make an account"),
-        consent: &config.consent,
-        wallet: &config.rp_name,
+        consent: &house.accounts.config().consent,
     })
 }
 

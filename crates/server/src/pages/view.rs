@@ -101,7 +101,6 @@ impl TroublePage {
 pub(super) struct SignUpPage<'a> {
     pub(super) frame: Frame,
     pub(super) consent: &'a ConsentText,
-    pub(super) wallet: &'a str,
 }
 
 #[derive(Template)]
