@@ -131,7 +131,7 @@ pub trait AccountStore: Send + Sync + std::fmt::Debug {
     ) -> Result<Option<String>, StoreError>;
 
     /// Forgets the account's address, and one that waits.
-    async fn remove_address(&self, account: AccountId) -> Result<(), StoreError>;
+    async fn remove_address(&self, account: AccountId, at: Timestamp) -> Result<(), StoreError>;
 
     /// Deletes an account of which nothing lives any more. All that is its user's
     /// goes at once; a shell without a name stays until nothing refers to it.
@@ -150,10 +150,14 @@ pub trait AccountStore: Send + Sync + std::fmt::Debug {
 /// What sends letters to users.
 #[async_trait]
 pub trait Letters: Send + Sync + std::fmt::Debug {
+    /// The address as letters go to it; an error where none can.
+    fn read(&self, address: &str) -> Result<String, BoxError>;
+
     /// Sends the code that confirms an address to that address. When this returns
     /// `Ok`, the letter is on its way, whatever happens.
     async fn confirm_address(
         &self,
+        account: AccountId,
         address: &str,
         language: &str,
         code: &str,

@@ -169,10 +169,11 @@ async fn an_address_is_confirmed_by_what_was_sent_there_before_it_is_the_account
     };
     let (mut passkey, who) = house.user("mine").await;
     let accounts = &house.accounts;
-    assert_eq!(
-        problem(accounts.begin_address(&who, "no address").await),
-        Some(Problem::Address)
-    );
+    let long = format!("{}@mail.example", "a".repeat(250));
+    for none in ["", "me", "a@b@", "a b@c", "a@b\r\nBcc: x@y", &long] {
+        let begun = accounts.begin_address(&who, none).await;
+        assert_eq!(problem(begun), Some(Problem::Address), "{none:?}");
+    }
     accounts
         .begin_address(&who, " me@mail.example ")
         .await

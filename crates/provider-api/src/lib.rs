@@ -10,6 +10,7 @@
 //! | activate a unit | [`ActivationClaims`], [`ActivationRequest`], [`ActivationAnswer`] |
 //! | sign and check a unit's requests | [`UnitRequest`], [`UnverifiedUnitRequest`] |
 //! | sign and check the provider's answers | [`SignedAnswer`] |
+//! | replace the key of the answers, and follow | [`Handover`], [`PinnedKeys`] |
 //! | ask for attestations | [`WiaRequest`], [`KaRequest`], [`Attestations`] |
 //! | revoke without the phone | [`RevocationRequest`] |
 //! | tell why not | [`Problem`] |
@@ -18,6 +19,7 @@ mod account;
 mod activation;
 mod answer;
 mod attestation;
+mod handover;
 mod key_proof;
 mod problem;
 mod request;
@@ -34,6 +36,7 @@ pub use answer::{ANSWER_TYP, SignedAnswer};
 pub use attestation::{
     AssociationAnswer, AssociationRequest, Attestations, KaRequest, MAX_PROOFS, WiaRequest,
 };
+pub use handover::{HANDOVER_OVERLAP, HANDOVER_TYP, Handover, MAX_HANDOVERS, PinnedKeys};
 pub use key_proof::{KEY_PROOF_TYP, KeyProof};
 pub use problem::Problem;
 pub use request::{

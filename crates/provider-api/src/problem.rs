@@ -59,6 +59,8 @@ pub enum Problem {
     Period,
     /// The provider does not offer this.
     NotOffered,
+    /// The provider has no valid certificate to sign under.
+    NoCertificate,
 }
 
 impl Problem {
@@ -87,6 +89,7 @@ impl Problem {
         Self::Batch,
         Self::Period,
         Self::NotOffered,
+        Self::NoCertificate,
     ];
 
     /// The rule that the request broke.
@@ -114,6 +117,7 @@ impl Problem {
             Self::Batch => &rules::BATCH,
             Self::Period => &rules::PERIOD,
             Self::NotOffered => &rules::NOT_OFFERED,
+            Self::NoCertificate => &rules::CERTIFICATE,
         }
     }
 
@@ -143,6 +147,7 @@ impl Problem {
             Self::Batch => "batch",
             Self::Period => "period",
             Self::NotOffered => "not-offered",
+            Self::NoCertificate => "no-certificate",
         }
     }
 

@@ -45,6 +45,10 @@ finding::rules! {
         "a preferred status period is one that the provider offers";
     NOT_OFFERED = "WP-NOT-OFFERED", "Claviger wallet provider protocol 1, 6", Error,
         "what a request asks for is offered";
+    CERTIFICATE = "WP-CERTIFICATE", "ARF 3.0, WUA_10", Error,
+        "the provider signs only under a certificate of its own that is valid";
+    ANSWER_KEY = "WP-ANSWER-KEY", "ARF 3.0, WIAM_12", Error,
+        "the key of the answers is the pinned one, or one that it handed over to";
     ANSWER = "WP-ANSWER", "ARF 3.0, WIAM_12", Error,
         "an answer is signed by the provider's pinned key, for this unit and this request";
 }

@@ -4,7 +4,9 @@
 //! commits are on disk when they are acknowledged, brings the schema up to date, and
 //! gives connections to read from and a way to write. Each room's port is implemented
 //! in a module of its own: [`provider`] for the wallet provider, [`accounts`] for users'
-//! accounts, [`wsca`] for the WSCA; statements are written once for both databases, in the terms of [`sql`].
+//! accounts, [`notices`] for what users are told, [`operators`] for the trail of what
+//! operators did, [`wsca`] for the WSCA; statements are written once for both databases,
+//! in the terms of [`sql`].
 //!
 //! Migrations are plain SQL files, one for each database under one name in
 //! `migrations/sqlite` and `migrations/postgres`, listed by the module that owns their
@@ -14,6 +16,8 @@
 pub mod accounts;
 mod db;
 mod group;
+pub mod notices;
+pub mod operators;
 mod postgres;
 pub mod provider;
 pub mod sql;

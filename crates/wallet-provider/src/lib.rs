@@ -5,7 +5,7 @@
 //! `WIAM_12a`); it keeps references to status entries, not the tokens that carry
 //! them. What it stands on comes through ports: a [`ProviderStore`] for its
 //! memory, [`wsca::WscaAdmin`] for the WSCA, a [`Publisher`] for its status lists,
-//! [`jose::Signer`]s for its keys, a [`clock::Clock`] for the time.
+//! a [`Keyring`] for its keys, a [`clock::Clock`] for the time.
 //!
 //! A request takes one way through: the edge calls [`WalletProvider::authenticate`]
 //! and then one operation; the operation reads, checks, signs, and last of all
@@ -18,25 +18,35 @@ mod activation;
 mod allocation;
 mod association;
 mod config;
+mod counts;
 mod error;
 mod evidence;
 mod issuance;
+pub mod keyring;
+pub mod operators;
 mod ports;
 mod provider;
 mod publication;
+pub mod retention;
 mod revocation;
+pub mod rules;
 mod secrets;
 
 pub use config::{Config, ConfigError, KaIndex, WalletSolution};
 pub use error::Error;
 pub use evidence::{AppAttestRecord, DeviceRecord};
+pub use keyring::{
+    AnswerKeys, CertificateState, Generation, Generations, KeyPurpose, KeySet, Keyring,
+    LaterAnswerKey, NotAGeneration, Seal, Seals, Standing, Succession, check_chain,
+};
+pub use ports::operator_trail::OperatorTrail;
 pub use ports::publisher::{FolderPublisher, PublishError, Publisher};
 pub use ports::store::{
     AccountRecord, Activated, AgreedText, Block, Event, Issuance, ListKind, ListState, NewEntry,
     NewList, NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest,
     StoreError, UnitRecord,
 };
-pub use provider::{Caller, Parts, Seal, WalletProvider};
+pub use provider::{Caller, Parts, WalletProvider};
 pub use secrets::IndexSecret;
 
 pub use provider_api::{AccountId, RULES, RevocationReason, Revoker, UnitState};

@@ -58,7 +58,17 @@ impl Belongings for Drawer {
 
 #[async_trait]
 impl Letters for Drawer {
-    async fn confirm_address(&self, address: &str, _: &str, code: &str) -> Result<(), BoxError> {
+    fn read(&self, address: &str) -> Result<String, BoxError> {
+        Ok(address.parse::<notices::MailAddress>()?.as_str().to_owned())
+    }
+
+    async fn confirm_address(
+        &self,
+        _: AccountId,
+        address: &str,
+        _: &str,
+        code: &str,
+    ) -> Result<(), BoxError> {
         let letter = (address.to_owned(), code.to_owned());
         self.letters.lock().unwrap().push(letter);
         Ok(())

@@ -40,6 +40,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         issuer_guard::RULES,
         provider_api::RULES,
         accounts::RULES,
+        wallet_provider::rules::RULES,
+        wallet_provider::keyring::rules::RULES,
         sci::RULES,
         wsca::RULES,
         server::RULES,
@@ -47,6 +49,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         trust::counterpart::RULES,
         wrp::RULES,
         outbound::RULES,
+        ::notices::RULES,
         super::trust::RULES,
     ]
     .into_iter()

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use accounts::{AccountId, Accounts, Belongings, BoxError, Config, ConsentText, Parts};
+use ::accounts::{AccountId, Accounts, Belongings, BoxError, Config, ConsentText, Letters, Parts};
+use ::notices::{Fact, Language, MailAddress, NewNotice, Outbox};
 use async_trait::async_trait;
 use clock::Clock;
 use provider_api::ConsentView;
 use store::Database;
 use store::accounts::SqlAccountStore;
+use store::notices::SqlOutbox;
 use url::Url;
 use wallet_provider::WalletProvider;
 use wscd::{MacPurpose, Wscd};
@@ -30,15 +32,50 @@ impl Belongings for Units {
     }
 }
 
+/// Letters by the outbox, from which the courier takes them.
+#[derive(Debug)]
+struct Letterbox {
+    outbox: SqlOutbox,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Letters for Letterbox {
+    fn read(&self, address: &str) -> Result<String, BoxError> {
+        Ok(address.parse::<MailAddress>()?.as_str().to_owned())
+    }
+
+    async fn confirm_address(
+        &self,
+        account: AccountId,
+        address: &str,
+        language: &str,
+        code: &str,
+    ) -> Result<(), BoxError> {
+        let fact = Fact::AddressToConfirm {
+            code: code.parse()?,
+        };
+        let (address, language) = (address.parse()?, Language::of_tag(language));
+        let now = self.clock.now();
+        let notice = NewNotice::to_address(Some(account.0), address, language, fact, now);
+        Ok(self.outbox.add(notice).await?)
+    }
+}
+
+/// What accounts stand on besides.
+pub(super) struct Beside<'a> {
+    pub(super) database: &'a Database,
+    pub(super) device: &'a Arc<dyn Wscd>,
+    pub(super) provider: &'a Arc<WalletProvider>,
+    pub(super) clock: &'a Arc<dyn Clock>,
+    /// Whether there is a mail server.
+    pub(super) mail: bool,
+}
+
 /// Opens the accounts on the database that the provider has.
-pub(super) async fn open(
-    config: Config,
-    database: &Database,
-    device: &Arc<dyn Wscd>,
-    provider: &Arc<WalletProvider>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Accounts, Failure> {
-    let secret = device
+pub(super) async fn open(config: Config, beside: Beside<'_>) -> Result<Accounts, Failure> {
+    let secret = beside
+        .device
         .mac(
             MacPurpose::AccountAlias,
             b"passkeys of aliases that nobody has",
@@ -47,10 +84,14 @@ pub(super) async fn open(
         .doing("the device")?;
     Accounts::new(Parts {
         config,
-        store: Arc::new(SqlAccountStore::new(database.clone())),
-        belongings: Arc::new(Units(Arc::clone(provider))),
-        letters: None,
-        clock: Arc::clone(clock),
+        store: Arc::new(SqlAccountStore::new(beside.database.clone())),
+        belongings: Arc::new(Units(Arc::clone(beside.provider))),
+        letters: beside.mail.then(|| {
+            let outbox = SqlOutbox::new(beside.database.clone());
+            let clock = Arc::clone(beside.clock);
+            Arc::new(Letterbox { outbox, clock }) as Arc<dyn Letters>
+        }),
+        clock: Arc::clone(beside.clock),
         secret,
     })
     .doing("accounts")

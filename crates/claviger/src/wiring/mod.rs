@@ -2,13 +2,16 @@
 
 mod accounts;
 mod evidence;
+mod keys;
 mod listeners;
 mod lists;
 mod node;
+mod notices;
 mod readiness;
 
 pub(crate) use accounts::sample as sample_accounts;
 pub(crate) use evidence::EvidenceParts;
 pub(crate) use listeners::{Listeners, pem};
 pub(crate) use lists::{location, trust_config};
-pub(crate) use node::{Node, NodeParts, ProviderParts, WscaParts};
+pub(crate) use node::{Node, NodeParts, OperatorParts, ProviderParts, WscaParts, provider_url};
+pub(crate) use notices::NoticeParts;

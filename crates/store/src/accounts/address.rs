@@ -4,6 +4,7 @@ use accounts::{AccountId, AddressCode, Consent, StoreError};
 use jiff::Timestamp;
 
 use super::{account, seconds};
+use crate::notices;
 use crate::sql::{Connection, query};
 
 /// An account has a letter sent once in a while, and an address gets one once in a
@@ -72,6 +73,13 @@ pub(super) async fn confirm(
             .await?;
         return Ok(false);
     }
+    let before: Option<String> = query("SELECT email FROM account WHERE id = ?")
+        .bind(account.0)
+        .one(tx)
+        .await?;
+    if before.is_some_and(|before| before != address) {
+        notices::address_ends(tx, account.0, consent.at).await?;
+    }
     query("UPDATE account SET email = ?, email_confirmed_at = ? WHERE id = ?")
         .bind(address)
         .bind(seconds(consent.at))
@@ -101,8 +109,13 @@ pub(super) async fn waiting(
 }
 
 /// That a letter was sent stays known for its pause, and not where to.
-pub(super) async fn remove(tx: &mut Connection, account: AccountId) -> Result<(), StoreError> {
+pub(super) async fn remove(
+    tx: &mut Connection,
+    account: AccountId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     account::lock(tx, account).await?;
+    notices::address_ends(tx, account.0, at).await?;
     for statement in [
         "UPDATE account SET email = NULL, email_confirmed_at = NULL WHERE id = ?",
         "UPDATE address_code SET address = '', expires_at = made_at WHERE account = ?",

@@ -4,6 +4,7 @@ use accounts::{AccountId, Purged, StoreError};
 use jiff::Timestamp;
 
 use super::{account, seconds};
+use crate::notices;
 use crate::sql::{Connection, query};
 
 /// The account is locked from its first statement on, as it is by an activation that
@@ -22,6 +23,7 @@ pub(super) async fn delete(
     if living > 0 {
         return Err(StoreError::InUse);
     }
+    notices::account_ends(tx, account.0, at).await?;
     for statement in [
         "DELETE FROM passkey WHERE account = ?",
         "DELETE FROM recovery_code WHERE account = ?",

@@ -2,8 +2,9 @@
 
 use accounts::{AccountId, NewPasskey, PasskeyRecord, StoreError};
 use jiff::Timestamp;
+use notices::Fact;
 
-use super::{account, seconds, sign_in, time};
+use super::{account, seconds, sign_in, tell, time};
 use crate::sql::{Connection, query};
 
 pub(super) async fn passkeys(
@@ -64,7 +65,9 @@ pub(super) async fn add(
     if count_passkeys(tx, account).await? >= i64::from(most) {
         return Err(StoreError::Full);
     }
-    insert(tx, account, passkey).await
+    let at = passkey.at;
+    insert(tx, account, passkey).await?;
+    tell(tx, account, Fact::PasskeyAdded, at).await
 }
 
 /// Whoever is signed in elsewhere may have come in with it, and has to come in again.
@@ -119,6 +122,7 @@ pub(super) async fn replace_codes(
             .execute(tx)
             .await?;
     }
+    tell(tx, account, Fact::RecoveryCodesReplaced, at).await?;
     sign_in::end_others(tx, account, own).await
 }
 

@@ -1,5 +1,6 @@
 //! The port of users' accounts. Its tables are the wallet provider's neighbours:
-//! migration 3 makes them.
+//! migration 3 makes them. What an owner has to be told of goes into the outbox in the
+//! transaction that it happens in.
 
 mod account;
 mod address;
@@ -16,8 +17,10 @@ use accounts::{
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
+use notices::{Fact, NewNotice};
 use uuid::Uuid;
 
+use crate::sql::Connection;
 use crate::{Database, Error, JobFuture};
 
 /// The memory of accounts in a [`Database`].
@@ -44,6 +47,17 @@ fn boxed<'c, T>(
     body: impl Future<Output = Result<T, StoreError>> + Send + 'c,
 ) -> JobFuture<'c, T, StoreError> {
     Box::pin(body)
+}
+
+/// Tells the account's owner, at the address that was confirmed.
+async fn tell(
+    tx: &mut Connection,
+    account: AccountId,
+    fact: Fact,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let notice = NewNotice::of_account(account.0, fact, at);
+    Ok(crate::notices::add(tx, &notice).await?)
 }
 
 fn seconds(time: Timestamp) -> i64 {
@@ -102,7 +116,7 @@ impl AccountStore for SqlAccountStore {
         most: u32,
     ) -> Result<(), StoreError> {
         self.database
-            .write(move |tx| boxed(keys::add(tx, account, passkey, most)))
+            .write_and_tell(move |tx| boxed(keys::add(tx, account, passkey, most)))
             .await
     }
 
@@ -140,7 +154,7 @@ impl AccountStore for SqlAccountStore {
         sign_in: NewSignIn,
     ) -> Result<AccountId, StoreError> {
         self.database
-            .write(move |tx| boxed(sign_in::by_code(tx, alias, code, sign_in)))
+            .write_and_tell(move |tx| boxed(sign_in::by_code(tx, alias, code, sign_in)))
             .await
     }
 
@@ -168,7 +182,7 @@ impl AccountStore for SqlAccountStore {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         self.database
-            .write(move |tx| boxed(keys::replace_codes(tx, account, codes, sign_in, at)))
+            .write_and_tell(move |tx| boxed(keys::replace_codes(tx, account, codes, sign_in, at)))
             .await
     }
 
@@ -219,7 +233,7 @@ impl AccountStore for SqlAccountStore {
         // A wrong code is written down, so its transaction is one that goes well.
         let confirmed = self
             .database
-            .write(move |tx| boxed(address::confirm(tx, account, code, tries, consent)))
+            .write_and_tell(move |tx| boxed(address::confirm(tx, account, code, tries, consent)))
             .await?;
         confirmed.then_some(()).ok_or(StoreError::AddressCode)
     }
@@ -232,9 +246,9 @@ impl AccountStore for SqlAccountStore {
         address::waiting(&mut self.database.reader().await?, account, now).await
     }
 
-    async fn remove_address(&self, account: AccountId) -> Result<(), StoreError> {
+    async fn remove_address(&self, account: AccountId, at: Timestamp) -> Result<(), StoreError> {
         self.database
-            .write(move |tx| boxed(address::remove(tx, account)))
+            .write_and_tell(move |tx| boxed(address::remove(tx, account, at)))
             .await
     }
 
@@ -245,7 +259,7 @@ impl AccountStore for SqlAccountStore {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         self.database
-            .write(move |tx| boxed(end::delete(tx, account, tombstone, at)))
+            .write_and_tell(move |tx| boxed(end::delete(tx, account, tombstone, at)))
             .await
     }
 

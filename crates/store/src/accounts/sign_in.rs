@@ -2,8 +2,9 @@
 
 use accounts::{Account, AccountId, NewSignIn, PasskeyUse, SignInRecord, StoreError};
 use jiff::Timestamp;
+use notices::Fact;
 
-use super::{damaged, seconds, time};
+use super::{damaged, seconds, tell, time};
 use crate::sql::{Connection, query};
 
 pub(super) async fn by_passkey(
@@ -57,8 +58,10 @@ pub(super) async fn by_code(
     if used != 1 {
         return Err(StoreError::Code);
     }
-    begin(tx, AccountId(account), sign_in).await?;
-    Ok(AccountId(account))
+    let account = AccountId(account);
+    begin(tx, account, sign_in).await?;
+    tell(tx, account, Fact::SignedInByRecoveryCode, sign_in.at).await?;
+    Ok(account)
 }
 
 pub(super) async fn begin(

@@ -1,4 +1,6 @@
 //! What the provider needs of the rooms and machines around it.
 
+pub(crate) mod operator_trail;
 pub(crate) mod publisher;
 pub(crate) mod store;
+pub(crate) mod unit_search;
