@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer};
 use crate::exit::Failure;
 use crate::input;
 
-pub(crate) use self::accounts::AccountSettings;
+pub(crate) use self::accounts::{AccountSettings, origin as account_origin};
 pub(crate) use self::notices::{NoticeSettings, SecuritySetting, SmtpSettings};
 pub(crate) use self::operators::{
     AdminSettings, OperatorSettings, ProxyHeaderSetting, RateSettings,

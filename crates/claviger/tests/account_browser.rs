@@ -13,11 +13,13 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use claviger_fixtures::mail::MailServer;
 use serde_json::{Value, json};
+use support::served::{Served, free_address};
 use support::{Phone, Up, is_set};
 
 const TAB: &str = "\u{e004}";
@@ -57,7 +59,7 @@ async fn a_user_signs_up_with_a_passkey_sees_a_wallet_and_revokes_it() {
     browser.click("main form button").await;
     let code = browser.text("#link-code").await;
     browser.looks_right("link-code").await;
-    let phone = Phone::join(&up, "my wallets", &code).await.unwrap();
+    let phone = Phone::join(&up.url, "my wallets", &code).await.unwrap();
     let (_, uri, index) = phone.wia().await;
     assert!(!is_set(&get(&uri).await, &uri, index));
 
@@ -121,6 +123,129 @@ async fn a_user_signs_up_with_a_passkey_sees_a_wallet_and_revokes_it() {
     browser.has(".says:not([hidden])").await;
     browser.looks_right("refused").await;
     browser.complains_of_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_is_told_by_mail_at_the_address_that_was_confirmed() {
+    let name = "a_revocation_is_told_by_mail_at_the_address_that_was_confirmed";
+    let Some(browser) = Browser::start(name).await else {
+        return;
+    };
+    let Some(server) = MailServer::start(&[]) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let listen = free_address();
+    let url = format!("http://localhost:{}", listen.split(':').nth(1).unwrap());
+    let config = configuration(folder.path(), &listen, &url, server.port());
+    let _served = Served::start(&config, &format!("http://{listen}"));
+    browser.give_authenticator().await;
+    let page = |path: &str| format!("{url}/account/{path}");
+
+    browser.go(&page("sign-up")).await;
+    let main = browser.text("main").await;
+    assert!(
+        main.contains("What the test keeps"),
+        "the operator's own text"
+    );
+    browser.tab_to("alias").await;
+    browser.press("my wallets").await;
+    browser.click("#consent").await;
+    browser.click("main form button").await;
+    browser.arrives("/account/codes").await;
+
+    browser.go(&page("address")).await;
+    browser.looks_right("no-address").await;
+    browser.tab_to("address").await;
+    browser.press("maria@example.org").await;
+    browser.click("#purpose").await;
+    browser.press(ENTER).await;
+    browser.has("#code").await;
+    browser.looks_right("address-waits").await;
+    let mail = server.wait_for(1).remove(0);
+    assert_eq!(mail.to, ["maria@example.org"]);
+    let code = code_in(&mail.text());
+    browser.tab_to("code").await;
+    browser.press(&format!("{code}{ENTER}")).await;
+    browser.has("section.row").await;
+    assert!(
+        browser
+            .text("section.row")
+            .await
+            .contains("maria@example.org")
+    );
+    browser.looks_right("address-confirmed").await;
+
+    browser.go(&page("link")).await;
+    browser.click("main form button").await;
+    let code = browser.text("#link-code").await;
+    let phone = Phone::join(&url, "my wallets", &code).await.unwrap();
+    let (_, uri, index) = phone.wia().await;
+    let unit = phone.answer.unit.to_string();
+    browser.go(&page(&format!("units/{unit}/revocation"))).await;
+    browser.click("#lost").await;
+    browser.click("main button.bad").await;
+    browser.has("p.note.good").await;
+    assert!(
+        is_set(&get(&uri).await, &uri, index),
+        "the published list says so"
+    );
+    let mails = server.wait_for(2);
+    assert_eq!(mails[1].to, ["maria@example.org"]);
+    let subject = mails[1].header("subject");
+    assert!(subject.contains("revoked"), "{subject}");
+    browser.complains_of_nothing().await;
+}
+
+/// A node for development, with a mail server of this machine.
+fn configuration(folder: &Path, listen: &str, url: &str, mail: u16) -> PathBuf {
+    let shown = folder.display();
+    std::fs::write(folder.join("device.hex"), "07".repeat(32)).unwrap();
+    std::fs::write(
+        folder.join("consent.txt"),
+        "What the test keeps\n\nNothing for long.\n",
+    )
+    .unwrap();
+    let config = format!(
+        r#"
+        development = true
+        listen = "{listen}"
+        public_url = "{url}"
+        data = "{shown}/data"
+        roles = ["wallet-provider", "wsca", "lists"]
+        [device]
+        uri = "software:{shown}/device.store?key-file={shown}/device.hex"
+        [wallet_provider]
+        solution = "Example Wallet"
+        client_id = "https://wallet.example"
+        certification = "none"
+        [accounts]
+        consent = "{shown}/consent.txt"
+        consent_version = "1"
+        [notices.smtp]
+        host = "127.0.0.1"
+        port = {mail}
+        security = "plain"
+        from = "wallet@wallet.example"
+        "#
+    );
+    let file = folder.join("claviger.toml");
+    std::fs::write(&file, config).unwrap();
+    file
+}
+
+/// The code of eight digits, in two groups, that a mail holds.
+fn code_in(text: &str) -> String {
+    text.split_whitespace()
+        .find(|word| {
+            word.len() == 9
+                && word.char_indices().all(|(at, c)| match at {
+                    4 => c == '-',
+                    _ => c.is_ascii_hexdigit(),
+                })
+        })
+        .expect(text)
+        .to_owned()
 }
 
 async fn get(url: &str) -> Vec<u8> {

@@ -155,8 +155,8 @@ async fn a_user_brings_a_wallet_in_and_revokes_it_on_the_page() {
     let page = user.get("/account/link").await;
     let page = user.send(&page, "/account/link", &[]).await;
     let code = page.after("<code id=\"link-code\">");
-    let phone = Phone::join(&up, "mine", &code).await.unwrap();
-    let again = Phone::join(&up, "mine", &code).await.err().unwrap();
+    let phone = Phone::join(&up.url, "mine", &code).await.unwrap();
+    let again = Phone::join(&up.url, "mine", &code).await.err().unwrap();
     assert_eq!(again.problem().unwrap().code, "account-code");
     let (_, uri, index) = phone.wia().await;
 

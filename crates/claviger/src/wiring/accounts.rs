@@ -11,11 +11,11 @@ use provider_api::ConsentView;
 use store::Database;
 use store::accounts::SqlAccountStore;
 use store::notices::SqlOutbox;
-use url::Url;
 use wallet_provider::WalletProvider;
 use wscd::{MacPurpose, Wscd};
 
 use crate::exit::{Doing, Failure};
+use crate::settings::account_origin;
 
 /// The text that development asks its users to agree to.
 const SAMPLE_CONSENT: &str = include_str!("consent.en.txt");
@@ -122,13 +122,8 @@ pub(super) async fn keep_up(accounts: Arc<Accounts>) {
     }
 }
 
-/// The accounts of a development node: at its address if that has a name, and
-/// otherwise at `localhost`, since no browser has passkeys for an address of numbers.
+/// The accounts of a development node at `url`.
 pub(crate) fn sample(url: &str) -> Result<Config, Failure> {
-    let mut origin: Url = url.parse().doing("the address")?;
-    if origin.domain().is_none() {
-        origin.set_host(Some("localhost")).doing("the address")?;
-    }
     let consent = ConsentText::new("sample 1", SAMPLE_CONSENT);
-    Config::new(origin, "Claviger, in development", consent).doing("accounts")
+    Config::new(account_origin(url)?, "Claviger, in development", consent).doing("accounts")
 }

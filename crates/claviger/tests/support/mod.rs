@@ -167,8 +167,8 @@ impl Phone {
     }
 
     /// Into an account that is there, by one of its codes.
-    pub async fn join(up: &Up, alias: &str, code: &str) -> Result<Self, ProviderError> {
-        Self::try_activate(&up.url, &up.url, alias, Some(code), true).await
+    pub async fn join(url: &str, alias: &str, code: &str) -> Result<Self, ProviderError> {
+        Self::try_activate(url, url, alias, Some(code), true).await
     }
 
     /// Without asking its user, as development lets it.
