@@ -12,6 +12,7 @@ use crate::edge::{self, Edge, Limits};
 use crate::in_flight::{InFlight, Places};
 use crate::metrics::Metrics;
 use crate::operators::{Door, Operators};
+use crate::pages::account::{self as account_pages, AccountPages};
 use crate::pages::data;
 use crate::rates::{Gates, Rates};
 use crate::routes::folder::PublicFolder;
@@ -40,6 +41,8 @@ pub struct App {
     pub admin_apart: bool,
     /// `/wallet-provider`.
     pub provider: Option<Arc<wallet_provider::WalletProvider>>,
+    /// `/account`: the pages on which users look after their accounts and wallets.
+    pub accounts: Option<AccountPages>,
     /// `/v1/trust`, and what is compatible with others: `/trust`, `/evaluation`.
     pub trust: Option<Trust>,
     /// `/operator`, if there is anyone for it.
@@ -114,6 +117,9 @@ impl App {
             "/openapi.json",
             axum::routing::get(move || std::future::ready(axum::Json(json))),
         );
+        if let Some(accounts) = self.accounts.clone() {
+            router = router.merge(account_pages::routes(accounts));
+        }
         for (path, folder) in self.folders.clone() {
             router = router.nest(&format!("/{path}"), folder::routes(folder));
         }

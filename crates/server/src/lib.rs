@@ -29,6 +29,7 @@ pub use metrics::{Metrics, RecorderTaken};
 pub use operators::{
     KnownOperator, KnownOperators, OPERATOR_ROUTES, OperatorRoute, Operators, OperatorsWrong,
 };
+pub use pages::account::AccountPages;
 pub use problem::Problem;
 pub use rates::{Rate, Rates};
 pub use routes::folder::PublicFolder;

@@ -13,6 +13,7 @@
 //! not made before, the nonce is unused, the unit is operational, no key is in
 //! another KA). Only what was recorded leaves the house.
 
+mod account;
 mod activation;
 mod allocation;
 mod association;
@@ -52,14 +53,14 @@ pub use ports::revocation::{
     StorageRevocation,
 };
 pub use ports::store::{
-    AccountRecord, Activated, Block, Event, Issuance, ListKind, ListState, NewEntry, NewList,
-    NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError,
-    UnitRecord,
+    AccountRecord, Activated, AgreedText, Block, Event, Issuance, ListKind, ListState, NewEntry,
+    NewList, NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest,
+    StoreError, UnitRecord,
 };
 pub use provider::{Caller, Parts, WalletProvider};
 pub use secrets::IndexSecret;
 pub use storage_revocation::UnitGoes;
 
 pub use provider_api::{
-    Extent, JobState, RULES, RevocationReason, Revoker, Selector, Storage, UnitState,
+    AccountId, Extent, JobState, RULES, RevocationReason, Revoker, Selector, Storage, UnitState,
 };

@@ -174,6 +174,7 @@ impl WalletProvider {
             agreement_key: self.agreement_key.public_key().clone(),
             wallet_name: self.config.solution.name.clone(),
             certification: self.config.solution.certification.clone(),
+            consent: self.config.consent.clone(),
         }
     }
 

@@ -39,6 +39,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         device_evidence::RULES,
         issuer_guard::RULES,
         provider_api::RULES,
+        accounts::RULES,
         wallet_provider::rules::RULES,
         wallet_provider::keyring::rules::RULES,
         sci::RULES,

@@ -2,11 +2,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::accounts::Accounts;
 use ::notices::Courier;
 use clock::Clock;
 use server::{
-    App, InFlight, KnownOperators, Limits, Metrics, Operators, Proxies, PublicFolder, Rates,
-    Readiness, Trust,
+    AccountPages, App, InFlight, KnownOperators, Limits, Metrics, Operators, Proxies, PublicFolder,
+    Rates, Readiness, Trust,
 };
 use store::Database;
 use store::operators::SqlOperatorTrail;
@@ -24,6 +25,7 @@ use wsca_link::RemoteWsca;
 use wscd::{DeviceAgreement, KeyName, MacPurpose, Wscd};
 use zeroize::Zeroizing;
 
+use super::accounts;
 use super::evidence::{EvidenceParts, RevocationFile};
 use super::keys::{KeyUpkeep, Listing};
 use super::notices::{self, NoticeParts};
@@ -49,6 +51,8 @@ pub(crate) struct NodeParts {
     pub(crate) wsca: WscaParts,
     /// For the role `wallet-provider`.
     pub(crate) provider: Option<ProviderParts>,
+    /// Users' accounts, beside that role.
+    pub(crate) accounts: Option<::accounts::Config>,
     pub(crate) limits: Limits,
     /// Where the lists come from that questions of trust are answered by; none,
     /// and there are no such routes.
@@ -112,6 +116,7 @@ pub(crate) struct Node {
     database: Database,
     wsca: Option<Arc<Wsca>>,
     provider: Option<Arc<WalletProvider>>,
+    accounts: Option<Arc<Accounts>>,
     desk: Option<Arc<OperatorDesk>>,
     keyring: Option<Arc<Keyring>>,
     /// What the trusted lists say of the provider's certificates.
@@ -139,6 +144,7 @@ impl Node {
         let mut node = Self {
             wsca: None,
             provider: None,
+            accounts: None,
             desk: None,
             keyring: None,
             listing: Listing::default(),
@@ -179,6 +185,20 @@ impl Node {
             let jobs = Arc::clone(&provider);
             node.upkeep
                 .push(tokio::spawn(async move { jobs.keep_jobs_going().await }));
+            if let Some(config) = node.parts.accounts.clone() {
+                let notices = node.parts.provider.as_ref().map(|parts| &parts.notices);
+                let beside = accounts::Beside {
+                    database: &node.database,
+                    device: &node.parts.device,
+                    provider: &provider,
+                    clock: &node.parts.clock,
+                    mail: notices.is_some_and(|notices| notices.settings.smtp.is_some()),
+                };
+                let opened = Arc::new(accounts::open(config, beside).await?);
+                node.upkeep
+                    .push(tokio::spawn(accounts::keep_up(Arc::clone(&opened))));
+                node.accounts = Some(opened);
+            }
             node.desk = Some(desk);
             node.provider = Some(provider);
             let courier = Arc::new(node.open_courier().await?);
@@ -269,6 +289,11 @@ impl Node {
                 _ => None,
             },
             admin_apart: self.parts.admin_apart,
+            accounts: self
+                .accounts
+                .clone()
+                .zip(self.provider.clone())
+                .map(|(accounts, provider)| AccountPages { accounts, provider }),
             provider: self.provider.clone(),
             trust: self.trust.as_ref().map(|service| Trust {
                 service: Arc::clone(service),
@@ -371,6 +396,8 @@ impl Node {
         config.evidence = provider.evidence.policy.clone();
         config.accept_uncertified_wsca = provider.development;
         provider.revocation.apply(&mut config);
+        config.consent = self.parts.accounts.as_ref().map(accounts::consent_view);
+        config.accept_no_consent = provider.development;
         let agreement_key = DeviceAgreement::open(
             Arc::clone(device),
             name("provider-agreement")?,

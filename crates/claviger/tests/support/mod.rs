@@ -24,7 +24,7 @@ use sci::{Pin, Sci};
 use serde_json::Value;
 use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
 use wallet_client::sci_remote::{HttpTransport, RemoteSci};
-use wallet_client::{Activation, ProviderClient};
+use wallet_client::{Activation, ProviderClient, ProviderError};
 
 /// Runs the command to its end.
 pub fn claviger<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
@@ -62,6 +62,8 @@ pub struct Up {
     child: Child,
     pub url: String,
     pub data: PathBuf,
+    /// Where its account pages are.
+    pub account: String,
 }
 
 impl Up {
@@ -102,6 +104,7 @@ impl Up {
         Self {
             url: running["url"].as_str().unwrap().to_owned(),
             data: data.to_owned(),
+            account: running["account"].as_str().unwrap().to_owned(),
             child,
         }
     }
@@ -159,23 +162,48 @@ impl Phone {
 
     /// At a provider, over a WSCA that may stand elsewhere.
     pub async fn activate_at(provider: &str, wsca: &str, alias: &str) -> Self {
+        let phone = Self::try_activate(provider, wsca, alias, None, true).await;
+        phone.unwrap()
+    }
+
+    /// Into an account that is there, by one of its codes.
+    pub async fn join(url: &str, alias: &str, code: &str) -> Result<Self, ProviderError> {
+        Self::try_activate(url, url, alias, Some(code), true).await
+    }
+
+    /// Without asking its user, as development lets it.
+    pub async fn without_consent(up: &Up, alias: &str) -> Self {
+        let phone = Self::try_activate(&up.url, &up.url, alias, None, false).await;
+        phone.unwrap()
+    }
+
+    async fn try_activate(
+        provider: &str,
+        wsca: &str,
+        alias: &str,
+        account_code: Option<&str>,
+        agrees: bool,
+    ) -> Result<Self, ProviderError> {
         let clock = Arc::new(SystemClock);
         let device = Arc::new(SoftwareKeystore::generate().unwrap());
         let base = format!("{provider}/wallet-provider");
         let provider = ProviderClient::discover(&base, clock.clone())
             .await
             .unwrap();
+        let consent = provider.view().consent.as_ref().filter(|_| agrees);
+        let consent = consent.map(|text| text.sha256.clone());
         let answer = provider
             .activate(&Activation {
                 alias,
-                account_code: None,
+                account_code,
+                // Its user was shown the text and agreed.
+                consent: consent.as_deref(),
                 signing: device.signing(),
                 agreement: device.agreement(),
                 evidence: Evidence::None {},
                 wallet_version: "1",
             })
-            .await
-            .unwrap();
+            .await?;
         let service = ServiceIdentity {
             context: answer.wsca.context.clone(),
             agreement: answer.wsca.agreement.clone(),
@@ -191,13 +219,13 @@ impl Phone {
             .complete_activation(answer.unit, device.signing())
             .await
             .unwrap();
-        Self {
+        Ok(Self {
             device,
             provider,
             answer,
             sci,
             alias: alias.to_owned(),
-        }
+        })
     }
 
     /// A WIA, and the place of its status: list and index.

@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::{
-    AccountRecord, Activated, Block, Event, Issuance, ListState, NewList, NewUnit, ProviderStore,
-    Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError, UnitRecord,
+    AccountId, AccountRecord, Activated, Block, Event, Issuance, ListState, NewList, NewUnit,
+    ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError, UnitRecord,
 };
 
 use crate::db::migration;
@@ -25,6 +25,7 @@ use crate::{Database, Error, Migration};
 pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(1, "wallet provider", "0001_wallet_provider.sql"),
     migration!(2, "lifecycle", "0002_lifecycle.sql"),
+    migration!(3, "accounts", "0003_accounts.sql"),
     migration!(7, "revocation", "0007_revocation.sql"),
 ];
 
@@ -122,6 +123,10 @@ impl ProviderStore for SqlProviderStore {
 
     async fn account(&self, alias: &str) -> Result<Option<AccountRecord>, StoreError> {
         rows::account(&mut self.database.reader().await?, alias).await
+    }
+
+    async fn units_of(&self, account: AccountId) -> Result<Vec<UnitRecord>, StoreError> {
+        rows::units_of(&mut self.database.reader().await?, account).await
     }
 
     async fn units(

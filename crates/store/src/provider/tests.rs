@@ -100,6 +100,7 @@ impl Scene {
             alias: alias.into(),
             shown_code: None,
             new_code: [1; 32],
+            consent: None,
             signing_key: key(first_key),
             agreement_key: key(first_key + 1),
             evidence: "none".into(),

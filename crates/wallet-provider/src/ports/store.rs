@@ -3,7 +3,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jose::PublicKey;
-use provider_api::{RevocationReason, Revoker, Storage, UnitState};
+use provider_api::{AccountId, RevocationReason, Revoker, Storage, UnitState};
 use sci::UnitId;
 
 /// The provider's memory. Every method that writes is one transaction: all of it
@@ -48,6 +48,9 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
 
     /// The account of an alias, with its units, the oldest first.
     async fn account(&self, alias: &str) -> Result<Option<AccountRecord>, StoreError>;
+
+    /// The units of an account, the oldest first.
+    async fn units_of(&self, account: AccountId) -> Result<Vec<UnitRecord>, StoreError>;
 
     /// Units in the order of their identifiers, after `after`, at most `limit`.
     async fn units(&self, after: Option<UnitId>, limit: u32)
@@ -201,10 +204,13 @@ pub struct NewUnit {
     pub challenge: [u8; 32],
     /// The account's alias.
     pub alias: String,
-    /// The hash of the code that was shown for an existing account.
+    /// The hash of the code that was shown for an existing account: an unused
+    /// recovery code, which stays unused, or a link code, which is used up.
     pub shown_code: Option<[u8; 32]>,
-    /// The hash of the code that a new account gets.
+    /// The hash of the first recovery code of a new account.
     pub new_code: [u8; 32],
+    /// The text that its user agreed to.
+    pub consent: Option<AgreedText>,
     /// The device's signing key.
     pub signing_key: PublicKey,
     /// The device's agreement key.
@@ -218,6 +224,15 @@ pub struct NewUnit {
     pub wallet_version: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// A text on the processing of data that a user agreed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreedText {
+    /// Its version.
+    pub version: String,
+    /// Its SHA-256, base64url.
+    pub sha256: String,
 }
 
 /// What became of an activation.
@@ -269,8 +284,8 @@ pub struct Event {
 /// An account.
 #[derive(Clone)]
 pub struct AccountRecord {
-    /// The hash of its code.
-    pub code: [u8; 32],
+    /// The hashes of its recovery codes that nobody has signed in with yet.
+    pub codes: Vec<[u8; 32]>,
     /// Its units.
     pub units: Vec<UnitRecord>,
 }

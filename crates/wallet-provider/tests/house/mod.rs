@@ -348,6 +348,7 @@ impl Phone {
             iat: house.clock.now_seconds(),
             alias: alias.into(),
             account_code: None,
+            consent: None,
             agreement_key: Signer::public_key(&self.agree).clone(),
             agreement_proof: proof,
             evidence: Evidence::None {},
