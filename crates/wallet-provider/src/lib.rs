@@ -25,6 +25,7 @@ mod provider;
 mod publication;
 mod revocation;
 mod secrets;
+pub mod upkeep;
 
 pub use config::{Config, ConfigError, KaIndex, WalletSolution};
 pub use error::Error;
@@ -35,6 +36,7 @@ pub use ports::store::{
     NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError,
     UnitRecord,
 };
+pub use ports::upkeep::{Adopted, Fault, KnownList, TakenOver, UnitCounts, UpkeepStore};
 pub use provider::{Caller, Parts, Seal, WalletProvider};
 pub use secrets::IndexSecret;
 

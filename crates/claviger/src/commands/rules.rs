@@ -39,6 +39,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         device_evidence::RULES,
         issuer_guard::RULES,
         provider_api::RULES,
+        wallet_provider::upkeep::rules::RULES,
         sci::RULES,
         wsca::RULES,
         server::RULES,

@@ -2,3 +2,4 @@
 
 pub(crate) mod publisher;
 pub(crate) mod store;
+pub(crate) mod upkeep;

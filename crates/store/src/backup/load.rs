@@ -1,0 +1,177 @@
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use super::format::{Line, Manifest, Reader, Step, TableHead};
+use super::tables::{self, Table};
+use super::{BackupError, verify};
+use crate::sql::{Connection, Value, built, query};
+use crate::{Database, db};
+
+/// What a backup may be restored onto.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Onto {
+    /// A database without a row.
+    Empty,
+    /// Whatever is there: its rows are taken away.
+    Anything,
+}
+
+/// Most values in one statement; SQLite takes 32,766.
+const VALUES: usize = 30_000;
+/// Most rows in one statement.
+const ROWS: usize = 500;
+
+/// Reads the backup to its end, and then puts all of it into the database at
+/// `address`, in one transaction. `told` hears how many rows were put in.
+///
+/// A backup of an older schema is put into a database of that schema, which then
+/// takes the steps it lacks, as an older database does when it is opened. The file
+/// is read twice: nothing is begun on one that is not whole.
+pub async fn restore(
+    address: &Path,
+    backup: &Path,
+    onto: Onto,
+    told: impl Fn(u64) + Send + 'static,
+) -> Result<(Database, Manifest), BackupError> {
+    let manifest = verify(File::open(backup)?)?;
+    let wanted = known(&manifest.schema)?;
+    let database = Database::open_at(address, &wanted).await?;
+    let mut reader = Reader::open(BufReader::new(File::open(backup)?))?;
+    let schema = manifest.schema.clone();
+    let read = database
+        .write_in_turn::<_, BackupError, _>(move |tx| {
+            Box::pin(async move {
+                alone(tx).await?;
+                if tables::steps(tx).await? != schema {
+                    return Err(BackupError::Schema);
+                }
+                load(tx, &mut reader, onto, told).await?;
+                reader.manifest()
+            })
+        })
+        .await?;
+    // The file is what was looked at before.
+    if read != manifest {
+        return Err(BackupError::Schema);
+    }
+    database.close().await;
+    Ok((Database::open(address).await?, manifest))
+}
+
+async fn load<R: std::io::BufRead>(
+    tx: &mut Connection,
+    reader: &mut Reader<R>,
+    onto: Onto,
+    told: impl Fn(u64),
+) -> Result<(), BackupError> {
+    let tables = tables::tables(tx).await?;
+    for table in tables.iter().rev() {
+        if onto == Onto::Anything {
+            table.clear(tx).await?;
+        } else if table.has_rows(tx).await? {
+            let table = table.name().to_owned();
+            return Err(BackupError::NotEmpty { table });
+        }
+    }
+    let mut filling: Option<Filling> = None;
+    let mut put = 0;
+    while let Some(line) = reader.next()? {
+        match line {
+            Line::Table(head) => {
+                if let Some(mut filling) = filling.take() {
+                    put += filling.flush(tx).await?;
+                }
+                filling = Some(Filling::of(&tables, head)?);
+            }
+            Line::Row(row) => {
+                let Some(filling) = &mut filling else {
+                    continue;
+                };
+                filling.rows.push(row);
+                if filling.rows.len() >= filling.most {
+                    put += filling.flush(tx).await?;
+                    told(put);
+                }
+            }
+        }
+    }
+    if let Some(mut filling) = filling {
+        put += filling.flush(tx).await?;
+    }
+    told(put);
+    for table in &tables {
+        table.count_on(tx).await?;
+    }
+    Ok(())
+}
+
+/// A table whose rows come in, its columns in the backup's order.
+struct Filling {
+    table: Table,
+    most: usize,
+    rows: Vec<Vec<Value>>,
+}
+
+impl Filling {
+    fn of(tables: &[Table], head: TableHead) -> Result<Self, BackupError> {
+        let same = |table: &&Table| {
+            let sorted = |head: &TableHead| {
+                let mut columns = head.columns.clone();
+                columns.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+                columns
+            };
+            table.name() == head.table && sorted(&table.head) == sorted(&head)
+        };
+        let table = tables.iter().find(same).ok_or(BackupError::Schema)?.clone();
+        Ok(Self {
+            most: (VALUES / head.columns.len().max(1)).clamp(1, ROWS),
+            table: Table { head, ..table },
+            rows: Vec::new(),
+        })
+    }
+
+    async fn flush(&mut self, tx: &mut Connection) -> Result<u64, BackupError> {
+        let rows = std::mem::take(&mut self.rows);
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let statement = built(self.table.insert(rows.len()));
+        let statement = rows.into_iter().flatten().fold(statement, |s, v| s.bind(v));
+        Ok(statement.execute(tx).await?)
+    }
+}
+
+/// The steps of this version that the backup's database had taken.
+fn known(schema: &[Step]) -> Result<Vec<i64>, BackupError> {
+    for Step(version, name) in schema {
+        let ours = db::migrations().any(|step| step.version == *version && step.name == name);
+        if !ours {
+            return Err(BackupError::Newer {
+                version: *version,
+                name: name.clone(),
+            });
+        }
+    }
+    Ok(schema.iter().map(|Step(version, _)| *version).collect())
+}
+
+/// Refuses where a node runs: on PostgreSQL, where a connection is older than ours.
+/// SQLite does not tell.
+async fn alone(tx: &mut Connection) -> Result<(), BackupError> {
+    if !tx.is_postgres() {
+        return Ok(());
+    }
+    let connections: i64 = query(
+        "SELECT count(*) FROM pg_stat_activity AS other, pg_stat_activity AS own
+         WHERE own.pid = pg_backend_pid() AND other.datname = current_database()
+           AND other.backend_type = 'client backend'
+           AND other.backend_start < own.backend_start",
+    )
+    .one(tx)
+    .await?;
+    match connections {
+        0 => Ok(()),
+        connections => Err(BackupError::InUse { connections }),
+    }
+}
