@@ -4,8 +4,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, cert, config, evidence, list, rules, sci, serve, status, trust, unit, up, wsca, wscd,
-    wua,
+    audit, cert, config, db, evidence, list, rules, sci, serve, status, trust, unit, up, wsca,
+    wscd, wua,
 };
 use crate::demo;
 use crate::exit::Done;
@@ -65,6 +65,9 @@ enum Command {
     /// Check the WSCA's audit log
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Back the database up, restore it, check it
+    #[command(subcommand)]
+    Db(db::Command),
     /// See and revoke wallet units, on a running node
     #[command(subcommand)]
     Unit(unit::Command),
@@ -91,6 +94,7 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Sci(command) => sci::run(&command, output),
         Command::Wsca(command) => wsca::run(&command, output),
         Command::Audit(command) => audit::run(&command, output),
+        Command::Db(command) => db::run(&command, output),
         Command::Unit(command) => unit::run(&command, output),
         Command::Rules(args) => rules::run(&args, output),
         Command::Config(command) => config::run(&command, output),

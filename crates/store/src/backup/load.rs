@@ -23,7 +23,8 @@ const VALUES: usize = 30_000;
 const ROWS: usize = 500;
 
 /// Reads the backup to its end, and then puts all of it into the database at
-/// `address`, in one transaction. `told` hears how many rows were put in.
+/// `address`, in one transaction. `told` hears how many rows were put in,
+/// and of how many.
 ///
 /// A backup of an older schema is put into a database of that schema, which then
 /// takes the steps it lacks, as an older database does when it is opened. The file
@@ -32,13 +33,15 @@ pub async fn restore(
     address: &Path,
     backup: &Path,
     onto: Onto,
-    told: impl Fn(u64) + Send + 'static,
+    told: impl Fn(u64, u64) + Send + 'static,
 ) -> Result<(Database, Manifest), BackupError> {
     let manifest = verify(File::open(backup)?)?;
     let wanted = known(&manifest.schema)?;
     let database = Database::open_at(address, &wanted).await?;
     let mut reader = Reader::open(BufReader::new(File::open(backup)?))?;
     let schema = manifest.schema.clone();
+    let all = manifest.rows.values().sum();
+    let told = move |put| told(put, all);
     let read = database
         .write_in_turn::<_, BackupError, _>(move |tx| {
             Box::pin(async move {

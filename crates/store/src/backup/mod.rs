@@ -26,6 +26,9 @@ pub use format::{ListMark, Manifest, Step};
 pub use load::{Onto, restore};
 pub use save::save;
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{BufReader, Read};
 
 /// Reads a backup to its end and answers what it holds; or says why it is not whole.

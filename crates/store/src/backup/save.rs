@@ -2,9 +2,9 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
+use super::BackupError;
 use super::format::{Head, Kind, ListMark, Manifest, TableHead, Writer};
 use super::tables::{self, Table};
-use super::BackupError;
 use crate::sql::{Connection, Row, Value, query};
 use crate::{Database, Error, Kind as DatabaseKind};
 

@@ -54,7 +54,10 @@ impl Table {
         let columns = list(self.head.columns.iter().map(|(name, _)| name));
         let row = format!("({})", holders(self.head.columns.len()));
         let rows = vec![row; rows].join(", ");
-        format!("INSERT INTO {} ({columns}) VALUES {rows}", quoted(self.name()))
+        format!(
+            "INSERT INTO {} ({columns}) VALUES {rows}",
+            quoted(self.name())
+        )
     }
 
     /// Whether it has a row.
@@ -119,7 +122,10 @@ pub(super) async fn steps(connection: &mut Connection) -> Result<Vec<Step>, Erro
         query("SELECT version, description FROM _sqlx_migrations ORDER BY version")
             .all(connection)
             .await?;
-    Ok(steps.into_iter().map(|(version, name)| Step(version, name)).collect())
+    Ok(steps
+        .into_iter()
+        .map(|(version, name)| Step(version, name))
+        .collect())
 }
 
 async fn of_sqlite(connection: &mut Connection, name: String) -> Result<Table, BackupError> {
@@ -128,11 +134,10 @@ async fn of_sqlite(connection: &mut Connection, name: String) -> Result<Table, B
             .bind(&name)
             .all(connection)
             .await?;
-    let refers_to: Vec<String> =
-        query("SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(?)")
-            .bind(&name)
-            .all(connection)
-            .await?;
+    let refers_to: Vec<String> = query("SELECT DISTINCT \"table\" FROM pragma_foreign_key_list(?)")
+        .bind(&name)
+        .all(connection)
+        .await?;
     let mut key: Vec<(i64, String)> = columns
         .iter()
         .filter(|(_, _, place)| *place > 0)
@@ -223,7 +228,10 @@ fn table(
         });
     }
     Ok(Table {
-        refers_to: refers_to.into_iter().filter(|other| *other != name).collect(),
+        refers_to: refers_to
+            .into_iter()
+            .filter(|other| *other != name)
+            .collect(),
         head: TableHead {
             table: name,
             columns,
@@ -277,12 +285,23 @@ mod tests {
     fn made_up(name: &str, refers_to: &[&str]) -> Table {
         let columns = [("id".to_owned(), "BIGINT".to_owned())];
         let refers_to = refers_to.iter().map(ToString::to_string).collect();
-        table(name.into(), columns.into_iter(), vec!["id".into()], vec![], refers_to).unwrap()
+        table(
+            name.into(),
+            columns.into_iter(),
+            vec!["id".into()],
+            vec![],
+            refers_to,
+        )
+        .unwrap()
     }
 
     #[test]
     fn each_table_comes_after_those_it_refers_to() {
-        let tables = [made_up("a", &["c", "a"]), made_up("b", &[]), made_up("c", &["b"])];
+        let tables = [
+            made_up("a", &["c", "a"]),
+            made_up("b", &[]),
+            made_up("c", &["b"]),
+        ];
         let names: Vec<String> = in_order(tables.to_vec())
             .unwrap()
             .iter()
@@ -296,7 +315,13 @@ mod tests {
     #[test]
     fn a_column_of_another_type_is_refused_by_name() {
         let columns = [("at".to_owned(), "timestamp with time zone".to_owned())];
-        let refused = table("t".into(), columns.into_iter(), vec!["at".into()], vec![], vec![]);
+        let refused = table(
+            "t".into(),
+            columns.into_iter(),
+            vec!["at".into()],
+            vec![],
+            vec![],
+        );
         assert!(matches!(refused, Err(BackupError::Type { column, .. }) if column == "at"));
     }
 }

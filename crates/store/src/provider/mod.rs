@@ -5,6 +5,7 @@ mod issuance;
 mod lists;
 mod revocation;
 mod rows;
+mod upkeep;
 
 use std::future::Future;
 

@@ -29,7 +29,7 @@ pub struct Checked {
 pub async fn check(
     store: &dyn UpkeepStore,
     published: Published<'_>,
-    told: impl Fn(usize) + Send,
+    told: impl Fn(u64) + Send,
 ) -> Result<Checked, Error> {
     let counts = store.unit_counts().await?;
     let lists = store.known_lists().await?;
@@ -55,7 +55,7 @@ pub async fn check(
             .push(rules::NO_KEY.finding("status key", evidence));
         return Ok(report);
     }
-    for (done, list) in lists.iter().enumerate() {
+    for (done, list) in (1..).zip(&lists) {
         let (mut entries, mut found) = compare(store, &published, list).await?;
         if !found.is_empty() {
             let again = store.known_lists().await?;

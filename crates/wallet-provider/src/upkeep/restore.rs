@@ -59,7 +59,7 @@ pub async fn after_restore(
     store: &dyn UpkeepStore,
     published: Published<'_>,
     at: Timestamp,
-    told: impl Fn(usize) + Send,
+    told: impl Fn(u64) + Send,
 ) -> Result<Restored, Error> {
     let mut report = Restored {
         closed: store.close_open_lists(at).await?,
@@ -72,7 +72,7 @@ pub async fn after_restore(
             .push(rules::NO_KEY.finding("status key", evidence));
     }
     let known = store.known_lists().await?;
-    for (done, list) in known.iter().enumerate() {
+    for (done, list) in (1..).zip(&known) {
         take_over(store, &published, &list.state, at, &mut report).await?;
         told(done);
     }
