@@ -307,7 +307,7 @@ async fn a_check_finds_what_does_not_fit_together() {
             .unwrap();
         for sql in statements.iter().copied() {
             database
-                .write::<_, store::Error, _>(|tx| {
+                .write::<_, store::Error, _>(move |tx| {
                     Box::pin(async move { query(sql).execute(tx).await })
                 })
                 .await

@@ -119,11 +119,6 @@ impl Found {
 }
 
 impl AtRest {
-    /// What the place was found to be.
-    pub(crate) fn found(&self) -> &Found {
-        &self.found
-    }
-
     /// Opens the device.
     pub(crate) async fn device(&self) -> Result<Arc<dyn Wscd>, Failure> {
         match &self.found.device {

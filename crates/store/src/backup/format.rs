@@ -208,10 +208,6 @@ impl<R: BufRead> Reader<R> {
         Ok(reader)
     }
 
-    pub(super) fn head(&self) -> &Head {
-        &self.head
-    }
-
     /// The next table or row; `None` after the last.
     pub(super) fn next(&mut self) -> Result<Option<Line>, BackupError> {
         if self.tail.is_some() {

@@ -126,10 +126,10 @@ impl Filling {
             };
             table.name() == head.table && sorted(&table.head) == sorted(&head)
         };
-        let table = tables.iter().find(same).ok_or(BackupError::Schema)?.clone();
+        let table = tables.iter().find(same).ok_or(BackupError::Schema)?;
         Ok(Self {
             most: (VALUES / head.columns.len().max(1)).clamp(1, ROWS),
-            table: Table { head, ..table },
+            table: table.with_columns_of(head),
             rows: Vec::new(),
         })
     }

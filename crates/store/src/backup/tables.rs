@@ -22,6 +22,14 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// The same table, its columns in another order.
+    pub(super) fn with_columns_of(&self, head: TableHead) -> Self {
+        Self {
+            head,
+            ..self.clone()
+        }
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.head.table
     }
