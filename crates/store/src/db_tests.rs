@@ -142,7 +142,10 @@ async fn a_reader_cannot_write(#[values(Sqlite, Postgres)] kind: Kind) {
         .execute(&mut database.reader().await.unwrap())
         .await;
     let told = refused.unwrap_err().to_string();
-    assert!(told.contains("readonly") || told.contains("read-only"), "{told}");
+    assert!(
+        told.contains("readonly") || told.contains("read-only"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

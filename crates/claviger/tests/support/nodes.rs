@@ -51,40 +51,18 @@ impl Nodes {
         database: Option<&str>,
         device: &Device,
     ) -> Self {
-        let (uri, environment) = open(place, device);
+        let device = open(place, device);
         let addresses: Vec<String> = (0..count).map(|_| free_address()).collect();
         let front = Front::start(addresses.clone()).await;
-        let token = place.join("operator.token");
-        std::fs::write(&token, OPERATOR_TOKEN).unwrap();
-        let data = place.join("data");
-        let database = database.map_or(String::new(), |url| format!("database = \"{url}\"\n"));
         let configs: Vec<PathBuf> = (0..count)
             .map(|which| {
-                let text = format!(
-                    r#"
-development = true
-listen = "{listen}"
-public_url = "{url}"
-data = "{data}"
-{database}operator_token_file = "{token}"
-roles = ["wallet-provider", "wsca"]
-[device]
-uri = "{uri}"
-[wallet_provider]
-solution = "Sample Wallet"
-client_id = "https://wallet.example"
-certification = "none"
-"#,
-                    listen = addresses[which],
-                    url = front.url,
-                    data = data.display(),
-                    token = token.display(),
-                );
                 let path = place.join(format!("node{which}.toml"));
+                let text = config(place, &addresses[which], &front.url, database, &device.uri);
                 std::fs::write(&path, text).unwrap();
                 path
             })
             .collect();
+        let (data, environment) = (place.join("data"), device.environment);
         let mut nodes = Vec::new();
         for (config, address) in configs.iter().zip(&addresses) {
             nodes.push(Served::start_with(config, address, environment.clone()));
@@ -117,19 +95,58 @@ certification = "none"
     }
 }
 
-/// The device's URI, and the environment in which it is found.
-fn open(place: &Path, device: &Device) -> (String, Vec<(String, PathBuf)>) {
+/// One node, without anything in front of it.
+pub fn alone(place: &Path, database: Option<&str>) -> (Served, String) {
+    let device = open(place, &Device::Software);
+    let address = free_address();
+    let url = format!("http://{address}");
+    let path = place.join("node.toml");
+    std::fs::write(&path, config(place, &address, &url, database, &device.uri)).unwrap();
+    let served = Served::start_with(&path, &address, device.environment);
+    (served, url)
+}
+
+fn config(place: &Path, listen: &str, url: &str, database: Option<&str>, device: &str) -> String {
+    let token = place.join("operator.token");
+    std::fs::write(&token, OPERATOR_TOKEN).unwrap();
+    let database = database.map_or(String::new(), |url| format!("database = \"{url}\"\n"));
+    format!(
+        r#"
+development = true
+listen = "{listen}"
+public_url = "{url}"
+data = "{place}/data"
+{database}operator_token_file = "{token}"
+roles = ["wallet-provider", "wsca"]
+[device]
+uri = "{device}"
+[wallet_provider]
+solution = "Sample Wallet"
+client_id = "https://wallet.example"
+certification = "none"
+"#,
+        place = place.display(),
+        token = token.display(),
+    )
+}
+
+/// A device that is set up: its URI, and the environment in which it is found.
+struct Opened {
+    uri: String,
+    environment: Vec<(String, PathBuf)>,
+}
+
+fn open(place: &Path, device: &Device) -> Opened {
     let Device::Token(module) = device else {
+        use std::os::unix::fs::PermissionsExt;
         let key = place.join("device.key");
         std::fs::write(&key, "5a".repeat(32)).unwrap();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
-        }
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
         let store = place.join("device.store");
-        let uri = format!("software:{}?key-file={}", store.display(), key.display());
-        return (uri, vec![]);
+        return Opened {
+            uri: format!("software:{}?key-file={}", store.display(), key.display()),
+            environment: vec![],
+        };
     };
     let tokens = Tokens::prepare(Module::SoftHsm, module.clone(), place).unwrap();
     let uri = tokens.uri("nodes");
@@ -148,5 +165,5 @@ fn open(place: &Path, device: &Device) -> (String, Vec<(String, PathBuf)>) {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    (uri, environment)
+    Opened { uri, environment }
 }

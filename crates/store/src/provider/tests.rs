@@ -41,8 +41,12 @@ fn key(n: usize) -> PublicKey {
 
 /// Where the database is, for as long as the test runs.
 enum Place {
-    Folder { _folder: tempfile::TempDir },
-    Server { _database: claviger_fixtures::postgres::Database },
+    Folder {
+        _folder: tempfile::TempDir,
+    },
+    Server {
+        _database: claviger_fixtures::postgres::Database,
+    },
 }
 
 async fn scene(kind: Kind) -> Option<Scene> {
@@ -162,7 +166,9 @@ impl Scene {
 
 #[rstest]
 #[tokio::test]
-async fn a_revoked_unit_does_not_come_back_by_a_plain_statement(#[values(Sqlite, Postgres)] kind: Kind) {
+async fn a_revoked_unit_does_not_come_back_by_a_plain_statement(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
     let Some(scene) = scene(kind).await else {
         return;
     };
@@ -210,7 +216,9 @@ async fn an_index_is_used_once_whatever_a_caller_says(#[values(Sqlite, Postgres)
 
 #[rstest]
 #[tokio::test]
-async fn blocks_of_a_list_follow_each_other_and_end_with_it(#[values(Sqlite, Postgres)] kind: Kind) {
+async fn blocks_of_a_list_follow_each_other_and_end_with_it(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
     let Some(scene) = scene(kind).await else {
         return;
     };
@@ -228,7 +236,9 @@ async fn blocks_of_a_list_follow_each_other_and_end_with_it(#[values(Sqlite, Pos
 
 #[rstest]
 #[tokio::test]
-async fn an_older_publication_does_not_hide_that_a_newer_one_is_due(#[values(Sqlite, Postgres)] kind: Kind) {
+async fn an_older_publication_does_not_hide_that_a_newer_one_is_due(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
     let Some(scene) = scene(kind).await else {
         return;
     };
@@ -286,8 +296,10 @@ async fn a_revocation_is_all_or_nothing(#[values(Sqlite, Postgres)] kind: Kind) 
         .await
         .unwrap();
     let broken: &[&str] = match kind {
-        Sqlite => &["CREATE TRIGGER broken BEFORE UPDATE OF revision ON status_list
-                     BEGIN SELECT RAISE(ABORT, 'on purpose'); END"],
+        Sqlite => &[
+            "CREATE TRIGGER broken BEFORE UPDATE OF revision ON status_list
+                     BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+        ],
         Postgres => &[
             "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql
              AS 'BEGIN RAISE EXCEPTION ''on purpose''; END'",
@@ -331,7 +343,9 @@ async fn a_damaged_row_is_an_error_that_names_its_column(#[values(Sqlite, Postgr
 
 #[rstest]
 #[tokio::test]
-async fn what_is_past_its_time_is_forgotten_and_nothing_else(#[values(Sqlite, Postgres)] kind: Kind) {
+async fn what_is_past_its_time_is_forgotten_and_nothing_else(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
     let Some(scene) = scene(kind).await else {
         return;
     };
@@ -406,9 +420,7 @@ async fn the_tables_hold_no_token_and_the_alias_once(#[values(Sqlite, Postgres)]
 /// there is one; a unit that is being revoked gets nothing; blocks do not overlap.
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_taken_once_is_taken_once_by_many_at_once(
-    #[values(Sqlite, Postgres)] kind: Kind,
-) {
+async fn what_is_taken_once_is_taken_once_by_many_at_once(#[values(Sqlite, Postgres)] kind: Kind) {
     let Some(scene) = scene(kind).await else {
         return;
     };
