@@ -23,7 +23,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use goals::Goals;
-use jose::Signer;
 use store::sql::query;
 use store::{Database, Error};
 use support::Phone;

@@ -119,6 +119,15 @@ pub(crate) async fn durability(connection: &mut SqliteConnection) -> Result<Dura
     Ok(Durability::of(found))
 }
 
+/// The file at an address; `None` for a server's database.
+pub(crate) fn file_at(address: &Path) -> Result<Option<PathBuf>, Error> {
+    let server = address.to_str().is_some_and(crate::postgres::is_address);
+    if server {
+        return Ok(None);
+    }
+    path_of(address).map(Some)
+}
+
 fn path_of(address: &Path) -> Result<PathBuf, Error> {
     let Some(text) = address.to_str() else {
         return Ok(address.to_owned());

@@ -49,6 +49,9 @@ pub enum BackupError {
         "the database's schema is not the backup's: restore into one that no version has opened yet"
     )]
     Schema,
+    /// The file is not what it was when it was looked at first.
+    #[error("the backup was changed while it was read")]
+    Changed,
     /// Something is in the database already.
     #[error("the database is not empty: {table} has rows")]
     NotEmpty {

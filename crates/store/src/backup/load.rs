@@ -1,12 +1,12 @@
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::format::{Line, Manifest, Reader, Step, TableHead};
 use super::tables::{self, Table};
 use super::{BackupError, verify};
 use crate::sql::{Connection, Value, built, query};
-use crate::{Database, db};
+use crate::{Database, Error, db, sqlite};
 
 /// What a backup may be restored onto.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +23,8 @@ const VALUES: usize = 30_000;
 const ROWS: usize = 500;
 
 /// Reads the backup to its end, and then puts all of it into the database at
-/// `address`, in one transaction. `told` hears how many rows were put in,
-/// and of how many.
+/// `address`, in one transaction. `told` hears how many rows were put in, and of how
+/// many.
 ///
 /// A backup of an older schema is put into a database of that schema, which then
 /// takes the steps it lacks, as an older database does when it is opened. The file
@@ -36,30 +36,113 @@ pub async fn restore(
     told: impl Fn(u64, u64) + Send + 'static,
 ) -> Result<(Database, Manifest), BackupError> {
     let manifest = verify(File::open(backup)?)?;
-    let wanted = known(&manifest.schema)?;
-    let database = Database::open_at(address, &wanted).await?;
-    let mut reader = Reader::open(BufReader::new(File::open(backup)?))?;
-    let schema = manifest.schema.clone();
     let all = manifest.rows.values().sum();
     let told = move |put| told(put, all);
-    let read = database
+    match sqlite::file_at(address)? {
+        Some(file) if onto == Onto::Anything && file.exists() => {
+            let fresh = Fresh::beside(&file)?;
+            fill(&fresh.file, backup, onto, &manifest, told).await?;
+            fresh.into_place()?;
+        }
+        _ => fill(address, backup, onto, &manifest, told).await?,
+    }
+    Ok((Database::open(address).await?, manifest))
+}
+
+/// Puts the backup into the database, whose schema becomes the backup's.
+async fn fill(
+    address: &Path,
+    backup: &Path,
+    onto: Onto,
+    manifest: &Manifest,
+    told: impl Fn(u64) + Send + 'static,
+) -> Result<(), BackupError> {
+    let steps = known(&manifest.schema)?;
+    let opened = Database::open_at(address, &steps).await;
+    // It has taken steps that the backup's database had not.
+    let database = opened.map_err(|error| match error {
+        Error::Migrate { .. } => BackupError::Schema,
+        error => error.into(),
+    })?;
+    let mut reader = Reader::open(BufReader::new(File::open(backup)?))?;
+    let expected = manifest.clone();
+    database
         .write_in_turn::<_, BackupError, _>(move |tx| {
             Box::pin(async move {
                 alone(tx).await?;
-                if tables::steps(tx).await? != schema {
+                if tables::steps(tx).await? != expected.schema {
                     return Err(BackupError::Schema);
                 }
                 load(tx, &mut reader, onto, told).await?;
-                reader.manifest()
+                if reader.manifest()? != expected {
+                    return Err(BackupError::Changed);
+                }
+                Ok(())
             })
         })
         .await?;
-    // The file is what was looked at before.
-    if read != manifest {
-        return Err(BackupError::Schema);
-    }
     database.close().await;
-    Ok((Database::open(address).await?, manifest))
+    Ok(())
+}
+
+/// A new file that takes the place of an old one, which may be damaged.
+struct Fresh {
+    file: PathBuf,
+    place: PathBuf,
+}
+
+impl Fresh {
+    fn beside(place: &Path) -> Result<Self, BackupError> {
+        let fresh = Self {
+            file: with(place, ".restoring"),
+            place: place.to_owned(),
+        };
+        // What a restore left that was interrupted.
+        fresh.clear()?;
+        Ok(fresh)
+    }
+
+    /// The old file's log goes first: it must not be read beside the new one.
+    fn into_place(self) -> Result<(), BackupError> {
+        if with(&self.file, "-wal").exists() {
+            let what = "the new database could not be closed";
+            return Err(std::io::Error::other(what).into());
+        }
+        File::open(&self.file)?.sync_all()?;
+        for suffix in ["-wal", "-shm"] {
+            remove(&with(&self.place, suffix))?;
+        }
+        std::fs::rename(&self.file, &self.place)?;
+        let folder = self.place.parent().filter(|f| !f.as_os_str().is_empty());
+        Ok(File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?)
+    }
+
+    fn clear(&self) -> Result<(), BackupError> {
+        for suffix in ["", "-wal", "-shm"] {
+            remove(&with(&self.file, suffix))?;
+        }
+        Ok(())
+    }
+}
+
+/// Does nothing once the file is in its place.
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        let _ = self.clear();
+    }
+}
+
+fn with(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
+    name.push(suffix);
+    name.into()
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
 }
 
 async fn load<R: std::io::BufRead>(
@@ -69,10 +152,11 @@ async fn load<R: std::io::BufRead>(
     told: impl Fn(u64),
 ) -> Result<(), BackupError> {
     let tables = tables::tables(tx).await?;
-    for table in tables.iter().rev() {
-        if onto == Onto::Anything {
-            table.clear(tx).await?;
-        } else if table.has_rows(tx).await? {
+    if onto == Onto::Anything && tx.is_postgres() {
+        tables::clear(&tables, tx).await?;
+    }
+    for table in &tables {
+        if table.has_rows(tx).await? {
             let table = table.name().to_owned();
             return Err(BackupError::NotEmpty { table });
         }

@@ -277,9 +277,14 @@ async fn a_backup_of_an_older_schema_takes_the_steps_it_lacks(#[case] kind: Kind
     let (_, remade) = to.backup(&restored).await;
     assert_eq!(remade.rows["status_entry"], made.rows["status_entry"]);
     restored.close().await;
-    // Its schema is newer than the backup's now, and it is not empty.
-    let refused = restore_to(&to, &file, Onto::Anything).await;
-    assert!(refused.is_err());
+    // Its schema is newer than the backup's now: a file can be made anew.
+    let again = restore_to(&to, &file, Onto::Anything).await;
+    match kind {
+        Sqlite => assert_eq!(again.unwrap(), made),
+        Postgres => assert!(matches!(again, Err(BackupError::Schema)), "{again:?}"),
+    }
+    let refused = restore_to(&to, &file, Onto::Empty).await;
+    assert!(matches!(refused, Err(BackupError::Schema)), "{refused:?}");
 }
 
 #[tokio::test]
@@ -369,6 +374,35 @@ async fn a_database_that_a_node_has_open_is_left_alone() {
     );
     node.close().await;
     restore_to(&place, &file, Onto::Anything).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_replaced_and_leaves_no_log_behind() {
+    let place = Place::of(Sqlite).unwrap();
+    let database = place.open().await;
+    fill(&database).await;
+    let (file, made) = place.backup(&database).await;
+    database.close().await;
+    std::fs::write(place.address(), "no database").unwrap();
+    let log = place.folder.path().join("claviger.db-wal");
+    std::fs::write(&log, "no log").unwrap();
+    let refused = restore_to(&place, &file, Onto::Empty).await;
+    assert!(
+        matches!(refused, Err(BackupError::Database(_))),
+        "{refused:?}"
+    );
+    assert_eq!(
+        restore_to(&place, &file, Onto::Anything).await.unwrap(),
+        made
+    );
+    let (_, again) = place.backup(&place.open().await).await;
+    assert_eq!(again.rows, made.rows);
+    let left: Vec<_> = std::fs::read_dir(place.folder.path()).unwrap().collect();
+    let half = |name: &str| name.contains("restoring");
+    assert!(
+        left.iter()
+            .all(|e| !half(e.as_ref().unwrap().file_name().to_str().unwrap()))
+    );
 }
 
 /// Every table that a room has can be carried: of known types, with a key.
