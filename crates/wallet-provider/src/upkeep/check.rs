@@ -28,7 +28,7 @@ pub struct Checked {
 /// token; what was found wrong there is looked at once more.
 pub async fn check(
     store: &dyn UpkeepStore,
-    published: Published<'_>,
+    published: &Published,
     told: impl Fn(u64) + Send,
 ) -> Result<Checked, Error> {
     let counts = store.unit_counts().await?;
@@ -48,7 +48,7 @@ pub async fn check(
     report
         .findings
         .extend(store.faults().await?.into_iter().map(finding));
-    if published.keys.is_empty() {
+    if !published.has_keys() {
         let evidence = "what is published was not looked at";
         report
             .findings
@@ -56,11 +56,11 @@ pub async fn check(
         return Ok(report);
     }
     for (done, list) in (1..).zip(&lists) {
-        let (mut entries, mut found) = compare(store, &published, list).await?;
+        let (mut entries, mut found) = compare(store, published, list).await?;
         if !found.is_empty() {
             let again = store.known_lists().await?;
             if let Some(list) = again.iter().find(|l| l.state.list == list.state.list) {
-                (entries, found) = compare(store, &published, list).await?;
+                (entries, found) = compare(store, published, list).await?;
             }
         }
         report.set += entries;
@@ -68,7 +68,7 @@ pub async fn check(
         told(done);
     }
     let known: HashSet<&str> = lists.iter().map(|list| list.state.name.as_str()).collect();
-    for name in published.names {
+    for name in published.names() {
         if !known.contains(name.as_str()) {
             let evidence = "it is published, and the database has no such list";
             report.findings.push(rules::UNKNOWN.finding(name, evidence));
@@ -80,14 +80,14 @@ pub async fn check(
 /// How many entries of a list are set, and what is wrong with its token.
 async fn compare(
     store: &dyn UpkeepStore,
-    published: &Published<'_>,
+    published: &Published,
     list: &KnownList,
 ) -> Result<(u64, Vec<Finding>), Error> {
     let KnownList { state, .. } = list;
     let own: HashSet<u64> = store.set_entries(state.list).await?.into_iter().collect();
     let count = u64::try_from(own.len()).unwrap_or(u64::MAX);
     let one = |finding| Ok((count, vec![finding]));
-    let found = match published.read(&state.name, Some(&state.uri)).await? {
+    let found = match published.read(&state.name, Some(&state.uri))? {
         Found::List(found) => found,
         Found::Nothing if list.published == 0 => return Ok((count, vec![])),
         Found::Nothing => return one(rules::MISSING.finding(&state.uri, "there is no token")),

@@ -1,18 +1,18 @@
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
 use jose::PublicKey;
 use status_list::{Limits, StatusListCheck, UnverifiedStatusList, VerifiedStatusList};
 
-use crate::{Error, Publisher};
+use crate::{Error, PublishError};
 
 /// What the world reads: the lists that are published, and the keys that may have
 /// signed them.
-#[derive(Debug, Clone, Copy)]
-pub struct Published<'a> {
-    /// Where they are.
-    pub publisher: &'a dyn Publisher,
-    /// The names of all that are there, known or not.
-    pub names: &'a [String],
-    /// The status keys, those of earlier times too.
-    pub keys: &'a [PublicKey],
+#[derive(Debug, Clone)]
+pub struct Published {
+    folder: PathBuf,
+    names: Vec<String>,
+    keys: Vec<PublicKey>,
 }
 
 /// The longest token that is read, in bytes: of a list of some ten million entries.
@@ -29,14 +29,63 @@ pub(super) enum Found {
     NotOurs(String),
 }
 
-impl Published<'_> {
-    /// The list of that name: of `uri`, or of whatever it says it is.
-    pub(super) async fn read(&self, name: &str, uri: Option<&str>) -> Result<Found, Error> {
-        let Some(token) = self.publisher.get(name).await? else {
-            return Ok(Found::Nothing);
+impl Published {
+    /// The lists in a folder, each in its JWT form; `keys` are the status keys, those of
+    /// earlier times too. A folder that is not there holds none.
+    pub fn in_folder(folder: &Path, keys: Vec<PublicKey>) -> Result<Self, PublishError> {
+        let fail = |source| PublishError {
+            path: folder.to_owned(),
+            what: "cannot be read",
+            source,
         };
+        let mut names = Vec::new();
+        match std::fs::read_dir(folder) {
+            Ok(entries) => {
+                for entry in entries {
+                    let name = entry.map_err(fail)?.file_name();
+                    let name = name.to_str().and_then(|name| name.strip_suffix(FORM));
+                    names.extend(name.map(str::to_owned));
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(fail(error)),
+        }
+        names.sort_unstable();
+        Ok(Self {
+            folder: folder.to_owned(),
+            names,
+            keys,
+        })
+    }
+
+    /// The names of all that are there, known or not.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub(super) fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// The list of that name: of `uri`, or of whatever it says it is.
+    pub(super) fn read(&self, name: &str, uri: Option<&str>) -> Result<Found, Error> {
+        let path = self.folder.join(format!("{name}{FORM}"));
+        let fail = |source| PublishError {
+            path: path.clone(),
+            what: "cannot be read",
+            source,
+        };
+        let file = match std::fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
+            Err(error) => return Err(fail(error).into()),
+        };
+        let mut token = Vec::new();
+        file.take(LARGEST as u64 + 1)
+            .read_to_end(&mut token)
+            .map_err(fail)?;
         let mut refused = "no status key is at hand".to_owned();
-        for key in self.keys {
+        for key in &self.keys {
             match verified(&token, uri, key) {
                 Ok(list) => return Ok(Found::List(list)),
                 Err(why) => refused = why,
@@ -45,6 +94,9 @@ impl Published<'_> {
         Ok(Found::NotOurs(refused))
     }
 }
+
+/// How a list's file ends.
+const FORM: &str = ".jwt";
 
 /// At whatever time: the token may have ended, and says what it says all the same.
 fn verified(

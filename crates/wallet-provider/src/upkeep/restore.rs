@@ -57,7 +57,7 @@ const KEEP_UNKNOWN: SignedDuration = SignedDuration::from_hours(2 * 366 * 24);
 /// done already is left alone.
 pub async fn after_restore(
     store: &dyn UpkeepStore,
-    published: Published<'_>,
+    published: &Published,
     at: Timestamp,
     told: impl Fn(u64) + Send,
 ) -> Result<Restored, Error> {
@@ -65,7 +65,7 @@ pub async fn after_restore(
         closed: store.close_open_lists(at).await?,
         ..Restored::default()
     };
-    if published.keys.is_empty() {
+    if !published.has_keys() {
         let evidence = "no revocation could be taken over";
         report
             .findings
@@ -73,13 +73,13 @@ pub async fn after_restore(
     }
     let known = store.known_lists().await?;
     for (done, list) in (1..).zip(&known) {
-        take_over(store, &published, &list.state, at, &mut report).await?;
+        take_over(store, published, &list.state, at, &mut report).await?;
         told(done);
     }
     let known: HashSet<&str> = known.iter().map(|list| list.state.name.as_str()).collect();
-    for name in published.names {
+    for name in published.names() {
         if !known.contains(name.as_str()) {
-            adopt(store, &published, name, at, &mut report).await?;
+            adopt(store, published, name, at, &mut report).await?;
         }
     }
     Ok(report)
@@ -87,12 +87,12 @@ pub async fn after_restore(
 
 async fn take_over(
     store: &dyn UpkeepStore,
-    published: &Published<'_>,
+    published: &Published,
     list: &ListState,
     at: Timestamp,
     report: &mut Restored,
 ) -> Result<(), Error> {
-    let found = match published.read(&list.name, Some(&list.uri)).await? {
+    let found = match published.read(&list.name, Some(&list.uri))? {
         Found::List(found) => found,
         Found::Nothing => return Ok(()),
         Found::NotOurs(why) => {
@@ -122,12 +122,12 @@ async fn take_over(
 
 async fn adopt(
     store: &dyn UpkeepStore,
-    published: &Published<'_>,
+    published: &Published,
     name: &str,
     at: Timestamp,
     report: &mut Restored,
 ) -> Result<(), Error> {
-    let found = match published.read(name, None).await? {
+    let found = match published.read(name, None)? {
         Found::List(found) => found,
         Found::Nothing => return Ok(()),
         Found::NotOurs(why) => {

@@ -9,7 +9,7 @@ use wallet_provider::upkeep::{self, Checked};
 use wsca::WscaStore;
 use wsca::audit_check::{self, AuditReport};
 
-use super::{Lists, Where};
+use super::{Where, published};
 use crate::commands::at_rest::AtRest;
 use crate::commands::audit;
 use crate::exit::{Doing, Done, Failure, Outcome};
@@ -25,7 +25,7 @@ pub(crate) struct Check {
 pub(super) fn run(args: &Check, output: Output) -> Done {
     let found = args.place.place.find()?;
     found.must_be_there()?;
-    let lists = Lists::find(&found, &args.place.status_certificate)?;
+    let lists = published(&found, &args.place.status_certificate)?;
     let report = runtime::block_on(async {
         let database = Database::open_as_it_is(&found.database).await;
         let database = database.doing("the database")?;
@@ -35,8 +35,8 @@ pub(super) fn run(args: &Check, output: Output) -> Done {
             ));
         }
         let store = SqlProviderStore::new(database.clone());
-        let progress = output.progress(u64::try_from(lists.names.len()).unwrap_or(0), TIMED);
-        let provider = upkeep::check(&store, lists.published(), |done| {
+        let progress = output.progress(u64::try_from(lists.names().len()).unwrap_or(0), TIMED);
+        let provider = upkeep::check(&store, &lists, |done| {
             progress.set_position(done);
         })
         .await

@@ -7,10 +7,9 @@ mod restore;
 use std::io::Write;
 use std::path::PathBuf;
 
-use jose::PublicKey;
 use serde::Serialize;
 use store::backup::Manifest;
-use wallet_provider::{FolderPublisher, upkeep::Published};
+use wallet_provider::upkeep::Published;
 
 use super::at_rest::{Found, Place};
 use crate::exit::{Doing, Done, Failure};
@@ -55,47 +54,15 @@ pub(crate) fn run(command: &Command, output: Output) -> Done {
 }
 
 /// The lists that are published, and the keys that they are verified with.
-#[derive(Debug)]
-struct Lists {
-    publisher: FolderPublisher,
-    names: Vec<String>,
-    keys: Vec<PublicKey>,
-}
-
-impl Lists {
-    fn find(found: &Found, certificates: &[PathBuf]) -> Result<Self, Failure> {
-        let mut keys = Vec::new();
-        for path in certificates.iter().chain(&found.status_certificate) {
-            let chain = input::certificates(path)?;
-            if let Some(own) = chain.first() {
-                keys.push(own.public_key().doing(path.display())?);
-            }
-        }
-        let folder = found.data.join("public").join("status");
-        let names = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries
-                .filter_map(|entry| {
-                    let name = entry.ok()?.file_name().into_string().ok()?;
-                    Some(name.strip_suffix(".jwt")?.to_owned())
-                })
-                .collect(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(Failure::of(folder.display(), &error)),
-        };
-        Ok(Self {
-            publisher: FolderPublisher::new(&folder).doing("status lists")?,
-            names,
-            keys,
-        })
-    }
-
-    fn published(&self) -> Published<'_> {
-        Published {
-            publisher: &self.publisher,
-            names: &self.names,
-            keys: &self.keys,
+fn published(found: &Found, certificates: &[PathBuf]) -> Result<Published, Failure> {
+    let mut keys = Vec::new();
+    for path in certificates.iter().chain(&found.status_certificate) {
+        if let Some(own) = input::certificates(path)?.first() {
+            keys.push(own.public_key().doing(path.display())?);
         }
     }
+    let folder = found.data.join("public").join("status");
+    Published::in_folder(&folder, keys).doing("status lists")
 }
 
 /// A backup, as a report tells of it.

@@ -6,10 +6,10 @@ use serde::Serialize;
 use store::Database;
 use store::backup::{self, Onto};
 use store::provider::SqlProviderStore;
-use wallet_provider::upkeep::{self, Restored};
+use wallet_provider::upkeep::{self, Published, Restored};
 use wsca::WscaStore;
 
-use super::{Held, Lists, Where};
+use super::{Held, Where, published};
 use crate::commands::at_rest::{AtRest, Found};
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{self, Output, Report, TIMED};
@@ -34,7 +34,7 @@ pub(crate) struct Reconcile {
 
 pub(super) fn restore(args: &Restore, output: Output) -> Done {
     let found = args.place.place.find()?;
-    let lists = Lists::find(&found, &args.place.status_certificate)?;
+    let lists = published(&found, &args.place.status_certificate)?;
     let onto = match args.replace {
         true => Onto::Anything,
         false => Onto::Empty,
@@ -61,7 +61,7 @@ pub(super) fn restore(args: &Restore, output: Output) -> Done {
 pub(super) fn reconcile(args: &Reconcile, output: Output) -> Done {
     let found = args.place.place.find()?;
     found.must_be_there()?;
-    let lists = Lists::find(&found, &args.place.status_certificate)?;
+    let lists = published(&found, &args.place.status_certificate)?;
     let report = runtime::block_on(async {
         let database = Database::open(&found.database)
             .await
@@ -85,13 +85,13 @@ fn finish(report: &BroughtUp, output: Output) -> Done {
 async fn bring_up(
     found: Found,
     database: Database,
-    lists: Lists,
+    lists: Published,
     backup: Option<Held>,
     output: Output,
 ) -> Result<BroughtUp, Failure> {
     let store = SqlProviderStore::new(database.clone());
-    let progress = output.progress(u64::try_from(lists.names.len()).unwrap_or(0), TIMED);
-    let provider = upkeep::after_restore(&store, lists.published(), time::now(), |done| {
+    let progress = output.progress(u64::try_from(lists.names().len()).unwrap_or(0), TIMED);
+    let provider = upkeep::after_restore(&store, &lists, time::now(), |done| {
         progress.set_position(done);
     })
     .await
