@@ -35,6 +35,7 @@ mod revocation;
 pub mod rules;
 mod secrets;
 mod storage_revocation;
+pub mod upkeep;
 mod watch;
 
 pub use config::{Config, ConfigError, KaIndex, WalletSolution};
@@ -57,6 +58,7 @@ pub use ports::store::{
     NewList, NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest,
     StoreError, UnitRecord,
 };
+pub use ports::upkeep::{Adopted, Fault, KnownList, TakenOver, UnitCounts, UpkeepStore};
 pub use provider::{Caller, Parts, WalletProvider};
 pub use secrets::IndexSecret;
 pub use storage_revocation::UnitGoes;

@@ -23,8 +23,12 @@ use crate::provider::SqlProviderStore;
 use crate::sql::query;
 
 enum Kept {
-    Folder(tempfile::TempDir),
-    Server(claviger_fixtures::postgres::Database),
+    Folder {
+        _folder: tempfile::TempDir,
+    },
+    Server {
+        _database: claviger_fixtures::postgres::Database,
+    },
 }
 
 struct Scene {
@@ -54,9 +58,9 @@ impl Phone {
 async fn scenes() -> Vec<Scene> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("claviger.db");
-    let mut places = vec![(file, Kept::Folder(folder))];
+    let mut places = vec![(file, Kept::Folder { _folder: folder })];
     if let Some(server) = claviger_fixtures::postgres::database() {
-        places.push((server.url().into(), Kept::Server(server)));
+        places.push((server.url().into(), Kept::Server { _database: server }));
     }
     let mut scenes = Vec::new();
     for (address, kept) in places {
@@ -348,24 +352,19 @@ async fn an_account_is_deleted_after_its_units_and_its_shell_after_their_referen
 async fn the_code_of_an_older_account_is_its_first_recovery_code() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("old.db");
-    let options = sqlx::sqlite::SqliteConnectOptions::new()
-        .filename(&file)
-        .create_if_missing(true);
-    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    let old: Vec<_> = crate::db::steps(|step| step.sqlite)
-        .into_iter()
-        .filter(|step| step.version < 3)
-        .collect();
-    sqlx::migrate::Migrator::with_migrations(old)
-        .run(&pool)
-        .await
-        .unwrap();
-    sqlx::query("INSERT INTO account (alias, code_hash, created_at) VALUES ('mine', ?, 5)")
-        .bind([4u8; 32].as_slice())
-        .execute(&pool)
-        .await
-        .unwrap();
-    pool.close().await;
+    let old = Database::open_at(&file, &[1, 2]).await.unwrap();
+    old.write::<_, Error, _>(|tx| {
+        Box::pin(async move {
+            query("INSERT INTO account (alias, code_hash, created_at) VALUES ('mine', ?, 5)")
+                .bind([4; 32])
+                .execute(tx)
+                .await?;
+            Ok(())
+        })
+    })
+    .await
+    .unwrap();
+    old.close().await;
     let database = Database::open(&file).await.unwrap();
     let record = SqlProviderStore::new(database).account("mine").await;
     assert_eq!(record.unwrap().unwrap().codes, [[4; 32]]);

@@ -75,7 +75,7 @@ pub(super) async fn complete(
 }
 
 /// Writes a line of the unit's history.
-async fn add_event(
+pub(super) async fn add_event(
     tx: &mut Connection,
     unit: UnitId,
     state: UnitState,

@@ -8,6 +8,7 @@ mod lists;
 pub(crate) mod revocation;
 mod revocation_port;
 pub(crate) mod rows;
+mod upkeep;
 
 use std::future::Future;
 

@@ -6,3 +6,4 @@ pub(crate) mod publisher;
 pub(crate) mod revocation;
 pub(crate) mod store;
 pub(crate) mod unit_search;
+pub(crate) mod upkeep;
