@@ -226,6 +226,9 @@ pub(crate) struct WalletProviderSettings {
     pub(crate) certificate: Option<PathBuf>,
     /// The certificate of the key that signs status lists, with its chain (PEM).
     pub(crate) status_certificate: Option<PathBuf>,
+    /// The folder that status lists are published into, which several nodes may share;
+    /// `public/status` in the data, if absent.
+    pub(crate) status_folder: Option<PathBuf>,
     /// What is required of device evidence (TOML). Without it no device is accepted.
     pub(crate) evidence_policy: Option<PathBuf>,
     /// A copy of Google's list of revoked attestation keys, kept fresh by somebody

@@ -13,9 +13,10 @@ use crate::metrics::Metrics;
 use crate::routes::folder::PublicFolder;
 use crate::routes::health::{HealthState, Readiness};
 use crate::routes::operator::OperatorToken;
+use crate::routes::status::StatusLists;
 use crate::routes::trust::Trust;
 use crate::routes::{
-    authzen, folder, health, operator, provider, trust, trust_validator, wsca, wsca_link,
+    authzen, folder, health, operator, provider, status, trust, trust_validator, wsca, wsca_link,
 };
 
 /// What a process serves. A role that is absent has no routes.
@@ -41,6 +42,8 @@ pub struct App {
     pub trust: Option<Trust>,
     /// `/operator`, if there is a token for it.
     pub operator: Option<OperatorToken>,
+    /// `/status`: the provider's status lists.
+    pub status: Option<StatusLists>,
     /// Public files: the first part of the address, and the folder.
     pub folders: Vec<(&'static str, PublicFolder)>,
 }
@@ -139,6 +142,10 @@ impl App {
         }
         if let Some(provider) = &self.provider {
             router = router.nest("/wallet-provider", provider::routes(Arc::clone(provider)));
+            if let Some(lists) = &self.status {
+                let routes = status::routes(Arc::clone(provider), lists.clone());
+                router = router.nest("/status", routes);
+            }
         }
         if let Some(trust) = &self.trust {
             router = router

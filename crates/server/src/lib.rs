@@ -23,6 +23,7 @@ pub use problem::Problem;
 pub use routes::folder::PublicFolder;
 pub use routes::health::Readiness;
 pub use routes::operator::OperatorToken;
+pub use routes::status::StatusLists;
 pub use routes::trust::Trust;
 pub use rules::RULES;
 pub use run::{Listener, serve};

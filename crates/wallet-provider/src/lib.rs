@@ -29,13 +29,18 @@ mod secrets;
 pub use config::{Config, ConfigError, KaIndex, WalletSolution};
 pub use error::Error;
 pub use evidence::{AppAttestRecord, DeviceRecord};
-pub use ports::publisher::{FolderPublisher, PublishError, Publisher};
+pub use ports::folder::FolderPublisher;
+pub use ports::publisher::{PublishError, Publisher, Tokens};
 pub use ports::store::{
-    AccountRecord, Activated, Block, Event, Issuance, ListKind, ListState, NewEntry, NewList,
-    NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError,
-    UnitRecord,
+    AccountRecord, Activated, Block, EndedList, Event, Issuance, ListContent, ListKind, ListState,
+    NewEntry, NewList, NewUnit, Noted, ProviderStore, Purged, Purpose, Revocation, Revoked,
+    SpentRequest, StoreError, UnitRecord,
 };
+pub use ports::tally::Tally;
+pub use ports::turn::{Turn, Work};
 pub use provider::{Caller, Parts, Seal, WalletProvider};
 pub use secrets::IndexSecret;
+
+pub use status_list::TokenFormat;
 
 pub use provider_api::{RULES, RevocationReason, Revoker, UnitState};

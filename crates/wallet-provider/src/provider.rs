@@ -13,6 +13,7 @@ use serde::Serialize;
 use wsca::WscaAdmin;
 
 use crate::allocation::Allocation;
+use crate::publication::KnownLists;
 use crate::{
     Config, ConfigError, Error, Event, IndexSecret, ProviderStore, Publisher, Purpose,
     SpentRequest, StoreError, UnitRecord, secrets,
@@ -32,8 +33,8 @@ pub struct WalletProvider {
     pub(crate) answer_key: Arc<dyn Signer>,
     pub(crate) agreement_key: Arc<dyn KeyAgreement>,
     pub(crate) allocation: Allocation,
-    /// One publication at a time: an older state of a list never replaces a newer.
-    pub(crate) publishing: tokio::sync::Mutex<()>,
+    /// The lists as this node published them.
+    pub(crate) lists: KnownLists,
     pub(crate) challenge_room: tokio::sync::Mutex<ChallengeRoom>,
     /// The newest copy of Google's list of revoked attestation keys.
     pub(crate) revocation_list: RwLock<Option<Arc<RevocationList>>>,
@@ -143,7 +144,7 @@ impl WalletProvider {
             status_seal: parts.status_seal,
             answer_key: parts.answer_key,
             agreement_key: parts.agreement_key,
-            publishing: tokio::sync::Mutex::default(),
+            lists: KnownLists::default(),
             challenge_room: tokio::sync::Mutex::default(),
             revocation_list: RwLock::default(),
         })

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Clock;
-use server::{App, InFlight, Limits, Metrics, OperatorToken, PublicFolder, Readiness, Trust};
+use server::{App, InFlight, Limits, Metrics, OperatorToken, PublicFolder, Readiness, StatusLists, Trust};
 use store::Database;
 use store::provider::SqliteProviderStore;
 use store::wsca::SqliteWscaStore;
@@ -70,6 +70,8 @@ pub(crate) struct ProviderParts {
     pub(crate) attestation_seal: Seal,
     /// Seals status lists.
     pub(crate) status_seal: Seal,
+    /// The folder that status lists are published into; one in the data, if absent.
+    pub(crate) status_folder: Option<PathBuf>,
     /// Takes activations without evidence of the device, and a WSCA that nobody
     /// certified.
     pub(crate) development: bool,
@@ -169,15 +171,6 @@ impl Node {
                 provider: Arc::clone(provider),
                 trouble: self.trouble.clone(),
             }));
-            folders.push((
-                "status",
-                PublicFolder {
-                    folder: self.status_folder(),
-                    suffix: ".jwt",
-                    media_type: status_list::TokenFormat::Jwt.media_type(),
-                    max_age: 60,
-                },
-            ));
         }
         if self.parts.roles.contains(&Role::Lists) {
             for (path, media_type) in [
@@ -188,7 +181,6 @@ impl Node {
                     path,
                     PublicFolder {
                         folder: self.parts.data.join("public").join(path),
-                        suffix: "",
                         media_type,
                         max_age: 300,
                     },
@@ -209,6 +201,10 @@ impl Node {
             },
             admin_apart: self.parts.admin_apart,
             provider: self.provider.clone(),
+            status: self.provider.as_ref().map(|provider| StatusLists {
+                folder: self.status_folder(),
+                ttl: provider.list_ttl_seconds(),
+            }),
             trust: self.trust.as_ref().map(|service| Trust {
                 service: Arc::clone(service),
                 clock: Arc::clone(&self.parts.clock),
@@ -230,7 +226,10 @@ impl Node {
     }
 
     fn status_folder(&self) -> PathBuf {
-        self.parts.data.join("public").join("status")
+        let provider = self.parts.provider.as_ref();
+        provider
+            .and_then(|parts| parts.status_folder.clone())
+            .unwrap_or_else(|| self.parts.data.join("public").join("status"))
     }
 
     fn open_trust(&self) -> Result<TrustService, Failure> {
