@@ -5,6 +5,7 @@
 
 pub mod house;
 pub mod manifest;
+pub mod packages;
 pub mod pkits;
 pub mod prove;
 pub mod requirements;

@@ -13,7 +13,7 @@ use std::time::Instant;
 use cargo_metadata::{Message, TargetKind};
 
 use crate::workspace::{Workspace, works};
-use crate::{Doing, Failure, pkits, tokens};
+use crate::{Doing, Failure, packages, pkits, tokens};
 
 /// Names the file to which a test that cannot run appends a line,
 /// `SKIPPED <test>: <why>` (`claviger_fixtures::skip`).
@@ -28,6 +28,10 @@ pub fn run(workspace: &Workspace) -> Result<bool, Failure> {
     std::fs::create_dir_all(&work).doing(work.display())?;
     let mut tally = Tally::default();
 
+    step("packages", || {
+        packages::provide();
+        Ok(())
+    })?;
     let python = step("prerequisites", || prerequisites(workspace))?;
     let claviger = step("build", || build(workspace))?;
     let suite = step("PKITS", || Ok(pkits_folder(workspace, &python)))?;
@@ -35,9 +39,13 @@ pub fn run(workspace: &Workspace) -> Result<bool, Failure> {
         build_tokens(workspace, &python);
         Ok(())
     })?;
+    let postgres = step("PostgreSQL", || Ok(start_postgres(workspace)))?;
     let path_tests = step("cargo test", || {
-        rust_tests(workspace, &work, suite.as_deref(), &mut tally)
+        let postgres = postgres.as_ref();
+        rust_tests(workspace, &work, suite.as_deref(), postgres, &mut tally)
     })?;
+    // Its last user: it is stopped.
+    drop(postgres);
     let kept = work.join("demo");
     let circle_ran = step("demo", || demo(&claviger, &kept, &mut tally))?;
     step("verifier", || match (&python, circle_ran) {
@@ -213,11 +221,27 @@ fn build_tokens(workspace: &Workspace, python: &Result<PathBuf, String>) {
     }
 }
 
+/// The server that the tests share. It stops when this process has ended, however
+/// it ends; the tests that want one that is not there skip themselves.
+fn start_postgres(workspace: &Workspace) -> Option<postgres_cluster::Lease> {
+    match postgres_cluster::shared(&workspace.target) {
+        Ok(lease) => {
+            println!("started, for the tests of this run");
+            Some(lease)
+        }
+        Err(why) => {
+            println!("{why}");
+            None
+        }
+    }
+}
+
 /// Runs Rust's own tests; answers what NIST's path validation tests came to.
 fn rust_tests(
     workspace: &Workspace,
     work: &Path,
     suite: Option<&Path>,
+    postgres: Option<&postgres_cluster::Lease>,
     tally: &mut Tally,
 ) -> Result<String, Failure> {
     let log = work.join("skipped.log");
@@ -229,6 +253,9 @@ fn rust_tests(
     command.env(SKIP_LOG, &log).env(pkits::REPORT, &report);
     if let Some(suite) = suite {
         command.env(pkits::FOLDER, suite);
+    }
+    if let Some(postgres) = postgres {
+        command.env(postgres_cluster::VARIABLE, postgres.server().url());
     }
     let mut child = command.stdout(Stdio::piped()).spawn().doing("cargo test")?;
     if let Some(output) = child.stdout.take() {

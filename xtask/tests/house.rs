@@ -121,6 +121,9 @@ fn each_rule_breaks_when_it_should() {
         ("HOUSE-FIXTURES", "store ships claviger-fixtures", |house| {
             normal(house, "store", "claviger-fixtures");
         }),
+        ("HOUSE-FIXTURES", "store ships postgres-cluster", |house| {
+            normal(house, "store", "postgres-cluster");
+        }),
         (
             "HOUSE-CIRCLE",
             "wscd depends on itself through wsca",

@@ -17,7 +17,7 @@ use pki::{AnchorIndex, Certificate, Profile, Request, Subject};
 use sci::{Digest, Pin, Sci, Task, UnitId};
 use status_list::{Bits, Reference, Status, StatusList, StatusListToken};
 use store::Database;
-use store::wsca::SqliteWscaStore;
+use store::wsca::SqlWscaStore;
 use tokio::runtime::Runtime;
 use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
 use wallet_client::sci_remote::{RemoteSci, Transport, TransportError};
@@ -155,7 +155,7 @@ fn secure_keys(c: &mut Criterion) {
         config.session.absolute = SignedDuration::from_hours(10);
         let wsca = Wsca::open(
             Arc::new(SoftwareDevice::ephemeral().unwrap()),
-            Arc::new(SqliteWscaStore::new(database)),
+            Arc::new(SqlWscaStore::new(database)),
             clock.clone(),
             config,
         )

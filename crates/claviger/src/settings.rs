@@ -18,6 +18,9 @@ pub(crate) use self::wsca::{
     AdminSettings, LinkListenSettings, RemoteWscaSettings, TlsSettings, WscaSettings,
 };
 
+/// The database of a folder of data.
+pub(crate) const DATABASE_FILE: &str = "claviger.db";
+
 /// Everything `claviger serve` has to know.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) public_url: Option<String>,
     /// Where the data is.
     pub(crate) data: PathBuf,
+    /// The database, where that is not a file among the data: `postgres://…`.
+    pub(crate) database: Option<String>,
     /// What this process does.
     pub(crate) roles: Vec<Role>,
     /// The device that holds the keys.
@@ -263,9 +268,10 @@ impl Default for LimitSettings {
 
 /// The settings, as the first part of a variable's name has them. Tests and tools
 /// have variables of the same prefix; whatever is no setting is left alone, and told.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "admin",
     "data",
+    "database",
     "development",
     "device",
     "limits",
@@ -290,6 +296,14 @@ fn is_setting(variable: &str) -> Option<bool> {
 }
 
 impl Settings {
+    /// The database's address: a path among the data, unless another is named.
+    pub(crate) fn database(&self) -> PathBuf {
+        match &self.database {
+            Some(address) => PathBuf::from(address),
+            None => self.data.join(DATABASE_FILE),
+        }
+    }
+
     /// Reads the file and the environment, and checks that they fit together.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let text = input::read_text(path, 1 << 20)?;

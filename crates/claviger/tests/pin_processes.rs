@@ -163,7 +163,7 @@ pin_pauses = []
         }
         let path = self.folder.path().join("data").join("claviger.db");
         let database = store::Database::open(&path).await.unwrap();
-        let log = store::wsca::SqliteWscaStore::new(database.clone());
+        let log = store::wsca::SqlWscaStore::new(database.clone());
         let rows = log.audit(0, 1_000_000).await.unwrap();
         let count = rows
             .iter()

@@ -1,35 +1,52 @@
 //! The database itself: how it is opened, written, read and checked.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use sqlx::SqlSafeStr;
-use sqlx::migrate::{MigrateError, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
-};
+use sqlx::migrate::{MigrateError, MigrationType};
+use sqlx::{PgPool, SqlSafeStr, SqlitePool};
 
 use crate::group::{JobFuture, Writer};
+use crate::sql::{Connection, Query, query};
+use crate::{postgres, sqlite};
 
-/// An open database: many readers, one writer. Cheap to clone.
+/// An open database. Cheap to clone.
 ///
-/// Everything acknowledged is on disk: the log is written ahead (WAL) and synced
-/// at each commit (`synchronous=FULL`), and [`Database::synced`] shows it.
+/// Everything acknowledged is on disk, and [`Database::synced`] shows it. SQLite has
+/// many readers and one writer, whose commits serve many writes each. PostgreSQL has
+/// many writers, whose commits it groups itself; what can only be written by one at a
+/// time ([`Database::write_in_turn`]) is grouped here as on SQLite.
 #[derive(Debug, Clone)]
 pub struct Database {
-    readers: SqlitePool,
-    writing: SqlitePool,
+    pools: Pools,
     writer: Writer,
-    path: Arc<Path>,
 }
 
-/// How long a connection waits for another process's write.
-const BUSY: Duration = Duration::from_secs(10);
-/// How many connections read at once.
-const READERS: u32 = 4;
+#[derive(Debug, Clone)]
+enum Pools {
+    Sqlite {
+        readers: SqlitePool,
+        writing: SqlitePool,
+        path: Arc<Path>,
+    },
+    Postgres {
+        readers: PgPool,
+        writers: PgPool,
+        in_turn: PgPool,
+        address: Arc<str>,
+    },
+}
+
+/// Which of the two a database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A file.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
 
 /// One step of the schema, from the module that owns its tables.
 #[derive(Debug, Clone, Copy)]
@@ -38,32 +55,57 @@ pub struct Migration {
     pub version: i64,
     /// Its name.
     pub name: &'static str,
-    /// What it does.
-    pub sql: &'static str,
+    /// What it does on SQLite.
+    pub sqlite: &'static str,
+    /// What it does on PostgreSQL.
+    pub postgres: &'static str,
 }
 
-/// What the connections were found to do with a commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Durability {
-    /// `wal`.
-    pub journal_mode: String,
-    /// 2 is FULL: the log is synced before a commit is acknowledged.
-    pub synchronous: i64,
-    /// 1: rows that others refer to cannot go away.
-    pub foreign_keys: i64,
-    /// 1: what is deleted is overwritten with zeros.
-    pub secure_delete: i64,
+/// A step whose files stand in `migrations/sqlite` and `migrations/postgres` under
+/// one name.
+macro_rules! migration {
+    ($version:literal, $name:literal, $file:literal) => {
+        $crate::Migration {
+            version: $version,
+            name: $name,
+            sqlite: include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/migrations/sqlite/",
+                $file
+            )),
+            postgres: include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/migrations/postgres/",
+                $file
+            )),
+        }
+    };
 }
+pub(crate) use migration;
+
+/// What a connection was found to do with a commit: its settings by their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Durability(BTreeMap<&'static str, String>);
 
 impl Durability {
-    /// What every connection must show.
-    pub fn required() -> Self {
-        Self {
-            journal_mode: "wal".to_owned(),
-            synchronous: 2,
-            foreign_keys: 1,
-            secure_delete: 1,
-        }
+    pub(crate) fn of(settings: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        Self(settings.into_iter().collect())
+    }
+
+    /// What a setting was found to be.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Whether a commit is on disk when it is acknowledged.
+    pub fn is_durable(&self) -> bool {
+        let required: &[(&str, &[&str])] = match self.get("journal_mode") {
+            Some(_) => sqlite::DURABLE,
+            None => postgres::DURABLE,
+        };
+        required
+            .iter()
+            .all(|(name, values)| self.get(name).is_some_and(|found| values.contains(&found)))
     }
 }
 
@@ -72,11 +114,8 @@ impl Durability {
 #[non_exhaustive]
 pub enum Error {
     /// The address is not one this store can open.
-    #[error("{0}: not a database address (a path, or sqlite: and a path)")]
+    #[error("{0}: not a database address (a path, sqlite: and a path, or postgres://…)")]
     Address(String),
-    /// PostgreSQL was asked for.
-    #[error("PostgreSQL is not built into this version: use a path or sqlite: and a path")]
-    Postgres,
     /// The file or its folder could not be made or secured.
     #[error("{}: cannot be opened: {source}", path.display())]
     File {
@@ -85,19 +124,19 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
-    /// The file is there and SQLite does not open it.
-    #[error("{}: is not a usable database: {source}", path.display())]
+    /// The database is there and cannot be opened, or is not there.
+    #[error("{database}: is not a usable database: {source}")]
     Open {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address without its secrets.
+        database: String,
         /// Why.
         source: sqlx::Error,
     },
     /// The schema could not be brought up to date.
-    #[error("{}: the schema cannot be brought up to date: {source}", path.display())]
+    #[error("{database}: the schema cannot be brought up to date: {source}")]
     Migrate {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address without its secrets.
+        database: String,
         /// Why.
         source: MigrateError,
     },
@@ -106,7 +145,7 @@ pub enum Error {
     Sql(#[from] sqlx::Error),
     /// The commit that held this write failed; nothing of it is kept.
     #[error("the commit failed: {0}")]
-    Commit(Arc<sqlx::Error>),
+    Commit(Arc<Error>),
     /// Another write of the same group broke down; nothing of this one is kept.
     #[error("the write was abandoned")]
     Abandoned,
@@ -141,65 +180,93 @@ impl Error {
 }
 
 impl Database {
-    /// Opens the database at a path, or at `sqlite:PATH`, making it (mode 0600,
-    /// its folder 0700) and its schema where they are missing.
+    /// Opens the database at an address: a path, `sqlite:` and a path, or
+    /// `postgres://USER@HOST/NAME`, and brings its schema up to date. A file is made
+    /// where it is missing (mode 0600, its folder 0700); a server's database must be
+    /// there.
     pub async fn open(address: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path_of(address.as_ref())?;
-        secure_file(&path)?;
-        let options = options(&path);
-        let failed = |source| Error::Open {
-            path: path.clone(),
-            source,
+        let address = address.as_ref();
+        let pools = match address.to_str().filter(|text| postgres::is_address(text)) {
+            Some(text) => {
+                let opened = postgres::open(text).await?;
+                Pools::Postgres {
+                    readers: opened.readers,
+                    writers: opened.writers,
+                    in_turn: opened.in_turn,
+                    address: opened.address.into(),
+                }
+            }
+            None => {
+                let opened = sqlite::open(address).await?;
+                Pools::Sqlite {
+                    readers: opened.readers,
+                    writing: opened.writing,
+                    path: opened.path.into(),
+                }
+            }
         };
-        let writing = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.clone())
-            .await
-            .map_err(failed)?;
-        migrate(&writing, &path).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            // A reader never writes: writes go through the queue.
-            .connect_with(options.pragma("query_only", "ON"))
-            .await
-            .map_err(failed)?;
-        for suffix in ["-wal", "-shm"] {
-            let mut beside = path.clone().into_os_string();
-            beside.push(suffix);
-            restrict(Path::new(&beside))?;
+        let writer = Writer::start(match &pools {
+            Pools::Sqlite { writing, .. } => Turns::Sqlite(writing.clone()),
+            Pools::Postgres { in_turn, .. } => Turns::Postgres(in_turn.clone()),
+        });
+        Ok(Self { pools, writer })
+    }
+
+    /// Which of the two it is.
+    pub fn kind(&self) -> Kind {
+        match self.pools {
+            Pools::Sqlite { .. } => Kind::Sqlite,
+            Pools::Postgres { .. } => Kind::Postgres,
         }
-        let writer = Writer::start(writing.clone());
-        Ok(Self {
-            readers,
-            writing,
-            writer,
-            path: path.into(),
+    }
+
+    /// Where the database is: its file, or its address without secrets.
+    pub fn place(&self) -> String {
+        match &self.pools {
+            Pools::Sqlite { path, .. } => path.display().to_string(),
+            Pools::Postgres { address, .. } => address.to_string(),
+        }
+    }
+
+    /// The file, where there is one.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.pools {
+            Pools::Sqlite { path, .. } => Some(path),
+            Pools::Postgres { .. } => None,
+        }
+    }
+
+    /// A connection to read from. It refuses to write.
+    pub async fn reader(&self) -> Result<Connection, Error> {
+        Ok(match &self.pools {
+            Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
+            Pools::Postgres { readers, .. } => Connection::Postgres(readers.acquire().await?),
         })
     }
 
-    /// Where the database is.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// A transaction that reads everything as of one moment. [`Transaction::end`] gives
+    /// its connection back.
+    pub async fn snapshot(&self) -> Result<Transaction, Error> {
+        let begin = match &self.pools {
+            Pools::Sqlite { .. } => "BEGIN",
+            Pools::Postgres { .. } => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        };
+        Transaction::begin(self.reader().await?, begin).await
     }
 
-    /// The pool to read from. It refuses to write.
-    pub fn reader(&self) -> &SqlitePool {
-        &self.readers
-    }
-
-    /// Runs `job` inside a transaction that holds the write lock from its start
-    /// (`BEGIN IMMEDIATE`), and answers once its commit is on disk.
+    /// Runs `job` inside a transaction, and answers once its commit is on disk.
+    ///
+    /// On SQLite the transaction holds the write lock from its start and shares its
+    /// commit with others, so a job does its reads and writes and nothing slow. On
+    /// PostgreSQL it is one of many: what a job reads and then stands on, it locks
+    /// ([`crate::sql::Query::locking`]), rows of one table in the order of their keys.
     ///
     /// An `Err` from the job undoes all it did and reaches the caller as it is.
-    /// Jobs share commits, so a job does its reads and writes and nothing slow: it
-    /// must not wait for anything but its own statements. Dropping the returned
-    /// future does not undo the job.
+    /// Dropping the returned future does not undo the job.
     ///
     /// ```text
     /// database.write(move |tx| Box::pin(async move {
-    ///     sqlx::query("UPDATE …").bind(id).execute(&mut *tx).await.map_err(store::Error::from)?;
+    ///     sql::query("UPDATE … = ?").bind(id).execute(tx).await?;
     ///     Ok::<_, MyError>(())
     /// })).await?;
     /// ```
@@ -207,17 +274,56 @@ impl Database {
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> JobFuture<'c, T, E> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
+    {
+        let Pools::Postgres { writers, .. } = &self.pools else {
+            return self.writer.run(job).await;
+        };
+        let writers = writers.clone();
+        let running = tokio::spawn(async move {
+            let connection = writers.acquire().await.map_err(Error::from)?;
+            let connection = Connection::Postgres(connection);
+            let mut transaction = Transaction::begin(connection, "BEGIN").await?;
+            match job(transaction.connection()).await {
+                Ok(done) => {
+                    let committed = transaction.commit().await;
+                    committed.map_err(|error| Error::Commit(Arc::new(error)))?;
+                    Ok(done)
+                }
+                Err(error) => {
+                    transaction.roll_back().await;
+                    Err(error)
+                }
+            }
+        });
+        running.await.map_err(|_| Error::Abandoned)?
+    }
+
+    /// As [`Database::write`], for what only one may write at a time, over all nodes:
+    /// what a job reads stays as it is until its commit.
+    pub async fn write_in_turn<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
     {
         self.writer.run(job).await
     }
 
-    /// Whether the store can be read and can take the write lock.
+    /// Whether the store can be read and written.
     pub async fn health(&self) -> Result<(), Error> {
-        sqlx::query("SELECT version FROM _sqlx_migrations LIMIT 1")
-            .fetch_optional(&self.readers)
-            .await?;
-        self.write(|_| Box::pin(async { Ok(()) })).await
+        const ANY: &str = "SELECT version FROM _sqlx_migrations ORDER BY version LIMIT 1";
+        query(ANY).fetch_optional(&mut self.reader().await?).await?;
+        // On PostgreSQL a lock is refused where nothing can be written.
+        self.write(|tx| {
+            Box::pin(async move {
+                if tx.is_postgres() {
+                    query(ANY).locking().fetch_optional(tx).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
     }
 
     /// Asserts, on a writing and a reading connection, that what is acknowledged
@@ -226,182 +332,159 @@ impl Database {
         let found = self
             .write::<_, Error, _>(|tx| Box::pin(durability(tx)))
             .await?;
-        if found != Durability::required() {
-            return Err(Error::NotDurable {
-                connection: "writing",
-                found,
-            });
-        }
-        let mut reader = self.readers.acquire().await?;
-        let read = durability(&mut reader).await?;
-        if read != Durability::required() {
-            return Err(Error::NotDurable {
-                connection: "reading",
-                found: read,
-            });
+        let read = durability(&mut self.reader().await?).await?;
+        for (connection, found) in [("writing", &found), ("reading", &read)] {
+            if !found.is_durable() {
+                return Err(Error::NotDurable {
+                    connection,
+                    found: found.clone(),
+                });
+            }
         }
         Ok(found)
     }
 
     /// Waits for the open connections and closes them. Writes after it fail.
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writing.close().await;
+        match &self.pools {
+            Pools::Sqlite {
+                readers, writing, ..
+            } => {
+                readers.close().await;
+                writing.close().await;
+            }
+            Pools::Postgres {
+                readers,
+                writers,
+                in_turn,
+                ..
+            } => {
+                readers.close().await;
+                writers.close().await;
+                in_turn.close().await;
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sqlite_writing(&self) -> SqlitePool {
+        match &self.pools {
+            Pools::Sqlite { writing, .. } => writing.clone(),
+            Pools::Postgres { .. } => unreachable!("a test of SQLite"),
+        }
     }
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(BUSY)
-        .pragma("secure_delete", "ON")
-        // Where the system's fsync does not reach the platter (macOS), ask for the one that does.
-        .pragma("fullfsync", "ON")
-        .pragma("checkpoint_fullfsync", "ON")
+/// An open transaction. What is neither committed nor ended is undone when it is
+/// dropped: the connection is closed.
+///
+/// On some errors (a full disk is one) SQLite ends the transaction by itself, and
+/// then it is not known what a connection is in the middle of.
+#[derive(Debug)]
+pub struct Transaction {
+    connection: Connection,
+    over: bool,
 }
 
-/// Applies what is missing, all of it in one transaction, so that two processes
-/// that open a new database at once do not meet half-way.
-async fn migrate(pool: &SqlitePool, path: &Path) -> Result<(), Error> {
-    let steps = migrations()
+impl Transaction {
+    pub(crate) async fn begin(connection: Connection, begin: &'static str) -> Result<Self, Error> {
+        let mut transaction = Self {
+            connection,
+            over: false,
+        };
+        query(begin).execute(&mut transaction.connection).await?;
+        Ok(transaction)
+    }
+
+    /// What to put statements to.
+    pub fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    pub(crate) async fn commit(mut self) -> Result<(), Error> {
+        query("COMMIT").execute(&mut self.connection).await?;
+        self.over = true;
+        Ok(())
+    }
+
+    /// Ends a transaction that only read.
+    pub async fn end(self) -> Result<(), Error> {
+        self.commit().await
+    }
+
+    async fn roll_back(mut self) {
+        self.over = query("ROLLBACK")
+            .execute(&mut self.connection)
+            .await
+            .is_ok();
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if !self.over {
+            self.connection.spoil();
+        }
+    }
+}
+
+/// Where groups of writes get their transactions.
+#[derive(Debug, Clone)]
+pub(crate) enum Turns {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+impl Turns {
+    pub(crate) async fn connection(&self) -> Result<Connection, Error> {
+        Ok(match self {
+            Self::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
+            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        })
+    }
+
+    pub(crate) fn begin(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "BEGIN IMMEDIATE",
+            Self::Postgres(_) => "BEGIN",
+        }
+    }
+
+    /// What makes this transaction the only one in turn, until it ends.
+    pub(crate) fn lock(&self) -> Option<Query> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(_) => Some(query("SELECT 1 FROM pg_advisory_xact_lock(7310, 1)")),
+        }
+    }
+}
+
+async fn durability(connection: &mut Connection) -> Result<Durability, Error> {
+    match connection {
+        Connection::Sqlite(connection) => sqlite::durability(connection).await,
+        Connection::Postgres(connection) => postgres::durability(connection).await,
+    }
+}
+
+/// All steps, as sqlx takes them.
+pub(crate) fn steps(of: impl Fn(&Migration) -> &'static str) -> Vec<sqlx::migrate::Migration> {
+    migrations()
         .map(|step| {
             sqlx::migrate::Migration::new(
                 step.version,
                 step.name.into(),
                 MigrationType::Simple,
-                step.sql.into_sql_str(),
+                of(step).into_sql_str(),
                 false,
             )
         })
-        .collect();
-    let failed = |source| Error::Migrate {
-        path: path.to_owned(),
-        source,
-    };
-    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-    // `run` needs an `Acquire` for any lifetime, which no transaction has.
-    Migrator::with_migrations(steps)
-        .run_direct(None, &mut *transaction, false)
-        .await
-        .map_err(failed)?;
-    Ok(transaction.commit().await?)
+        .collect()
 }
 
-fn migrations() -> impl Iterator<Item = &'static Migration> {
+pub(crate) fn migrations() -> impl Iterator<Item = &'static Migration> {
     crate::provider::MIGRATIONS
         .iter()
         .chain(crate::wsca::MIGRATIONS)
-}
-
-async fn durability(connection: &mut SqliteConnection) -> Result<Durability, Error> {
-    Ok(Durability {
-        journal_mode: sqlx::query_scalar("PRAGMA journal_mode")
-            .fetch_one(&mut *connection)
-            .await?,
-        synchronous: sqlx::query_scalar("PRAGMA synchronous")
-            .fetch_one(&mut *connection)
-            .await?,
-        foreign_keys: sqlx::query_scalar("PRAGMA foreign_keys")
-            .fetch_one(&mut *connection)
-            .await?,
-        secure_delete: sqlx::query_scalar("PRAGMA secure_delete")
-            .fetch_one(connection)
-            .await?,
-    })
-}
-
-fn path_of(address: &Path) -> Result<PathBuf, Error> {
-    let Some(text) = address.to_str() else {
-        return Ok(address.to_owned());
-    };
-    if text.starts_with("postgres:") || text.starts_with("postgresql:") {
-        return Err(Error::Postgres);
-    }
-    let path = match text.strip_prefix("sqlite:") {
-        Some(rest) => rest.strip_prefix("//").unwrap_or(rest),
-        None => text,
-    };
-    // In memory, nothing is durable, and each connection would have its own.
-    if path.is_empty() || path.contains(":memory:") || path.contains("://") {
-        return Err(Error::Address(text.to_owned()));
-    }
-    Ok(PathBuf::from(path))
-}
-
-/// Makes the file for its owner alone before SQLite does: SQLite gives the files
-/// beside it the same mode. The folder's entry is synced too.
-fn secure_file(path: &Path) -> Result<(), Error> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let failed = |at: &Path| {
-        let path = at.to_owned();
-        move |source| Error::File { path, source }
-    };
-    let missing: Vec<&Path> = folder
-        .ancestors()
-        .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.is_dir())
-        .collect();
-    if !missing.is_empty() {
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder).map_err(failed(folder))?;
-    }
-    let mut open = std::fs::OpenOptions::new();
-    open.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
-    open.open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(failed(path))?;
-    restrict(path)?;
-    // The file's entry in its folder, and that of each folder made just now.
-    for made in std::iter::once(path).chain(missing) {
-        sync_parent(made)?;
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn sync_parent(path: &Path) -> Result<(), Error> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    std::fs::File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|source| Error::File {
-            path: folder.to_owned(),
-            source,
-        })
-}
-
-#[cfg(not(unix))]
-fn sync_parent(_: &Path) -> Result<(), Error> {
-    Ok(())
-}
-
-#[cfg(unix)]
-fn restrict(path: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::PermissionsExt;
-    match std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
-            path: path.to_owned(),
-            source,
-        }),
-        _ => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-fn restrict(_: &Path) -> Result<(), Error> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,20 +1,19 @@
 //! Group commit: one queue in front of the one writing connection.
 //!
-//! A commit with `synchronous=FULL` waits for the disk. While it waits, further
-//! writes queue up here, and the next transaction takes all of them: each in a
-//! savepoint of its own, so that one that fails undoes only itself. Every caller
-//! is answered after the commit that holds its write, never before.
+//! A commit that is on disk when it is acknowledged waits for the disk. While it
+//! waits, further writes queue up here, and the next transaction takes all of them:
+//! each in a savepoint of its own, so that one that fails undoes only itself. Every
+//! caller is answered after the commit that holds its write, never before.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use sqlx::Connection;
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::Error;
+use crate::db::Turns;
+use crate::sql::{Connection, query};
+use crate::{Error, db};
 
 /// What a write answers: `Err` undoes it, `Ok` is on disk when the caller sees it.
 pub type JobFuture<'c, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>>;
@@ -39,9 +38,9 @@ impl std::fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// Starts the task that writes through `pool`, which has one connection. It
-    /// ends when the last `Writer` is dropped and the queue is empty.
-    pub(crate) fn start(pool: SqlitePool) -> Self {
+    /// Starts the task that writes in `turns`. It ends when the last `Writer` is
+    /// dropped and the queue is empty.
+    pub(crate) fn start(turns: Turns) -> Self {
         let (jobs, mut queue) = mpsc::channel::<Box<dyn Job>>(QUEUE);
         tokio::spawn(async move {
             let mut waiting = Vec::with_capacity(GROUP);
@@ -49,7 +48,7 @@ impl Writer {
                 let group = std::mem::take(&mut waiting);
                 // In a task of its own: a job that panics takes its group down
                 // (the transaction rolls back, the callers are told), not the queue.
-                if let Err(panic) = tokio::spawn(commit(pool.clone(), group)).await {
+                if let Err(panic) = tokio::spawn(commit(turns.clone(), group)).await {
                     tracing::error!(%panic, "a group of writes was abandoned");
                 }
             }
@@ -62,7 +61,7 @@ impl Writer {
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> JobFuture<'c, T, E> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
     {
         let (tell, told) = oneshot::channel();
         let queued = Box::new(Queued { job, tell });
@@ -76,7 +75,7 @@ trait Job: Send {
     /// Runs inside the group's transaction.
     fn run<'c>(
         self: Box<Self>,
-        connection: &'c mut SqliteConnection,
+        connection: &'c mut Connection,
     ) -> Pin<Box<dyn Future<Output = Ran> + Send + 'c>>;
 
     /// Tells the caller that it could not be run.
@@ -98,11 +97,11 @@ impl<T, E, F> Job for Queued<T, E, F>
 where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
-    F: for<'c> FnOnce(&'c mut SqliteConnection) -> JobFuture<'c, T, E> + Send + 'static,
+    F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
 {
     fn run<'c>(
         self: Box<Self>,
-        connection: &'c mut SqliteConnection,
+        connection: &'c mut Connection,
     ) -> Pin<Box<dyn Future<Output = Ran> + Send + 'c>> {
         Box::pin(async move {
             let Self { job, tell } = *self;
@@ -126,10 +125,10 @@ where
 }
 
 /// Runs a group, commits it, and then answers everyone in it.
-async fn commit(pool: SqlitePool, group: Vec<Box<dyn Job>>) {
+async fn commit(turns: Turns, group: Vec<Box<dyn Job>>) {
     let mut waiting = group.into_iter();
     let mut ran = Vec::new();
-    let outcome = run_all(&pool, &mut waiting, &mut ran).await;
+    let outcome = run_all(&turns, &mut waiting, &mut ran).await;
     let failed = outcome.err().map(|error| {
         tracing::error!(%error, writes = ran.len() + waiting.len(), "a group of writes failed");
         Arc::new(error)
@@ -149,60 +148,27 @@ async fn commit(pool: SqlitePool, group: Vec<Box<dyn Job>>) {
 }
 
 async fn run_all(
-    pool: &SqlitePool,
+    turns: &Turns,
     waiting: &mut std::vec::IntoIter<Box<dyn Job>>,
     ran: &mut Vec<Ran>,
-) -> Result<(), sqlx::Error> {
-    let mut held = Held {
-        connection: pool.acquire().await?,
-        sound: false,
-    };
-    in_transaction(&mut held.connection, waiting, ran).await?;
-    held.sound = true;
-    Ok(())
-}
-
-/// The writing connection. It goes back to the pool only after a commit.
-///
-/// On some errors (a full disk is one) SQLite ends the transaction by itself,
-/// and what sqlx believes of the connection is no longer so. Whatever went wrong,
-/// a panic too: the connection is closed, which undoes what it had not committed,
-/// and the next group opens another.
-struct Held {
-    connection: PoolConnection<Sqlite>,
-    sound: bool,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if !self.sound {
-            self.connection.close_on_drop();
-        }
+) -> Result<(), Error> {
+    let mut transaction = db::Transaction::begin(turns.connection().await?, turns.begin()).await?;
+    if let Some(turn) = turns.lock() {
+        turn.execute(transaction.connection()).await?;
     }
-}
-
-async fn in_transaction(
-    connection: &mut SqliteConnection,
-    waiting: &mut std::vec::IntoIter<Box<dyn Job>>,
-    ran: &mut Vec<Ran>,
-) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     while waiting.len() > 0 {
-        sqlx::query("SAVEPOINT job")
-            .execute(&mut *transaction)
-            .await?;
+        let connection = transaction.connection();
+        query("SAVEPOINT job").execute(connection).await?;
         let Some(job) = waiting.next() else { break };
-        let done = job.run(&mut transaction).await;
+        let done = job.run(connection).await;
         let keep = done.keep;
         ran.push(done);
         if !keep {
-            sqlx::query("ROLLBACK TO job")
-                .execute(&mut *transaction)
+            query("ROLLBACK TO SAVEPOINT job")
+                .execute(connection)
                 .await?;
         }
-        sqlx::query("RELEASE job")
-            .execute(&mut *transaction)
-            .await?;
+        query("RELEASE SAVEPOINT job").execute(connection).await?;
     }
     transaction.commit().await
 }

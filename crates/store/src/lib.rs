@@ -1,19 +1,23 @@
-//! The house's memory: SQLite behind the ports of the rooms above.
+//! The house's memory: SQLite or PostgreSQL behind the ports of the rooms above.
 //!
-//! [`Database`] is the one way in: it opens the file with full synchronous
-//! commits, brings the schema up to date, and gives a pool to read from and one
-//! queue to write through. Each room's port is implemented in a module of its
-//! own: [`provider`] for the wallet provider, [`wsca`] for the WSCA.
+//! [`Database`] is the one way in: it opens a file or a server's database, sees that
+//! commits are on disk when they are acknowledged, brings the schema up to date, and
+//! gives connections to read from and a way to write. Each room's port is implemented
+//! in a module of its own: [`provider`] for the wallet provider, [`wsca`] for the
+//! WSCA; statements are written once for both databases, in the terms of [`sql`].
 //!
-//! Migrations are plain SQL files in `migrations/sqlite`, listed by the module
-//! that owns their tables (0001 to 0099 the wallet provider, 0100 to 0199 the
-//! WSCA), so that a file that nobody lists fails a test instead of being
-//! forgotten.
+//! Migrations are plain SQL files, one for each database under one name in
+//! `migrations/sqlite` and `migrations/postgres`, listed by the module that owns their
+//! tables (0001 to 0099 the wallet provider, 0100 to 0199 the WSCA), so that a file
+//! that nobody lists fails a test instead of being forgotten.
 
 mod db;
 mod group;
+mod postgres;
 pub mod provider;
+pub mod sql;
+mod sqlite;
 pub mod wsca;
 
-pub use db::{Database, Durability, Error, Migration};
+pub use db::{Database, Durability, Error, Kind, Migration, Transaction};
 pub use group::JobFuture;

@@ -62,7 +62,7 @@ fn agreeing(challenge: &str) -> Description {
 }
 
 async fn record(running: &Running, answer: &ActivationAnswer) -> DeviceRecord {
-    let store = store::provider::SqliteProviderStore::new(running.database.clone());
+    let store = store::provider::SqlProviderStore::new(running.database.clone());
     let unit = store.unit(answer.unit).await.unwrap().unwrap();
     DeviceRecord::read(&unit.evidence, unit.created_at)
 }

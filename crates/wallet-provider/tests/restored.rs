@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use house::{Device, House, Running, Stuck, files, fresh_keys, jti};
 use provider_api::*;
-use store::provider::SqliteProviderStore;
+use store::provider::SqlProviderStore;
 use wallet_provider::{Error, FolderPublisher, ListKind, NewList, ProviderStore, StoreError};
 
 const DAY: i64 = 86_400;
@@ -231,7 +231,7 @@ async fn a_unit_that_the_wsca_does_not_serve_gets_nothing() {
 
 /// The next counter of each open list.
 async fn taken(running: &Running) -> [u64; 2] {
-    let store = SqliteProviderStore::new(running.database.clone());
+    let store = SqlProviderStore::new(running.database.clone());
     let mut next = [0; 2];
     for (next, kind) in next.iter_mut().zip(ListKind::ALL) {
         let new = NewList {

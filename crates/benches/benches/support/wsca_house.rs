@@ -14,7 +14,7 @@ use r2ps::service::ServiceType;
 use sci::{KeyId, KeyInfo, Pin, Sci, Task, UnitId};
 use serde_json::json;
 use store::Database;
-use store::wsca::SqliteWscaStore;
+use store::wsca::SqlWscaStore;
 use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
 use wallet_client::sci_remote::{RemoteSci, Transport, TransportError};
 use wsca::audit::Entry;
@@ -25,7 +25,7 @@ use wscd::{DeviceSigner, KeyName, SignItem, UnitBinding, Wscd};
 pub(crate) struct House {
     pub(crate) wsca: Arc<Wsca>,
     pub(crate) device: Arc<dyn Wscd>,
-    store: Arc<SqliteWscaStore>,
+    store: Arc<SqlWscaStore>,
     answers: DeviceSigner,
     clock: Arc<SystemClock>,
 }
@@ -37,7 +37,7 @@ pub(crate) fn pin() -> Pin {
 impl House {
     pub(crate) async fn open(device: Arc<dyn Wscd>, folder: &Path) -> Self {
         let database = Database::open(folder.join("bench.db")).await.unwrap();
-        let store = Arc::new(SqliteWscaStore::new(database));
+        let store = Arc::new(SqlWscaStore::new(database));
         let clock = Arc::new(SystemClock);
         let config = Config::default();
         let wsca = Wsca::open(device.clone(), store.clone(), clock.clone(), config);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use clock::{Clock, SystemClock};
 use store::Database;
-use store::wsca::SqliteWscaStore;
+use store::wsca::SqlWscaStore;
 use wsca::Wsca;
 use wscd::Wscd;
 
 use crate::exit::{Doing, Failure};
-use crate::settings::Settings;
+use crate::settings::{DATABASE_FILE, Settings};
 
 /// Where the data is, and which device it belongs to.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct AtRest {
     pub(crate) database: Database,
-    pub(crate) store: Arc<SqliteWscaStore>,
+    pub(crate) store: Arc<SqlWscaStore>,
     config: wsca::Config,
     device: Option<String>,
     data: PathBuf,
@@ -40,17 +40,21 @@ pub(crate) struct AtRest {
 impl Place {
     /// Opens the data. It must be there: a command makes none.
     pub(crate) async fn open(&self) -> Result<AtRest, Failure> {
-        let (data, config, configured) = match (&self.config, &self.data) {
+        let (data, path, config, configured) = match (&self.config, &self.data) {
             (Some(path), _) => {
                 let settings = Settings::read(path)?;
-                let config = settings.wsca.config();
-                (settings.data, config, Some(settings.device.uri))
+                let (database, config) = (settings.database(), settings.wsca.config());
+                (settings.data, database, config, Some(settings.device.uri))
             }
-            (None, Some(data)) => (data.clone(), wsca::Config::default(), None),
+            (None, Some(data)) => {
+                let database = data.join(DATABASE_FILE);
+                (data.clone(), database, wsca::Config::default(), None)
+            }
             (None, None) => return Err(Failure::new("--config FILE or --data DIR is needed")),
         };
-        let path = data.join("claviger.db");
-        if !path.is_file() {
+        // A server's database is there or cannot be opened; a file would be made.
+        let server = path.to_str().is_some_and(|text| text.contains("://"));
+        if !server && !path.is_file() {
             return Err(Failure::new(format!(
                 "{}: there is no database",
                 path.display()
@@ -58,7 +62,7 @@ impl Place {
         }
         let database = Database::open(&path).await.doing("the database")?;
         Ok(AtRest {
-            store: Arc::new(SqliteWscaStore::new(database.clone())),
+            store: Arc::new(SqlWscaStore::new(database.clone())),
             database,
             config,
             device: self.device.clone().or(configured),

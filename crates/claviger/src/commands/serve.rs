@@ -83,6 +83,7 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
             limits,
             operator_token,
             admin_apart,
+            database: Some(settings.database()),
         };
         let development = Development::in_part(&settings.data, url, device, clock, part).await?;
         return Ok(development.node);
@@ -95,6 +96,7 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
     };
     Node::open(NodeParts {
         data: settings.data.clone(),
+        database: settings.database(),
         public_url: url.to_owned(),
         roles: settings.roles.clone(),
         device,

@@ -14,7 +14,7 @@ use wallet_provider::Seal;
 
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{Output, Report};
-use crate::settings::Role;
+use crate::settings::{DATABASE_FILE, Role};
 use crate::testbed::{ListName, Party, SampleLists, TestBed};
 use crate::wiring::{EvidenceParts, Node, NodeParts, ProviderParts, WscaParts};
 use crate::{files, logging, runtime, shutdown};
@@ -111,6 +111,7 @@ impl Development {
         .await?;
         let node = Node::open(NodeParts {
             data: data.to_owned(),
+            database: part.database.unwrap_or_else(|| data.join(DATABASE_FILE)),
             public_url: url.to_owned(),
             roles: part.roles,
             device,
@@ -153,6 +154,8 @@ pub(crate) struct Part {
     pub(crate) limits: server::Limits,
     pub(crate) operator_token: Option<String>,
     pub(crate) admin_apart: bool,
+    /// The database's address, where it is not a file among the data.
+    pub(crate) database: Option<PathBuf>,
 }
 
 impl Default for Part {
@@ -164,6 +167,7 @@ impl Default for Part {
             limits: server::Limits::default(),
             operator_token: None,
             admin_apart: false,
+            database: None,
         }
     }
 }

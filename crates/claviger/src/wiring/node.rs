@@ -5,8 +5,8 @@ use std::time::Duration;
 use clock::Clock;
 use server::{App, InFlight, Limits, Metrics, OperatorToken, PublicFolder, Readiness, StatusLists, Trust};
 use store::Database;
-use store::provider::SqliteProviderStore;
-use store::wsca::SqliteWscaStore;
+use store::provider::SqlProviderStore;
+use store::wsca::SqlWscaStore;
 use tokio::task::JoinHandle;
 use trust::TrustService;
 use wallet_provider::{
@@ -27,6 +27,8 @@ use crate::settings::Role;
 pub(crate) struct NodeParts {
     /// Where its data is.
     pub(crate) data: PathBuf,
+    /// The database's address: a path, or `postgres://…`.
+    pub(crate) database: PathBuf,
     /// Where clients find it, without a slash at its end.
     pub(crate) public_url: String,
     pub(crate) roles: Vec<Role>,
@@ -102,8 +104,9 @@ impl Node {
     /// revocation that was not published yet) is finished first.
     pub(crate) async fn open(parts: NodeParts) -> Result<Self, Failure> {
         std::fs::create_dir_all(&parts.data).doing(parts.data.display())?;
-        let path = parts.data.join("claviger.db");
-        let database = Database::open(&path).await.doing("the database")?;
+        let database = Database::open(&parts.database)
+            .await
+            .doing("the database")?;
         database.synced().await.doing("the database")?;
         let mut node = Self {
             wsca: None,
@@ -241,7 +244,7 @@ impl Node {
     }
 
     async fn open_wsca(&self) -> Result<Wsca, Failure> {
-        let store = Arc::new(SqliteWscaStore::new(self.database.clone()));
+        let store = Arc::new(SqlWscaStore::new(self.database.clone()));
         Wsca::open(
             Arc::clone(&self.parts.device),
             store,
@@ -292,7 +295,7 @@ impl Node {
             .doing("the device")?;
         WalletProvider::new(Parts {
             config,
-            store: Arc::new(SqliteProviderStore::new(self.database.clone())),
+            store: Arc::new(SqlProviderStore::new(self.database.clone())),
             wsca,
             publisher: Arc::new(FolderPublisher::new(self.status_folder()).doing("status lists")?),
             clock: Arc::clone(&self.parts.clock),

@@ -1,24 +1,21 @@
 //! Accounts, and units on their way to being operational.
 
+use crate::sql::{Connection, query};
 use jiff::Timestamp;
 use sci::UnitId;
-use sqlx::sqlite::SqliteConnection;
 use wallet_provider::UnitState;
 use wallet_provider::{Activated, NewUnit, Purpose, SpentRequest, StoreError};
 
-use super::issuance::{answer_challenge, spend_request, state};
-use super::{rows, seconds, sql};
+use super::issuance::{answer_challenge, locked_state, spend_request};
+use super::{rows, seconds};
 
-pub(super) async fn begin(
-    tx: &mut SqliteConnection,
-    new: NewUnit,
-) -> Result<Activated, StoreError> {
+pub(super) async fn begin(tx: &mut Connection, new: NewUnit) -> Result<Activated, StoreError> {
     answer_challenge(tx, new.challenge, Purpose::Activation, new.at).await?;
     if let Some(again) = find_again(tx, &new).await? {
         return Ok(again);
     }
     let (account, new_code) = find_account(tx, &new).await?;
-    let inserted = sqlx::query(
+    let inserted = query(
         "INSERT INTO unit (id, account, state, signing_key, signing_thumbprint, agreement_key,
                            agreement_thumbprint, evidence, wallet_version, created_at)
          VALUES (?, ?, 'installed', ?, ?, ?, ?, ?, ?, ?)",
@@ -32,14 +29,12 @@ pub(super) async fn begin(
     .bind(&new.evidence)
     .bind(&new.wallet_version)
     .bind(seconds(new.at))
-    .execute(&mut *tx)
+    .execute(tx)
     .await;
     match inserted {
         // The identifier is random: what is there already is a device's key.
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-            return Err(StoreError::DeviceKnown);
-        }
-        other => other.map_err(sql)?,
+        Err(error) if error.is_unique_violation() => return Err(StoreError::DeviceKnown),
+        other => other?,
     };
     add_event(tx, new.unit, UnitState::Installed, new.at, None).await?;
     Ok(Activated {
@@ -49,53 +44,48 @@ pub(super) async fn begin(
 }
 
 pub(super) async fn complete(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     unit: UnitId,
     request: SpentRequest,
     at: Timestamp,
 ) -> Result<(), StoreError> {
     spend_request(tx, unit, &request).await?;
-    match state(tx, unit).await? {
+    match locked_state(tx, unit).await? {
         UnitState::Operational => return Ok(()),
         UnitState::Installed => {}
         revoked => return Err(StoreError::UnitState(revoked)),
     }
-    sqlx::query("UPDATE unit SET state = 'operational' WHERE id = ?")
+    query("UPDATE unit SET state = 'operational' WHERE id = ?")
         .bind(unit.as_bytes().as_slice())
-        .execute(&mut *tx)
-        .await
-        .map_err(sql)?;
+        .execute(tx)
+        .await?;
     add_event(tx, unit, UnitState::Operational, at, None).await
 }
 
 /// Writes a line of the unit's history.
 pub(super) async fn add_event(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     unit: UnitId,
     state: UnitState,
     at: Timestamp,
     why: Option<(&str, &str)>,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO unit_event (unit, at_ms, state, by, reason) VALUES (?, ?, ?, ?, ?)")
+    query("INSERT INTO unit_event (unit, at_ms, state, by, reason) VALUES (?, ?, ?, ?, ?)")
         .bind(unit.as_bytes().as_slice())
         .bind(at.as_millisecond())
         .bind(state.name())
         .bind(why.map(|(by, _)| by))
         .bind(why.map(|(_, reason)| reason))
         .execute(tx)
-        .await
-        .map_err(sql)?;
+        .await?;
     Ok(())
 }
 
 /// The installed unit of the same two device keys and account, whose first answer
 /// was lost. Its account gets the new code if the unit is all it has: its code was
 /// in the answer that was lost.
-async fn find_again(
-    tx: &mut SqliteConnection,
-    new: &NewUnit,
-) -> Result<Option<Activated>, StoreError> {
-    let found: Option<(Vec<u8>, i64, Vec<u8>, i64)> = sqlx::query_as(
+async fn find_again(tx: &mut Connection, new: &NewUnit) -> Result<Option<Activated>, StoreError> {
+    let found: Option<(Vec<u8>, i64, Vec<u8>, i64)> = query(
         "SELECT unit.id, account.id, account.code_hash,
                 (SELECT count(*) FROM unit AS other WHERE other.account = account.id)
          FROM unit JOIN account ON account.id = unit.account
@@ -105,9 +95,8 @@ async fn find_again(
     .bind(new.signing_key.thumbprint().as_slice())
     .bind(new.agreement_key.thumbprint().as_slice())
     .bind(&new.alias)
-    .fetch_optional(&mut *tx)
-    .await
-    .map_err(sql)?;
+    .optional(tx)
+    .await?;
     let Some((unit, account, code, units)) = found else {
         return Ok(None);
     };
@@ -122,12 +111,11 @@ async fn find_again(
     if units != 1 || new.shown_code.is_some() {
         return Err(StoreError::AccountCode);
     }
-    sqlx::query("UPDATE account SET code_hash = ? WHERE id = ?")
+    query("UPDATE account SET code_hash = ? WHERE id = ?")
         .bind(new.new_code.as_slice())
         .bind(account)
         .execute(tx)
-        .await
-        .map_err(sql)?;
+        .await?;
     Ok(Some(Activated {
         unit,
         new_code: true,
@@ -135,13 +123,12 @@ async fn find_again(
 }
 
 /// The account of the alias, if its code was shown; a new one, if there is none.
-async fn find_account(tx: &mut SqliteConnection, new: &NewUnit) -> Result<(i64, bool), StoreError> {
-    let found: Option<(i64, Vec<u8>)> =
-        sqlx::query_as("SELECT id, code_hash FROM account WHERE alias = ?")
-            .bind(&new.alias)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(sql)?;
+async fn find_account(tx: &mut Connection, new: &NewUnit) -> Result<(i64, bool), StoreError> {
+    let found: Option<(i64, Vec<u8>)> = query("SELECT id, code_hash FROM account WHERE alias = ?")
+        .bind(&new.alias)
+        .locking()
+        .optional(tx)
+        .await?;
     if let Some((account, code)) = found {
         // Hashes of 128 random bits: how long a comparison takes tells nothing.
         return match new.shown_code {
@@ -152,12 +139,15 @@ async fn find_account(tx: &mut SqliteConnection, new: &NewUnit) -> Result<(i64, 
     if new.shown_code.is_some() {
         return Err(StoreError::AccountCode);
     }
-    let made = sqlx::query("INSERT INTO account (alias, code_hash, created_at) VALUES (?, ?, ?)")
-        .bind(&new.alias)
-        .bind(new.new_code.as_slice())
-        .bind(seconds(new.at))
-        .execute(tx)
-        .await
-        .map_err(sql)?;
-    Ok((made.last_insert_rowid(), true))
+    // Of two that make it at once, the second has not shown the first one's code.
+    let made: Option<i64> = query(
+        "INSERT INTO account (alias, code_hash, created_at) VALUES (?, ?, ?)
+         ON CONFLICT (alias) DO NOTHING RETURNING id",
+    )
+    .bind(&new.alias)
+    .bind(new.new_code)
+    .bind(seconds(new.at))
+    .optional(tx)
+    .await?;
+    made.map(|id| (id, true)).ok_or(StoreError::AccountCode)
 }

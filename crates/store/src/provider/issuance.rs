@@ -1,17 +1,17 @@
 //! What is taken once: challenges, requests, keys, indices.
 
+use crate::sql::{Connection, query};
 use jiff::Timestamp;
 use sci::UnitId;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use wallet_provider::UnitState;
 use wallet_provider::{Issuance, Purpose, SpentRequest, StoreError};
 
-use super::{rows, seconds, signed, sql};
+use super::{rows, seconds, signed};
 
-pub(super) async fn issue(tx: &mut SqliteConnection, issuance: Issuance) -> Result<(), StoreError> {
+pub(super) async fn issue(tx: &mut Connection, issuance: Issuance) -> Result<(), StoreError> {
     let unit = issuance.unit;
     spend_request(tx, unit, &issuance.request).await?;
-    match state(tx, unit).await? {
+    match locked_state(tx, unit).await? {
         UnitState::Operational => {}
         other => return Err(StoreError::UnitState(other)),
     }
@@ -19,18 +19,16 @@ pub(super) async fn issue(tx: &mut SqliteConnection, issuance: Issuance) -> Resu
         answer_challenge(tx, nonce, Purpose::Statement(unit), issuance.at).await?;
     }
     for (place, thumbprint) in issuance.keys.iter().enumerate() {
-        let added =
-            sqlx::query("INSERT INTO attested_key (hash) VALUES (?) ON CONFLICT DO NOTHING")
-                .bind(attested_key_hash(thumbprint).as_slice())
-                .execute(&mut *tx)
-                .await
-                .map_err(sql)?;
-        if added.rows_affected() == 0 {
+        let added = query("INSERT INTO attested_key (hash) VALUES (?) ON CONFLICT DO NOTHING")
+            .bind(attested_key_hash(thumbprint).as_slice())
+            .execute(tx)
+            .await?;
+        if added == 0 {
             return Err(StoreError::KeyAttested(place));
         }
     }
     for entry in &issuance.entries {
-        let added = sqlx::query(
+        let added = query(
             "INSERT INTO status_entry (list, idx, unit, maintained_until) VALUES (?, ?, ?, ?)
              ON CONFLICT DO NOTHING",
         )
@@ -38,10 +36,9 @@ pub(super) async fn issue(tx: &mut SqliteConnection, issuance: Issuance) -> Resu
         .bind(signed(entry.index))
         .bind(unit.as_bytes().as_slice())
         .bind(seconds(entry.maintained_until))
-        .execute(&mut *tx)
-        .await
-        .map_err(sql)?;
-        if added.rows_affected() == 0 {
+        .execute(tx)
+        .await?;
+        if added == 0 {
             return Err(StoreError::IndexInUse {
                 list: entry.list,
                 index: entry.index,
@@ -53,17 +50,13 @@ pub(super) async fn issue(tx: &mut SqliteConnection, issuance: Issuance) -> Resu
 
 /// What [`issue`] would answer now, as far as the request, the unit, the nonce and
 /// the keys go. It changes nothing.
-pub(super) async fn check(pool: &SqlitePool, issuance: &Issuance) -> Result<(), StoreError> {
-    let mut snapshot = pool.begin().await.map_err(sql)?;
-    let tx = &mut *snapshot;
+pub(super) async fn check(tx: &mut Connection, issuance: &Issuance) -> Result<(), StoreError> {
     let unit = issuance.unit;
-    let spent: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM spent_request WHERE unit = ? AND jti = ?")
-            .bind(unit.as_bytes().as_slice())
-            .bind(&issuance.request.jti)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(sql)?;
+    let spent = query("SELECT 1 FROM spent_request WHERE unit = ? AND jti = ?")
+        .bind(unit.as_bytes().as_slice())
+        .bind(&issuance.request.jti)
+        .fetch_optional(tx)
+        .await?;
     if spent.is_some() {
         return Err(StoreError::Replayed);
     }
@@ -72,21 +65,20 @@ pub(super) async fn check(pool: &SqlitePool, issuance: &Issuance) -> Result<(), 
         other => return Err(StoreError::UnitState(other)),
     }
     if let Some(nonce) = issuance.nonce {
-        let expires_at =
-            sqlx::query_scalar("SELECT expires_at FROM challenge WHERE hash = ? AND unit IS ?")
-                .bind(nonce.as_slice())
-                .bind(owner(Purpose::Statement(unit)))
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(sql)?;
+        let expires_at = query(
+            "SELECT expires_at FROM challenge WHERE hash = ? AND unit IS NOT DISTINCT FROM ?",
+        )
+        .bind(nonce.as_slice())
+        .bind(owner(Purpose::Statement(unit)))
+        .optional(tx)
+        .await?;
         still_waits(expires_at, issuance.at)?;
     }
     for (place, thumbprint) in issuance.keys.iter().enumerate() {
-        let attested: Option<i64> = sqlx::query_scalar("SELECT 1 FROM attested_key WHERE hash = ?")
+        let attested = query("SELECT 1 FROM attested_key WHERE hash = ?")
             .bind(attested_key_hash(thumbprint).as_slice())
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(sql)?;
+            .fetch_optional(tx)
+            .await?;
         if attested.is_some() {
             return Err(StoreError::KeyAttested(place));
         }
@@ -96,61 +88,56 @@ pub(super) async fn check(pool: &SqlitePool, issuance: &Issuance) -> Result<(), 
 
 /// How many challenges for an activation wait for their answer.
 pub(super) async fn waiting_activations(
-    pool: &SqlitePool,
+    connection: &mut Connection,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let count: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM challenge WHERE unit IS NULL AND expires_at > ?")
-            .bind(seconds(now))
-            .fetch_one(pool)
-            .await
-            .map_err(sql)?;
+    let count: i64 = query("SELECT count(*) FROM challenge WHERE unit IS NULL AND expires_at > ?")
+        .bind(seconds(now))
+        .one(connection)
+        .await?;
     rows::unsigned("challenge", "count", count)
 }
 
 pub(super) async fn forget_challenges(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
-    let done = sqlx::query("DELETE FROM challenge WHERE expires_at <= ?")
+    let done = query("DELETE FROM challenge WHERE expires_at <= ?")
         .bind(seconds(now))
         .execute(tx)
-        .await
-        .map_err(sql)?;
-    Ok(done.rows_affected())
+        .await?;
+    Ok(done)
 }
 
 pub(super) async fn add_challenge(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     hash: [u8; 32],
     purpose: Purpose,
     expires_at: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO challenge (hash, unit, expires_at) VALUES (?, ?, ?)")
+    query("INSERT INTO challenge (hash, unit, expires_at) VALUES (?, ?, ?)")
         .bind(hash.as_slice())
         .bind(owner(purpose))
         .bind(seconds(expires_at))
         .execute(tx)
-        .await
-        .map_err(sql)?;
+        .await?;
     Ok(())
 }
 
 /// Takes the challenge away, if it waits for this answer.
 pub(super) async fn answer_challenge(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     hash: [u8; 32],
     purpose: Purpose,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let expires_at: Option<i64> = sqlx::query_scalar(
-        "DELETE FROM challenge WHERE hash = ? AND unit IS ? RETURNING expires_at",
+    let expires_at: Option<i64> = query(
+        "DELETE FROM challenge WHERE hash = ? AND unit IS NOT DISTINCT FROM ? RETURNING expires_at",
     )
     .bind(hash.as_slice())
     .bind(owner(purpose))
-    .fetch_optional(tx)
-    .await
-    .map_err(sql)?;
+    .optional(tx)
+    .await?;
     still_waits(expires_at, at)
 }
 
@@ -164,35 +151,40 @@ fn still_waits(expires_at: Option<i64>, at: Timestamp) -> Result<(), StoreError>
 
 /// Takes note of a request, if it was not made before.
 pub(super) async fn spend_request(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     unit: UnitId,
     request: &SpentRequest,
 ) -> Result<(), StoreError> {
-    let spent = sqlx::query(
+    let spent = query(
         "INSERT INTO spent_request (unit, jti, forget_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(unit.as_bytes().as_slice())
     .bind(&request.jti)
     .bind(seconds(request.forget_at))
     .execute(tx)
-    .await
-    .map_err(sql)?;
-    match spent.rows_affected() {
+    .await?;
+    match spent {
         0 => Err(StoreError::Replayed),
         _ => Ok(()),
     }
 }
 
 /// Where the unit stands, inside the transaction.
-pub(super) async fn state(
-    tx: &mut SqliteConnection,
+pub(super) async fn state(tx: &mut Connection, unit: UnitId) -> Result<UnitState, StoreError> {
+    let found = query("SELECT state FROM unit WHERE id = ?").bind(unit.as_bytes().as_slice());
+    read_state(found.optional(tx).await?)
+}
+
+/// Where the unit stands, and stays until the transaction ends.
+pub(super) async fn locked_state(
+    tx: &mut Connection,
     unit: UnitId,
 ) -> Result<UnitState, StoreError> {
-    let found: Option<String> = sqlx::query_scalar("SELECT state FROM unit WHERE id = ?")
-        .bind(unit.as_bytes().as_slice())
-        .fetch_optional(tx)
-        .await
-        .map_err(sql)?;
+    let found = query("SELECT state FROM unit WHERE id = ?").bind(unit.as_bytes().as_slice());
+    read_state(found.locking().optional(tx).await?)
+}
+
+fn read_state(found: Option<String>) -> Result<UnitState, StoreError> {
     let name = found.ok_or(StoreError::UnitUnknown)?;
     rows::named("unit", "state", &name, UnitState::from_name)
 }

@@ -1,4 +1,4 @@
-//! The wallet provider's port on SQLite.
+//! The wallet provider's port.
 
 mod activation;
 mod issuance;
@@ -16,21 +16,21 @@ use wallet_provider::{
     Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError, UnitRecord,
 };
 
+use crate::db::migration;
 use crate::{Database, Error, Migration};
 
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "wallet provider",
-    sql: include_str!("../../migrations/sqlite/0001_wallet_provider.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    migration!(1, "wallet provider", "0001_wallet_provider.sql"),
+    migration!(2, "lifecycle", "0002_lifecycle.sql"),
+];
 
 /// The wallet provider's memory in a [`Database`].
 #[derive(Debug, Clone)]
-pub struct SqliteProviderStore {
+pub struct SqlProviderStore {
     database: Database,
 }
 
-impl SqliteProviderStore {
+impl SqlProviderStore {
     /// The store in `database`.
     pub fn new(database: Database) -> Self {
         Self { database }
@@ -41,11 +41,6 @@ impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         Self::Failed(Box::new(error))
     }
-}
-
-/// An error of a statement, on its way to the port's.
-pub(crate) fn sql(error: sqlx::Error) -> StoreError {
-    Error::Sql(error).into()
 }
 
 /// Seconds, as the tables have them.
@@ -66,7 +61,7 @@ fn boxed<'c, T>(
 }
 
 #[async_trait]
-impl ProviderStore for SqliteProviderStore {
+impl ProviderStore for SqlProviderStore {
     async fn health(&self) -> Result<(), StoreError> {
         Ok(self.database.health().await?)
     }
@@ -83,7 +78,7 @@ impl ProviderStore for SqliteProviderStore {
     }
 
     async fn waiting_activations(&self, now: Timestamp) -> Result<u64, StoreError> {
-        issuance::waiting_activations(self.database.reader(), now).await
+        issuance::waiting_activations(&mut self.database.reader().await?, now).await
     }
 
     async fn forget_challenges(&self, now: Timestamp) -> Result<u64, StoreError> {
@@ -110,15 +105,15 @@ impl ProviderStore for SqliteProviderStore {
     }
 
     async fn unit(&self, unit: UnitId) -> Result<Option<UnitRecord>, StoreError> {
-        rows::unit(self.database.reader(), unit).await
+        rows::unit(&mut self.database.reader().await?, unit).await
     }
 
     async fn history(&self, unit: UnitId) -> Result<Vec<Event>, StoreError> {
-        rows::history(self.database.reader(), unit).await
+        rows::history(&mut self.database.reader().await?, unit).await
     }
 
     async fn account(&self, alias: &str) -> Result<Option<AccountRecord>, StoreError> {
-        rows::account(self.database.reader(), alias).await
+        rows::account(&mut self.database.reader().await?, alias).await
     }
 
     async fn units(
@@ -126,7 +121,7 @@ impl ProviderStore for SqliteProviderStore {
         after: Option<UnitId>,
         limit: u32,
     ) -> Result<Vec<UnitRecord>, StoreError> {
-        rows::units(self.database.reader(), after, limit).await
+        rows::units(&mut self.database.reader().await?, after, limit).await
     }
 
     async fn spend(
@@ -152,7 +147,9 @@ impl ProviderStore for SqliteProviderStore {
     }
 
     async fn check_issuance(&self, issuance: &Issuance) -> Result<(), StoreError> {
-        issuance::check(self.database.reader(), issuance).await
+        let mut snapshot = self.database.snapshot().await?;
+        issuance::check(snapshot.connection(), issuance).await?;
+        Ok(snapshot.end().await?)
     }
 
     async fn issue(&self, issuance: Issuance) -> Result<(), StoreError> {
@@ -168,7 +165,7 @@ impl ProviderStore for SqliteProviderStore {
     }
 
     async fn unfrozen(&self) -> Result<Vec<UnitId>, StoreError> {
-        revocation::unfrozen(self.database.reader()).await
+        revocation::unfrozen(&mut self.database.reader().await?).await
     }
 
     async fn frozen(&self, unit: UnitId) -> Result<(), StoreError> {
@@ -198,11 +195,14 @@ impl ProviderStore for SqliteProviderStore {
         &self,
         renew_before: Timestamp,
     ) -> Result<Vec<ListState>, StoreError> {
-        lists::to_publish(self.database.reader(), renew_before).await
+        lists::to_publish(&mut self.database.reader().await?, renew_before).await
     }
 
     async fn list(&self, list: i64) -> Result<Option<(ListState, Vec<u64>)>, StoreError> {
-        lists::list(self.database.reader(), list).await
+        let mut snapshot = self.database.snapshot().await?;
+        let found = lists::list(snapshot.connection(), list).await?;
+        snapshot.end().await?;
+        Ok(found)
     }
 
     async fn set_again(&self, list: i64, indices: Vec<u64>) -> Result<(), StoreError> {
@@ -223,7 +223,7 @@ impl ProviderStore for SqliteProviderStore {
     }
 
     async fn list_uris(&self) -> Result<Vec<String>, StoreError> {
-        lists::uris(self.database.reader()).await
+        lists::uris(&mut self.database.reader().await?).await
     }
 
     async fn purge(&self, now: Timestamp, closed_before: Timestamp) -> Result<Purged, StoreError> {

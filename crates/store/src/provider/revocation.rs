@@ -1,71 +1,76 @@
 //! The end of a unit.
 
+use crate::sql::{Connection, query};
 use sci::UnitId;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use wallet_provider::UnitState;
 use wallet_provider::{Revocation, Revoked, StoreError};
 
 use super::activation::add_event;
-use super::issuance::state;
-use super::{rows, sql};
+use super::issuance::locked_state;
+use super::rows;
 
 pub(super) async fn revoke(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     revocation: Revocation,
 ) -> Result<Revoked, StoreError> {
     let unit = revocation.unit;
-    if state(tx, unit).await? == UnitState::Revoked {
+    if locked_state(tx, unit).await? == UnitState::Revoked {
         return Ok(Revoked {
             already: true,
             entries: 0,
         });
     }
     let id = unit.as_bytes().as_slice();
-    sqlx::query("UPDATE unit SET state = 'revoked', freeze_due = 1 WHERE id = ?")
+    query("UPDATE unit SET state = 'revoked', freeze_due = 1 WHERE id = ?")
         .bind(id)
-        .execute(&mut *tx)
-        .await
-        .map_err(sql)?;
+        .execute(tx)
+        .await?;
     let why = Some((revocation.by.name(), revocation.reason.name()));
     add_event(tx, unit, UnitState::Revoked, revocation.at, why).await?;
-    let set = sqlx::query(
+    let set = query(
         "INSERT INTO status_set (list, idx) SELECT list, idx FROM status_entry WHERE unit = ?
          ON CONFLICT DO NOTHING",
     )
     .bind(id)
-    .execute(&mut *tx)
-    .await
-    .map_err(sql)?;
-    sqlx::query(
+    .execute(tx)
+    .await?;
+    // The lists in the order of their keys: two revocations at once wait for each
+    // other, and not each for the other.
+    query(
+        "SELECT id FROM status_list WHERE id IN (SELECT list FROM status_entry WHERE unit = ?)
+         ORDER BY id",
+    )
+    .bind(id)
+    .locking()
+    .fetch_all(tx)
+    .await?;
+    query(
         "UPDATE status_list SET revision = revision + 1
          WHERE id IN (SELECT list FROM status_entry WHERE unit = ?)",
     )
     .bind(id)
     .execute(tx)
-    .await
-    .map_err(sql)?;
+    .await?;
     Ok(Revoked {
         already: false,
-        entries: set.rows_affected(),
+        entries: set,
     })
 }
 
-pub(super) async fn unfrozen(pool: &SqlitePool) -> Result<Vec<UnitId>, StoreError> {
-    let units: Vec<Vec<u8>> = sqlx::query_scalar("SELECT id FROM unit WHERE freeze_due = 1")
-        .fetch_all(pool)
-        .await
-        .map_err(sql)?;
+pub(super) async fn unfrozen(connection: &mut Connection) -> Result<Vec<UnitId>, StoreError> {
+    let units: Vec<Vec<u8>> = query("SELECT id FROM unit WHERE freeze_due = 1")
+        .all(connection)
+        .await?;
     units
         .iter()
         .map(|id| rows::unit_id("unit", "id", id))
         .collect()
 }
 
-pub(super) async fn frozen(tx: &mut SqliteConnection, unit: UnitId) -> Result<(), StoreError> {
-    sqlx::query("UPDATE unit SET freeze_due = 0 WHERE id = ?")
+pub(super) async fn frozen(tx: &mut Connection, unit: UnitId) -> Result<(), StoreError> {
+    query("UPDATE unit SET freeze_due = 0 WHERE id = ?")
         .bind(unit.as_bytes().as_slice())
         .execute(tx)
-        .await
-        .map_err(sql)?;
+        .await?;
     Ok(())
 }

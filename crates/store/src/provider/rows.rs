@@ -3,76 +3,69 @@
 use jiff::Timestamp;
 use jose::PublicKey;
 use sci::UnitId;
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{FromRow, Row};
 use wallet_provider::{AccountRecord, Event, StoreError, UnitRecord};
 
-use super::sql;
 use crate::Error;
+use crate::sql::{Columns, Connection, Row, query};
 
 pub(super) async fn unit(
-    pool: &SqlitePool,
+    connection: &mut Connection,
     unit: UnitId,
 ) -> Result<Option<UnitRecord>, StoreError> {
-    let row: Option<UnitRow> = sqlx::query_as("SELECT * FROM unit WHERE id = ?")
+    let row: Option<UnitRow> = query("SELECT * FROM unit WHERE id = ?")
         .bind(unit.as_bytes().as_slice())
-        .fetch_optional(pool)
-        .await
-        .map_err(sql)?;
-    row.map(UnitRow::read).transpose()
+        .optional(connection)
+        .await?;
+    row.map(UnitRow::record).transpose()
 }
 
 pub(super) async fn units(
-    pool: &SqlitePool,
+    connection: &mut Connection,
     after: Option<UnitId>,
     limit: u32,
 ) -> Result<Vec<UnitRecord>, StoreError> {
     let after = after.map_or_else(Vec::new, |unit| unit.as_bytes().to_vec());
-    let rows: Vec<UnitRow> = sqlx::query_as("SELECT * FROM unit WHERE id > ? ORDER BY id LIMIT ?")
+    let rows: Vec<UnitRow> = query("SELECT * FROM unit WHERE id > ? ORDER BY id LIMIT ?")
         .bind(after)
         .bind(limit)
-        .fetch_all(pool)
-        .await
-        .map_err(sql)?;
-    rows.into_iter().map(UnitRow::read).collect()
+        .all(connection)
+        .await?;
+    rows.into_iter().map(UnitRow::record).collect()
 }
 
 pub(super) async fn account(
-    pool: &SqlitePool,
+    connection: &mut Connection,
     alias: &str,
 ) -> Result<Option<AccountRecord>, StoreError> {
-    let found: Option<(i64, Vec<u8>)> =
-        sqlx::query_as("SELECT id, code_hash FROM account WHERE alias = ?")
-            .bind(alias)
-            .fetch_optional(pool)
-            .await
-            .map_err(sql)?;
+    let found: Option<(i64, Vec<u8>)> = query("SELECT id, code_hash FROM account WHERE alias = ?")
+        .bind(alias)
+        .optional(connection)
+        .await?;
     let Some((id, code)) = found else {
         return Ok(None);
     };
-    let rows: Vec<UnitRow> =
-        sqlx::query_as("SELECT * FROM unit WHERE account = ? ORDER BY created_at, id")
-            .bind(id)
-            .fetch_all(pool)
-            .await
-            .map_err(sql)?;
+    let rows: Vec<UnitRow> = query("SELECT * FROM unit WHERE account = ? ORDER BY created_at, id")
+        .bind(id)
+        .all(connection)
+        .await?;
     Ok(Some(AccountRecord {
         code: hash("account", "code_hash", &code)?,
         units: rows
             .into_iter()
-            .map(UnitRow::read)
+            .map(UnitRow::record)
             .collect::<Result<_, _>>()?,
     }))
 }
 
-pub(super) async fn history(pool: &SqlitePool, unit: UnitId) -> Result<Vec<Event>, StoreError> {
-    let rows: Vec<(i64, String, Option<String>, Option<String>)> = sqlx::query_as(
-        "SELECT at_ms, state, by, reason FROM unit_event WHERE unit = ? ORDER BY id",
-    )
-    .bind(unit.as_bytes().as_slice())
-    .fetch_all(pool)
-    .await
-    .map_err(sql)?;
+pub(super) async fn history(
+    connection: &mut Connection,
+    unit: UnitId,
+) -> Result<Vec<Event>, StoreError> {
+    let rows: Vec<(i64, String, Option<String>, Option<String>)> =
+        query("SELECT at_ms, state, by, reason FROM unit_event WHERE unit = ? ORDER BY id")
+            .bind(unit.as_bytes().as_slice())
+            .all(connection)
+            .await?;
     rows.into_iter()
         .map(|(at, state, by, reason)| {
             Ok(Event {
@@ -115,22 +108,22 @@ pub(super) struct UnitRow {
     created_at: i64,
 }
 
-impl FromRow<'_, SqliteRow> for UnitRow {
-    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+impl Columns for UnitRow {
+    fn read(row: &Row) -> Result<Self, Error> {
         Ok(Self {
-            id: row.try_get("id")?,
-            state: row.try_get("state")?,
-            signing_key: row.try_get("signing_key")?,
-            agreement_key: row.try_get("agreement_key")?,
-            evidence: row.try_get("evidence")?,
-            wallet_version: row.try_get("wallet_version")?,
-            created_at: row.try_get("created_at")?,
+            id: row.get("id")?,
+            state: row.get("state")?,
+            signing_key: row.get("signing_key")?,
+            agreement_key: row.get("agreement_key")?,
+            evidence: row.get("evidence")?,
+            wallet_version: row.get("wallet_version")?,
+            created_at: row.get("created_at")?,
         })
     }
 }
 
 impl UnitRow {
-    fn read(self) -> Result<UnitRecord, StoreError> {
+    fn record(self) -> Result<UnitRecord, StoreError> {
         let key = |column, der: &[u8]| {
             PublicKey::from_spki_der(der).map_err(|_| damaged("unit", column, "is no public key"))
         };

@@ -16,7 +16,7 @@ use super::*;
 struct Scene {
     _folder: tempfile::TempDir,
     database: Database,
-    store: SqliteProviderStore,
+    store: SqlProviderStore,
     now: Timestamp,
 }
 
@@ -42,7 +42,7 @@ async fn scene() -> Scene {
     let database = Database::open(folder.path().join("claviger.db"))
         .await
         .unwrap();
-    let store = SqliteProviderStore::new(database.clone());
+    let store = SqlProviderStore::new(database.clone());
     let now = "2026-11-22T12:00:00Z".parse().unwrap();
     Scene {
         _folder: folder,
@@ -135,7 +135,7 @@ impl Scene {
         self.database
             .write(move |tx| {
                 Box::pin(async move {
-                    sqlx::query(statement).execute(tx).await?;
+                    crate::sql::query(statement).execute(tx).await?;
                     Ok(())
                 })
             })
@@ -332,11 +332,11 @@ async fn what_is_past_its_time_is_forgotten_and_nothing_else() {
 async fn the_tables_hold_no_token_and_the_alias_once() {
     let scene = scene().await;
     scene.unit("an alias nobody else has", 0).await;
-    let tables: Vec<String> = sqlx::query_scalar(
+    let tables: Vec<String> = crate::sql::query(
         "SELECT m.name || '.' || c.name FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS c
          WHERE m.type = 'table' AND (c.name LIKE '%alias%' OR c.name LIKE '%token%')",
     )
-    .fetch_all(scene.database.reader())
+    .all(&mut scene.database.reader().await.unwrap())
     .await
     .unwrap();
     let own: Vec<_> = tables

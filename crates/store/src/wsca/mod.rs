@@ -1,4 +1,4 @@
-//! The WSCA's port on SQLite.
+//! The WSCA's port.
 
 mod read;
 mod rows;
@@ -11,28 +11,25 @@ use wsca::{
     RotationRow, SessionRow, ShardRow, StoreError, WscaStore,
 };
 
+use crate::db::migration;
 use crate::{Database, Error, Migration};
 
 pub(crate) const MIGRATIONS: &[Migration] = &[
-    Migration {
-        version: 100,
-        name: "wsca",
-        sql: include_str!("../../migrations/sqlite/0100_wsca.sql"),
-    },
-    Migration {
-        version: 101,
-        name: "wsca_rotation_and_checkpoints",
-        sql: include_str!("../../migrations/sqlite/0101_wsca_rotation_and_checkpoints.sql"),
-    },
+    migration!(100, "wsca", "0100_wsca.sql"),
+    migration!(
+        101,
+        "wsca_rotation_and_checkpoints",
+        "0101_wsca_rotation_and_checkpoints.sql"
+    ),
 ];
 
 /// The WSCA's memory in a [`Database`].
 #[derive(Debug, Clone)]
-pub struct SqliteWscaStore {
+pub struct SqlWscaStore {
     database: Database,
 }
 
-impl SqliteWscaStore {
+impl SqlWscaStore {
     /// The store in `database`.
     pub fn new(database: Database) -> Self {
         Self { database }
@@ -40,21 +37,19 @@ impl SqliteWscaStore {
 }
 
 #[async_trait]
-impl WscaStore for SqliteWscaStore {
+impl WscaStore for SqlWscaStore {
     async fn holdings(&self, unit: UnitId) -> Result<Option<Holdings>, StoreError> {
-        read::holdings(self.database.reader(), unit)
+        read::holdings(&self.database, unit)
             .await
             .map_err(store_error)
     }
 
     async fn session(&self, id: &str) -> Result<Option<SessionRow>, StoreError> {
-        read::session(self.database.reader(), id)
-            .await
-            .map_err(store_error)
+        read::session(&self.database, id).await.map_err(store_error)
     }
 
     async fn exchange(&self, id: &str) -> Result<Option<ExchangeRow>, StoreError> {
-        read::exchange(self.database.reader(), id)
+        read::exchange(&self.database, id)
             .await
             .map_err(store_error)
     }
@@ -64,13 +59,13 @@ impl WscaStore for SqliteWscaStore {
         unit: UnitId,
         message: &[u8; 32],
     ) -> Result<Option<ExchangeRow>, StoreError> {
-        read::exchange_of(self.database.reader(), unit, message)
+        read::exchange_of(&self.database, unit, message)
             .await
             .map_err(store_error)
     }
 
     async fn shard(&self, shard: u16) -> Result<Option<ShardRow>, StoreError> {
-        read::shard(self.database.reader(), shard)
+        read::shard(&self.database, shard)
             .await
             .map_err(store_error)
     }
@@ -80,7 +75,7 @@ impl WscaStore for SqliteWscaStore {
         shard: u16,
         each: &mut (dyn FnMut(Member) + Send),
     ) -> Result<Option<ShardRow>, StoreError> {
-        read::whole_shard(self.database.reader(), shard, each)
+        read::whole_shard(&self.database, shard, each)
             .await
             .map_err(store_error)
     }
@@ -91,56 +86,52 @@ impl WscaStore for SqliteWscaStore {
         after: Option<UnitId>,
         limit: u32,
     ) -> Result<Vec<Member>, StoreError> {
-        read::members(self.database.reader(), shard, after, limit)
+        read::members(&self.database, shard, after, limit)
             .await
             .map_err(store_error)
     }
 
     async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        read::secret(self.database.reader(), name)
+        read::secret(&self.database, name)
             .await
             .map_err(store_error)
     }
 
     async fn audit(&self, after: u64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
-        read::audit(self.database.reader(), after, limit)
+        read::audit(&self.database, after, limit)
             .await
             .map_err(store_error)
     }
 
     async fn audit_end(&self) -> Result<Option<Appended>, StoreError> {
-        read::audit_end(self.database.reader())
-            .await
-            .map_err(store_error)
+        read::audit_end(&self.database).await.map_err(store_error)
     }
 
     async fn checkpoint_over(&self, sequence: u64) -> Result<Option<CheckpointRow>, StoreError> {
-        read::checkpoint_over(self.database.reader(), sequence)
+        read::checkpoint_over(&self.database, sequence)
             .await
             .map_err(store_error)
     }
 
     async fn last_checkpoint(&self) -> Result<Option<CheckpointRow>, StoreError> {
-        read::last_checkpoint(self.database.reader())
+        read::last_checkpoint(&self.database)
             .await
             .map_err(store_error)
     }
 
     async fn unit_count(&self) -> Result<u64, StoreError> {
-        read::unit_count(self.database.reader())
-            .await
-            .map_err(store_error)
+        read::unit_count(&self.database).await.map_err(store_error)
     }
 
     async fn rotation(&self) -> Result<Option<RotationRow>, StoreError> {
-        read::rotation(self.database.reader())
-            .await
-            .map_err(store_error)
+        read::rotation(&self.database).await.map_err(store_error)
     }
 
     async fn commit(&self, batch: Batch) -> Result<Vec<Appended>, CommitError> {
+        // The audit log is one chain, and guards ask what is there and what is not: its
+        // writers take turns, and one turn serves many of them.
         self.database
-            .write::<_, write::Failed, _>(move |tx| {
+            .write_in_turn::<_, write::Failed, _>(move |tx| {
                 Box::pin(async move { write::apply(tx, batch).await })
             })
             .await

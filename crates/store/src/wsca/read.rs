@@ -1,42 +1,43 @@
 use sci::UnitId;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use wsca::{
     Appended, AuditRow, CheckpointRow, ExchangeRow, Holdings, Member, RotationRow, SessionRow,
     ShardRow,
 };
 
 use super::rows;
-use crate::Error;
+use crate::sql::{Connection, query};
+use crate::{Database, Error};
 
 /// A unit with all it holds, in one transaction and so as of one moment.
-pub(super) async fn holdings(pool: &SqlitePool, id: UnitId) -> Result<Option<Holdings>, Error> {
-    let mut tx = pool.begin().await?;
-    let unit = sqlx::query("SELECT * FROM wsca_unit WHERE unit = ?")
+pub(super) async fn holdings(database: &Database, id: UnitId) -> Result<Option<Holdings>, Error> {
+    let mut snapshot = database.snapshot().await?;
+    let tx = snapshot.connection();
+    let unit = query("SELECT * FROM wsca_unit WHERE unit = ?")
         .bind(id.as_bytes().as_slice())
-        .fetch_optional(&mut *tx)
+        .fetch_optional(tx)
         .await?;
     let Some(unit) = unit else {
         return Ok(None);
     };
     let unit = rows::unit(&unit)?;
-    let shard = sqlx::query("SELECT * FROM wsca_shard WHERE shard = ?")
+    let shard = query("SELECT * FROM wsca_shard WHERE shard = ?")
         .bind(i64::from(unit.shard))
-        .fetch_optional(&mut *tx)
+        .fetch_optional(tx)
         .await?
         .ok_or(Error::Damaged {
             table: "wsca_unit",
             column: "shard",
             what: "there is no such shard".into(),
         })?;
-    let keys = sqlx::query("SELECT * FROM wsca_key WHERE unit = ? ORDER BY id")
+    let keys = query("SELECT * FROM wsca_key WHERE unit = ? ORDER BY id")
         .bind(id.as_bytes().as_slice())
-        .fetch_all(&mut *tx)
+        .fetch_all(tx)
         .await?;
-    let items = sqlx::query("SELECT * FROM wsca_item WHERE unit = ? ORDER BY name")
+    let items = query("SELECT * FROM wsca_item WHERE unit = ? ORDER BY name")
         .bind(id.as_bytes().as_slice())
-        .fetch_all(&mut *tx)
+        .fetch_all(tx)
         .await?;
-    tx.commit().await?;
+    snapshot.end().await?;
     Ok(Some(Holdings {
         unit,
         shard: rows::shard(&shard)?,
@@ -45,42 +46,42 @@ pub(super) async fn holdings(pool: &SqlitePool, id: UnitId) -> Result<Option<Hol
     }))
 }
 
-pub(super) async fn session(pool: &SqlitePool, id: &str) -> Result<Option<SessionRow>, Error> {
-    sqlx::query("SELECT * FROM wsca_session WHERE id = ?")
+pub(super) async fn session(database: &Database, id: &str) -> Result<Option<SessionRow>, Error> {
+    query("SELECT * FROM wsca_session WHERE id = ?")
         .bind(id)
-        .fetch_optional(pool)
+        .fetch_optional(&mut database.reader().await?)
         .await?
         .map(|row| rows::session(&row))
         .transpose()
 }
 
-pub(super) async fn exchange(pool: &SqlitePool, id: &str) -> Result<Option<ExchangeRow>, Error> {
-    sqlx::query("SELECT * FROM wsca_exchange WHERE id = ?")
+pub(super) async fn exchange(database: &Database, id: &str) -> Result<Option<ExchangeRow>, Error> {
+    query("SELECT * FROM wsca_exchange WHERE id = ?")
         .bind(id)
-        .fetch_optional(pool)
+        .fetch_optional(&mut database.reader().await?)
         .await?
         .map(|row| rows::exchange(&row))
         .transpose()
 }
 
 pub(super) async fn exchange_of(
-    pool: &SqlitePool,
+    database: &Database,
     unit: UnitId,
     message: &[u8; 32],
 ) -> Result<Option<ExchangeRow>, Error> {
-    sqlx::query(
+    query(
         "SELECT * FROM wsca_exchange WHERE unit = ? AND message = ? ORDER BY expires DESC LIMIT 1",
     )
     .bind(unit.as_bytes().as_slice())
     .bind(message.as_slice())
-    .fetch_optional(pool)
+    .fetch_optional(&mut database.reader().await?)
     .await?
     .map(|row| rows::exchange(&row))
     .transpose()
 }
 
-pub(super) async fn shard(pool: &SqlitePool, shard: u16) -> Result<Option<ShardRow>, Error> {
-    shard_on(&mut *pool.acquire().await?, shard).await
+pub(super) async fn shard(database: &Database, shard: u16) -> Result<Option<ShardRow>, Error> {
+    shard_on(&mut database.reader().await?, shard).await
 }
 
 /// How many members of a whole shard are in memory at a time.
@@ -88,39 +89,37 @@ const PAGE: u32 = 1000;
 
 /// A shard and its members in one transaction, and so as of one moment.
 pub(super) async fn whole_shard(
-    pool: &SqlitePool,
+    database: &Database,
     shard: u16,
     each: &mut (dyn FnMut(Member) + Send),
 ) -> Result<Option<ShardRow>, Error> {
-    let mut tx = pool.begin().await?;
-    let row = shard_on(&mut tx, shard).await?;
+    let mut snapshot = database.snapshot().await?;
+    let tx = snapshot.connection();
+    let row = shard_on(tx, shard).await?;
     let mut after = None;
     loop {
-        let page = members_on(&mut tx, shard, after, PAGE).await?;
+        let page = members_on(tx, shard, after, PAGE).await?;
         let Some(last) = page.last() else {
             break;
         };
         after = Some(last.unit);
         page.into_iter().for_each(&mut *each);
     }
-    tx.commit().await?;
+    snapshot.end().await?;
     Ok(row)
 }
 
 pub(super) async fn members(
-    pool: &SqlitePool,
+    database: &Database,
     shard: u16,
     after: Option<UnitId>,
     limit: u32,
 ) -> Result<Vec<Member>, Error> {
-    members_on(&mut *pool.acquire().await?, shard, after, limit).await
+    members_on(&mut database.reader().await?, shard, after, limit).await
 }
 
-async fn shard_on(
-    connection: &mut SqliteConnection,
-    shard: u16,
-) -> Result<Option<ShardRow>, Error> {
-    sqlx::query("SELECT * FROM wsca_shard WHERE shard = ?")
+async fn shard_on(connection: &mut Connection, shard: u16) -> Result<Option<ShardRow>, Error> {
+    query("SELECT * FROM wsca_shard WHERE shard = ?")
         .bind(i64::from(shard))
         .fetch_optional(connection)
         .await?
@@ -129,14 +128,14 @@ async fn shard_on(
 }
 
 async fn members_on(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     shard: u16,
     after: Option<UnitId>,
     limit: u32,
 ) -> Result<Vec<Member>, Error> {
     // Every identifier is longer than the empty one, and so after it.
     let after = after.map_or(vec![], |unit| unit.as_bytes().to_vec());
-    sqlx::query(
+    query(
         "SELECT unit, version, mac FROM wsca_unit WHERE shard = ? AND unit > ? \
          ORDER BY unit LIMIT ?",
     )
@@ -150,71 +149,69 @@ async fn members_on(
     .collect()
 }
 
-pub(super) async fn secret(pool: &SqlitePool, name: &str) -> Result<Option<Vec<u8>>, Error> {
-    Ok(
-        sqlx::query_scalar("SELECT sealed FROM wsca_secret WHERE name = ?")
-            .bind(name)
-            .fetch_optional(pool)
-            .await?,
-    )
+pub(super) async fn secret(database: &Database, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    query("SELECT sealed FROM wsca_secret WHERE name = ?")
+        .bind(name)
+        .optional(&mut database.reader().await?)
+        .await
 }
 
 pub(super) async fn audit(
-    pool: &SqlitePool,
+    database: &Database,
     after: u64,
     limit: u32,
 ) -> Result<Vec<AuditRow>, Error> {
-    sqlx::query("SELECT * FROM wsca_audit WHERE sequence > ? ORDER BY sequence LIMIT ?")
+    query("SELECT * FROM wsca_audit WHERE sequence > ? ORDER BY sequence LIMIT ?")
         .bind(rows::whole("wsca_audit", "sequence", after)?)
         .bind(i64::from(limit))
-        .fetch_all(pool)
+        .fetch_all(&mut database.reader().await?)
         .await?
         .iter()
         .map(rows::audit)
         .collect()
 }
 
-pub(super) async fn audit_end(pool: &SqlitePool) -> Result<Option<Appended>, Error> {
-    sqlx::query("SELECT sequence, hash FROM wsca_audit ORDER BY sequence DESC LIMIT 1")
-        .fetch_optional(pool)
+pub(super) async fn audit_end(database: &Database) -> Result<Option<Appended>, Error> {
+    query("SELECT sequence, hash FROM wsca_audit ORDER BY sequence DESC LIMIT 1")
+        .fetch_optional(&mut database.reader().await?)
         .await?
         .map(|row| rows::appended(&row))
         .transpose()
 }
 
 pub(super) async fn checkpoint_over(
-    pool: &SqlitePool,
+    database: &Database,
     sequence: u64,
 ) -> Result<Option<CheckpointRow>, Error> {
     let Ok(sequence) = i64::try_from(sequence) else {
         return Ok(None);
     };
-    sqlx::query("SELECT * FROM wsca_checkpoint WHERE sequence >= ? ORDER BY sequence LIMIT 1")
+    query("SELECT * FROM wsca_checkpoint WHERE sequence >= ? ORDER BY sequence LIMIT 1")
         .bind(sequence)
-        .fetch_optional(pool)
+        .fetch_optional(&mut database.reader().await?)
         .await?
         .map(|row| rows::checkpoint(&row))
         .transpose()
 }
 
-pub(super) async fn last_checkpoint(pool: &SqlitePool) -> Result<Option<CheckpointRow>, Error> {
-    sqlx::query("SELECT * FROM wsca_checkpoint ORDER BY sequence DESC LIMIT 1")
-        .fetch_optional(pool)
+pub(super) async fn last_checkpoint(database: &Database) -> Result<Option<CheckpointRow>, Error> {
+    query("SELECT * FROM wsca_checkpoint ORDER BY sequence DESC LIMIT 1")
+        .fetch_optional(&mut database.reader().await?)
         .await?
         .map(|row| rows::checkpoint(&row))
         .transpose()
 }
 
-pub(super) async fn unit_count(pool: &SqlitePool) -> Result<u64, Error> {
-    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM wsca_unit")
-        .fetch_one(pool)
+pub(super) async fn unit_count(database: &Database) -> Result<u64, Error> {
+    let count: i64 = query("SELECT count(*) FROM wsca_unit")
+        .one(&mut database.reader().await?)
         .await?;
     Ok(count.unsigned_abs())
 }
 
-pub(super) async fn rotation(pool: &SqlitePool) -> Result<Option<RotationRow>, Error> {
-    sqlx::query("SELECT * FROM wsca_rotation")
-        .fetch_optional(pool)
+pub(super) async fn rotation(database: &Database) -> Result<Option<RotationRow>, Error> {
+    query("SELECT * FROM wsca_rotation")
+        .fetch_optional(&mut database.reader().await?)
         .await?
         .map(|row| rows::rotation(&row))
         .transpose()

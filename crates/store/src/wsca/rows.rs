@@ -2,8 +2,6 @@
 
 use jiff::Timestamp;
 use sci::{KeyId, UnitId};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 use wsca::audit::Entry;
 use wsca::{
     Appended, AuditRow, CheckpointRow, ExchangeKind, ExchangeRow, ItemRow, KeyRow, Member,
@@ -11,20 +9,18 @@ use wsca::{
 };
 
 use crate::Error;
+use crate::sql::{Cell, Row};
 
 /// One row of one table, for errors that name it.
 #[derive(Clone, Copy)]
 struct Of<'r> {
     table: &'static str,
-    row: &'r SqliteRow,
+    row: &'r Row,
 }
 
 impl<'r> Of<'r> {
-    fn get<T>(self, column: &'static str) -> Result<T, Error>
-    where
-        T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
-    {
-        Ok(self.row.try_get(column)?)
+    fn get<T: Cell<'r>>(self, column: &'static str) -> Result<T, Error> {
+        self.row.get(column)
     }
 
     fn damaged(self, column: &'static str, what: &'static str) -> Error {
@@ -67,7 +63,7 @@ impl<'r> Of<'r> {
     }
 }
 
-pub(super) fn unit(row: &SqliteRow) -> Result<UnitRow, Error> {
+pub(super) fn unit(row: &Row) -> Result<UnitRow, Error> {
     let of = Of {
         table: "wsca_unit",
         row,
@@ -97,7 +93,7 @@ pub(super) fn unit(row: &SqliteRow) -> Result<UnitRow, Error> {
     })
 }
 
-pub(super) fn member(row: &SqliteRow) -> Result<Member, Error> {
+pub(super) fn member(row: &Row) -> Result<Member, Error> {
     let of = Of {
         table: "wsca_unit",
         row,
@@ -109,7 +105,7 @@ pub(super) fn member(row: &SqliteRow) -> Result<Member, Error> {
     })
 }
 
-pub(super) fn shard(row: &SqliteRow) -> Result<ShardRow, Error> {
+pub(super) fn shard(row: &Row) -> Result<ShardRow, Error> {
     let of = Of {
         table: "wsca_shard",
         row,
@@ -122,7 +118,7 @@ pub(super) fn shard(row: &SqliteRow) -> Result<ShardRow, Error> {
     })
 }
 
-pub(super) fn key(row: &SqliteRow) -> Result<KeyRow, Error> {
+pub(super) fn key(row: &Row) -> Result<KeyRow, Error> {
     let of = Of {
         table: "wsca_key",
         row,
@@ -138,7 +134,7 @@ pub(super) fn key(row: &SqliteRow) -> Result<KeyRow, Error> {
     })
 }
 
-pub(super) fn item(row: &SqliteRow) -> Result<ItemRow, Error> {
+pub(super) fn item(row: &Row) -> Result<ItemRow, Error> {
     let of = Of {
         table: "wsca_item",
         row,
@@ -150,7 +146,7 @@ pub(super) fn item(row: &SqliteRow) -> Result<ItemRow, Error> {
     })
 }
 
-pub(super) fn exchange(row: &SqliteRow) -> Result<ExchangeRow, Error> {
+pub(super) fn exchange(row: &Row) -> Result<ExchangeRow, Error> {
     let of = Of {
         table: "wsca_exchange",
         row,
@@ -170,7 +166,7 @@ pub(super) fn exchange(row: &SqliteRow) -> Result<ExchangeRow, Error> {
     })
 }
 
-pub(super) fn session(row: &SqliteRow) -> Result<SessionRow, Error> {
+pub(super) fn session(row: &Row) -> Result<SessionRow, Error> {
     let of = Of {
         table: "wsca_session",
         row,
@@ -186,7 +182,7 @@ pub(super) fn session(row: &SqliteRow) -> Result<SessionRow, Error> {
     })
 }
 
-pub(super) fn audit(row: &SqliteRow) -> Result<AuditRow, Error> {
+pub(super) fn audit(row: &Row) -> Result<AuditRow, Error> {
     let of = Of {
         table: "wsca_audit",
         row,
@@ -204,7 +200,7 @@ pub(super) fn audit(row: &SqliteRow) -> Result<AuditRow, Error> {
     })
 }
 
-pub(super) fn appended(row: &SqliteRow) -> Result<Appended, Error> {
+pub(super) fn appended(row: &Row) -> Result<Appended, Error> {
     let of = Of {
         table: "wsca_audit",
         row,
@@ -215,7 +211,7 @@ pub(super) fn appended(row: &SqliteRow) -> Result<Appended, Error> {
     })
 }
 
-pub(super) fn checkpoint(row: &SqliteRow) -> Result<CheckpointRow, Error> {
+pub(super) fn checkpoint(row: &Row) -> Result<CheckpointRow, Error> {
     let of = Of {
         table: "wsca_checkpoint",
         row,
@@ -226,7 +222,7 @@ pub(super) fn checkpoint(row: &SqliteRow) -> Result<CheckpointRow, Error> {
     })
 }
 
-pub(super) fn rotation(row: &SqliteRow) -> Result<RotationRow, Error> {
+pub(super) fn rotation(row: &Row) -> Result<RotationRow, Error> {
     let of = Of {
         table: "wsca_rotation",
         row,
@@ -241,7 +237,7 @@ pub(super) fn rotation(row: &SqliteRow) -> Result<RotationRow, Error> {
     })
 }
 
-/// A number as SQLite keeps it. What does not fit is refused, not bent.
+/// A number as the tables keep it. What does not fit is refused, not bent.
 pub(super) fn whole(table: &'static str, column: &'static str, value: u64) -> Result<i64, Error> {
     i64::try_from(value).map_err(|_| Error::Damaged {
         table,

@@ -1,6 +1,5 @@
 use jiff::Timestamp;
 use sci::UnitId;
-use sqlx::sqlite::SqliteConnection;
 use wsca::audit::{self, Entry};
 use wsca::{
     Appended, Batch, CheckpointRow, ExchangeRow, Guard, ItemRow, KeyRow, NonceRow, RotationRow,
@@ -9,6 +8,7 @@ use wsca::{
 
 use super::rows::{self, whole};
 use crate::Error;
+use crate::sql::{Connection, query};
 
 /// Why a batch was not applied.
 #[derive(Debug)]
@@ -24,18 +24,9 @@ impl From<Error> for Failed {
     }
 }
 
-impl From<sqlx::Error> for Failed {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// Applies a batch inside a transaction that holds the write lock, and says where its
 /// audit entries came to stand.
-pub(super) async fn apply(
-    tx: &mut SqliteConnection,
-    batch: Batch,
-) -> Result<Vec<Appended>, Failed> {
+pub(super) async fn apply(tx: &mut Connection, batch: Batch) -> Result<Vec<Appended>, Failed> {
     for (index, guard) in batch.guards.iter().enumerate() {
         if !holds(tx, guard).await? {
             return Err(Failed::Guard(index));
@@ -51,92 +42,88 @@ pub(super) async fn apply(
     Ok(appended)
 }
 
-async fn holds(tx: &mut SqliteConnection, guard: &Guard) -> Result<bool, Error> {
-    let count: i64 = match guard {
+async fn holds(tx: &mut Connection, guard: &Guard) -> Result<bool, Error> {
+    let holds: bool = match guard {
         Guard::NoUnit(unit) => {
-            sqlx::query_scalar("SELECT count(*) = 0 FROM wsca_unit WHERE unit = ?")
+            query("SELECT count(*) = 0 FROM wsca_unit WHERE unit = ?")
                 .bind(unit.as_bytes().as_slice())
-                .fetch_one(tx)
+                .one(tx)
                 .await?
         }
         Guard::UnitVersion(unit, version) => {
-            sqlx::query_scalar("SELECT count(*) FROM wsca_unit WHERE unit = ? AND version = ?")
+            query("SELECT count(*) > 0 FROM wsca_unit WHERE unit = ? AND version = ?")
                 .bind(unit.as_bytes().as_slice())
                 .bind(whole("wsca_unit", "version", *version)?)
-                .fetch_one(tx)
+                .one(tx)
                 .await?
         }
         Guard::ShardEpoch(shard, epoch) => {
-            sqlx::query_scalar(
-                "SELECT coalesce((SELECT epoch FROM wsca_shard WHERE shard = ?), 0) = ?",
-            )
-            .bind(i64::from(*shard))
-            .bind(whole("wsca_shard", "epoch", *epoch)?)
-            .fetch_one(tx)
-            .await?
+            query("SELECT coalesce((SELECT epoch FROM wsca_shard WHERE shard = ?), 0) = ?")
+                .bind(i64::from(*shard))
+                .bind(whole("wsca_shard", "epoch", *epoch)?)
+                .one(tx)
+                .await?
         }
         Guard::SessionLive(id, now) => {
-            sqlx::query_scalar(
-                "SELECT count(*) FROM wsca_session \
+            query(
+                "SELECT count(*) > 0 FROM wsca_session \
                  WHERE id = ? AND idle_until > ? AND expires > ?",
             )
             .bind(id)
             .bind(now.as_millisecond())
             .bind(now.as_millisecond())
-            .fetch_one(tx)
+            .one(tx)
             .await?
         }
         Guard::Exchange(id) => {
-            sqlx::query_scalar("SELECT count(*) FROM wsca_exchange WHERE id = ?")
+            query("SELECT count(*) > 0 FROM wsca_exchange WHERE id = ?")
                 .bind(id)
-                .fetch_one(tx)
+                .one(tx)
                 .await?
         }
         Guard::NonceUnused(unit, nonce) => {
-            sqlx::query_scalar("SELECT count(*) = 0 FROM wsca_nonce WHERE unit = ? AND nonce = ?")
+            query("SELECT count(*) = 0 FROM wsca_nonce WHERE unit = ? AND nonce = ?")
                 .bind(unit.as_bytes().as_slice())
                 .bind(nonce)
-                .fetch_one(tx)
+                .one(tx)
                 .await?
         }
         Guard::NoSecret(name) => {
-            sqlx::query_scalar("SELECT count(*) = 0 FROM wsca_secret WHERE name = ?")
+            query("SELECT count(*) = 0 FROM wsca_secret WHERE name = ?")
                 .bind(name)
-                .fetch_one(tx)
+                .one(tx)
                 .await?
         }
         Guard::Generation(generation) => {
-            sqlx::query_scalar("SELECT coalesce((SELECT minimum FROM wsca_rotation), 0) <= ?")
+            query("SELECT coalesce((SELECT minimum FROM wsca_rotation), 0) <= ?")
                 .bind(whole("wsca_rotation", "minimum", *generation)?)
-                .fetch_one(tx)
+                .one(tx)
                 .await?
         }
         Guard::RotationVersion(version) => {
-            sqlx::query_scalar("SELECT coalesce((SELECT version FROM wsca_rotation), 0) = ?")
+            query("SELECT coalesce((SELECT version FROM wsca_rotation), 0) = ?")
                 .bind(whole("wsca_rotation", "version", *version)?)
-                .fetch_one(tx)
+                .one(tx)
                 .await?
         }
         Guard::LastCheckpoint(sequence) => {
-            sqlx::query_scalar(
-                "SELECT coalesce((SELECT max(sequence) FROM wsca_checkpoint), 0) = ?",
-            )
-            .bind(whole("wsca_checkpoint", "sequence", *sequence)?)
-            .fetch_one(tx)
-            .await?
+            query("SELECT coalesce((SELECT max(sequence) FROM wsca_checkpoint), 0) = ?")
+                .bind(whole("wsca_checkpoint", "sequence", *sequence)?)
+                .one(tx)
+                .await?
         }
     };
-    Ok(count != 0)
+    Ok(holds)
 }
 
-async fn perform(tx: &mut SqliteConnection, write: Write) -> Result<(), Error> {
+async fn perform(tx: &mut Connection, write: Write) -> Result<(), Error> {
     match write {
         Write::Unit(row) => unit(tx, *row).await,
         Write::Shard(row) => shard(tx, row).await,
         Write::Nonce(row) => nonce(tx, row).await,
         Write::Exchange(row) => exchange(tx, row).await,
         Write::ExchangeAnswered { id, answer, sealed } => {
-            sqlx::query("UPDATE wsca_exchange SET answer = ?, sealed = ? WHERE id = ?")
+            query("UPDATE wsca_exchange SET answer = ?, sealed = ? WHERE id = ?")
                 .bind(answer)
                 .bind(sealed)
                 .bind(id)
@@ -152,7 +139,7 @@ async fn perform(tx: &mut SqliteConnection, write: Write) -> Result<(), Error> {
             sealed,
         } => {
             // Of two requests at once the later limit stands, with its own seal.
-            sqlx::query(
+            query(
                 "UPDATE wsca_session SET idle_until = ?, sealed = ? \
                  WHERE id = ? AND idle_until < ?",
             )
@@ -172,7 +159,7 @@ async fn perform(tx: &mut SqliteConnection, write: Write) -> Result<(), Error> {
         Write::Key(row) => key(tx, row).await,
         Write::Item(row) => item(tx, row).await,
         Write::RemoveItem(unit, name) => {
-            sqlx::query("DELETE FROM wsca_item WHERE unit = ? AND name = ?")
+            query("DELETE FROM wsca_item WHERE unit = ? AND name = ?")
                 .bind(unit.as_bytes().as_slice())
                 .bind(name)
                 .execute(tx)
@@ -181,7 +168,7 @@ async fn perform(tx: &mut SqliteConnection, write: Write) -> Result<(), Error> {
         }
         Write::RemoveItems(id) => of_unit(tx, "DELETE FROM wsca_item WHERE unit = ?", id).await,
         Write::Secret(name, sealed) => {
-            sqlx::query("INSERT INTO wsca_secret (name, sealed) VALUES (?, ?)")
+            query("INSERT INTO wsca_secret (name, sealed) VALUES (?, ?)")
                 .bind(name)
                 .bind(sealed)
                 .execute(tx)
@@ -191,7 +178,7 @@ async fn perform(tx: &mut SqliteConnection, write: Write) -> Result<(), Error> {
         // These give their places: the caller does them.
         Write::Audit(_) => Ok(()),
         Write::RemoveKey(unit, id) => {
-            sqlx::query("DELETE FROM wsca_key WHERE unit = ? AND id = ?")
+            query("DELETE FROM wsca_key WHERE unit = ? AND id = ?")
                 .bind(unit.as_bytes().as_slice())
                 .bind(id.as_bytes().as_slice())
                 .execute(tx)
@@ -203,8 +190,8 @@ async fn perform(tx: &mut SqliteConnection, write: Write) -> Result<(), Error> {
     }
 }
 
-async fn unit(tx: &mut SqliteConnection, row: UnitRow) -> Result<(), Error> {
-    sqlx::query(
+async fn unit(tx: &mut Connection, row: UnitRow) -> Result<(), Error> {
+    query(
         "INSERT INTO wsca_unit (unit, shard, version, state, signing_key, \
          agreement_key, pin_record, pin_credential, tries, last_try, session_epoch, \
          wrapping_generation, wrapping_key, policy, holdings, mac) \
@@ -243,24 +230,28 @@ async fn unit(tx: &mut SqliteConnection, row: UnitRow) -> Result<(), Error> {
     Ok(())
 }
 
-async fn shard(tx: &mut SqliteConnection, row: ShardRow) -> Result<(), Error> {
-    sqlx::query("INSERT OR REPLACE INTO wsca_shard (shard, epoch, state, mac) VALUES (?, ?, ?, ?)")
-        .bind(i64::from(row.shard))
-        .bind(whole("wsca_shard", "epoch", row.epoch)?)
-        .bind(row.state)
-        .bind(row.mac)
-        .execute(tx)
-        .await?;
+async fn shard(tx: &mut Connection, row: ShardRow) -> Result<(), Error> {
+    query(
+        "INSERT INTO wsca_shard (shard, epoch, state, mac) VALUES (?, ?, ?, ?) \
+         ON CONFLICT (shard) DO UPDATE SET epoch = excluded.epoch, \
+         state = excluded.state, mac = excluded.mac",
+    )
+    .bind(i64::from(row.shard))
+    .bind(whole("wsca_shard", "epoch", row.epoch)?)
+    .bind(row.state)
+    .bind(row.mac)
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
-async fn nonce(tx: &mut SqliteConnection, row: NonceRow) -> Result<(), Error> {
-    sqlx::query("DELETE FROM wsca_nonce WHERE unit = ? AND until <= ?")
+async fn nonce(tx: &mut Connection, row: NonceRow) -> Result<(), Error> {
+    query("DELETE FROM wsca_nonce WHERE unit = ? AND until <= ?")
         .bind(row.unit.as_bytes().as_slice())
         .bind(row.now.as_millisecond())
-        .execute(&mut *tx)
+        .execute(tx)
         .await?;
-    sqlx::query("INSERT INTO wsca_nonce (unit, nonce, until) VALUES (?, ?, ?)")
+    query("INSERT INTO wsca_nonce (unit, nonce, until) VALUES (?, ?, ?)")
         .bind(row.unit.as_bytes().as_slice())
         .bind(row.nonce)
         .bind(row.until.as_millisecond())
@@ -269,12 +260,12 @@ async fn nonce(tx: &mut SqliteConnection, row: NonceRow) -> Result<(), Error> {
     Ok(())
 }
 
-async fn exchange(tx: &mut SqliteConnection, row: ExchangeRow) -> Result<(), Error> {
+async fn exchange(tx: &mut Connection, row: ExchangeRow) -> Result<(), Error> {
     let duration = row
         .duration
         .map(|seconds| whole("wsca_exchange", "duration", seconds))
         .transpose()?;
-    sqlx::query(
+    query(
         "INSERT INTO wsca_exchange \
          (id, unit, kind, message, session, task, duration, expires, answer, sealed) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -294,20 +285,20 @@ async fn exchange(tx: &mut SqliteConnection, row: ExchangeRow) -> Result<(), Err
     Ok(())
 }
 
-async fn session(tx: &mut SqliteConnection, row: SessionRow) -> Result<(), Error> {
+async fn session(tx: &mut Connection, row: SessionRow) -> Result<(), Error> {
     let now = row.opened.as_millisecond();
     for sql in [
         "DELETE FROM wsca_session WHERE unit = ? AND (expires <= ? OR idle_until <= ?)",
         "DELETE FROM wsca_exchange WHERE unit = ? AND (expires <= ? OR expires <= ?)",
     ] {
-        sqlx::query(sql)
+        query(sql)
             .bind(row.unit.as_bytes().as_slice())
             .bind(now)
             .bind(now)
-            .execute(&mut *tx)
+            .execute(tx)
             .await?;
     }
-    sqlx::query(
+    query(
         "INSERT INTO wsca_session (id, unit, task, opened, idle_until, expires, sealed) \
          VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
@@ -323,14 +314,17 @@ async fn session(tx: &mut SqliteConnection, row: SessionRow) -> Result<(), Error
     Ok(())
 }
 
-async fn key(tx: &mut SqliteConnection, row: KeyRow) -> Result<(), Error> {
+async fn key(tx: &mut Connection, row: KeyRow) -> Result<(), Error> {
     let erased_with = row
         .erased_with
         .map(|generation| whole("wsca_key", "erased_with", generation))
         .transpose()?;
-    sqlx::query(
-        "INSERT OR REPLACE INTO wsca_key \
-         (unit, id, public_key, wrapped, created, erased_with) VALUES (?, ?, ?, ?, ?, ?)",
+    query(
+        "INSERT INTO wsca_key (unit, id, public_key, wrapped, created, erased_with) \
+         VALUES (?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (unit, id) DO UPDATE SET public_key = excluded.public_key, \
+         wrapped = excluded.wrapped, created = excluded.created, \
+         erased_with = excluded.erased_with",
     )
     .bind(row.unit.as_bytes().as_slice())
     .bind(row.id.as_bytes().as_slice())
@@ -343,18 +337,21 @@ async fn key(tx: &mut SqliteConnection, row: KeyRow) -> Result<(), Error> {
     Ok(())
 }
 
-async fn item(tx: &mut SqliteConnection, row: ItemRow) -> Result<(), Error> {
-    sqlx::query("INSERT OR REPLACE INTO wsca_item (unit, name, sealed) VALUES (?, ?, ?)")
-        .bind(row.unit.as_bytes().as_slice())
-        .bind(row.name)
-        .bind(row.sealed)
-        .execute(tx)
-        .await?;
+async fn item(tx: &mut Connection, row: ItemRow) -> Result<(), Error> {
+    query(
+        "INSERT INTO wsca_item (unit, name, sealed) VALUES (?, ?, ?) \
+         ON CONFLICT (unit, name) DO UPDATE SET sealed = excluded.sealed",
+    )
+    .bind(row.unit.as_bytes().as_slice())
+    .bind(row.name)
+    .bind(row.sealed)
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
-async fn checkpoint(tx: &mut SqliteConnection, row: CheckpointRow) -> Result<(), Error> {
-    sqlx::query("INSERT INTO wsca_checkpoint (sequence, token) VALUES (?, ?)")
+async fn checkpoint(tx: &mut Connection, row: CheckpointRow) -> Result<(), Error> {
+    query("INSERT INTO wsca_checkpoint (sequence, token) VALUES (?, ?)")
         .bind(whole("wsca_checkpoint", "sequence", row.sequence)?)
         .bind(row.token)
         .execute(tx)
@@ -362,11 +359,14 @@ async fn checkpoint(tx: &mut SqliteConnection, row: CheckpointRow) -> Result<(),
     Ok(())
 }
 
-async fn rotation(tx: &mut SqliteConnection, row: RotationRow) -> Result<(), Error> {
+async fn rotation(tx: &mut Connection, row: RotationRow) -> Result<(), Error> {
     let number = |column, value| whole("wsca_rotation", column, value);
-    sqlx::query(
-        "INSERT OR REPLACE INTO wsca_rotation \
-         (one, version, minimum, target, holder, until, finished) VALUES (1, ?, ?, ?, ?, ?, ?)",
+    query(
+        "INSERT INTO wsca_rotation \
+         (one, version, minimum, target, holder, until, finished) VALUES (1, ?, ?, ?, ?, ?, ?) \
+         ON CONFLICT (one) DO UPDATE SET version = excluded.version, \
+         minimum = excluded.minimum, target = excluded.target, holder = excluded.holder, \
+         until = excluded.until, finished = excluded.finished",
     )
     .bind(number("version", row.version)?)
     .bind(number("minimum", row.minimum)?)
@@ -382,7 +382,7 @@ async fn rotation(tx: &mut SqliteConnection, row: RotationRow) -> Result<(), Err
 /// Appends to the log: the write lock is held, so nobody else appends meanwhile.
 /// `before` is the entry that this batch appended last.
 async fn append(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     entry: Entry,
     before: Option<&Appended>,
 ) -> Result<Appended, Error> {
@@ -393,8 +393,8 @@ async fn append(
     };
     let last = match before {
         Some(last) => Some(*last),
-        None => sqlx::query("SELECT sequence, hash FROM wsca_audit ORDER BY sequence DESC LIMIT 1")
-            .fetch_optional(&mut *tx)
+        None => query("SELECT sequence, hash FROM wsca_audit ORDER BY sequence DESC LIMIT 1")
+            .fetch_optional(tx)
             .await?
             .map(|row| rows::appended(&row))
             .transpose()?,
@@ -404,7 +404,7 @@ async fn append(
     let sequence = whole("wsca_audit", "sequence", number)?;
     let hash = audit::chain(&hash, number, &entry);
     let unit = entry.unit.as_ref().map_or([0; 16], |unit| *unit.as_bytes());
-    sqlx::query(
+    query(
         "INSERT INTO wsca_audit (sequence, at, unit, operation, key, outcome, hash) \
          VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
@@ -423,13 +423,13 @@ async fn append(
     })
 }
 
-async fn delete(tx: &mut SqliteConnection, sql: &'static str, id: &str) -> Result<(), Error> {
-    sqlx::query(sql).bind(id).execute(tx).await?;
+async fn delete(tx: &mut Connection, sql: &'static str, id: &str) -> Result<(), Error> {
+    query(sql).bind(id).execute(tx).await?;
     Ok(())
 }
 
-async fn of_unit(tx: &mut SqliteConnection, sql: &'static str, unit: UnitId) -> Result<(), Error> {
-    sqlx::query(sql)
+async fn of_unit(tx: &mut Connection, sql: &'static str, unit: UnitId) -> Result<(), Error> {
+    query(sql)
         .bind(unit.as_bytes().as_slice())
         .execute(tx)
         .await?;

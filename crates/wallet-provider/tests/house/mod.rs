@@ -28,7 +28,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use status_list::{Reference, StatusListCheck, UnverifiedStatusList};
 use store::Database;
-use store::provider::SqliteProviderStore;
+use store::provider::SqlProviderStore;
 use wallet_provider::*;
 use wsca::{AdminError, DeviceKeys, ServiceIdentity, WscaAdmin};
 use zeroize::Zeroizing;
@@ -132,7 +132,7 @@ impl House {
         };
         let provider = WalletProvider::new(Parts {
             config,
-            store: Arc::new(SqliteProviderStore::new(database.clone())),
+            store: Arc::new(SqlProviderStore::new(database.clone())),
             wsca: self.wsca.clone(),
             publisher,
             clock: self.clock.clone(),

@@ -17,7 +17,7 @@ use r2ps::opaque::{Client, SessionKey, Stretching, Transcript};
 use r2ps::service::ServiceType;
 use sci::{Code, Error, Pin, Sci, Task, UnitId};
 use store::Database;
-use store::wsca::SqliteWscaStore;
+use store::wsca::SqlWscaStore;
 use tempfile::TempDir;
 use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
 use wallet_client::sci_remote::{RemoteSci, Transport, TransportError};
@@ -31,7 +31,7 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub config: Config,
     pub database: Database,
-    pub store: Arc<SqliteWscaStore>,
+    pub store: Arc<SqlWscaStore>,
     pub wsca: Arc<Wsca>,
     /// The databases of further nodes, to be closed before files are replaced.
     others: Mutex<Vec<Database>>,
@@ -60,7 +60,7 @@ impl World {
         config: Config,
     ) -> Self {
         let database = Database::open(folder.path().join("wsca.db")).await.unwrap();
-        let store = Arc::new(SqliteWscaStore::new(database.clone()));
+        let store = Arc::new(SqlWscaStore::new(database.clone()));
         let wsca = Wsca::open(device.clone(), store.clone(), clock.clone(), config.clone())
             .await
             .unwrap();
@@ -107,7 +107,7 @@ impl World {
             .await
             .unwrap();
         self.others.lock().unwrap().push(database.clone());
-        let store = Arc::new(SqliteWscaStore::new(database));
+        let store = Arc::new(SqlWscaStore::new(database));
         let node = Wsca::open(
             self.device.clone(),
             store,
@@ -194,7 +194,7 @@ impl World {
             std::fs::write(folder.path().join(path.file_name().unwrap()), content).unwrap();
         }
         let database = Database::open(folder.path().join("wsca.db")).await.unwrap();
-        let earlier = SqliteWscaStore::new(database.clone());
+        let earlier = SqlWscaStore::new(database.clone());
         let mut writes = vec![];
         for shard in 0..self.config.shards {
             writes.extend(earlier.shard(shard).await.unwrap().map(wsca::Write::Shard));
