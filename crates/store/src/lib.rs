@@ -11,6 +11,7 @@
 //! tables (0001 to 0099 the wallet provider, 0100 to 0199 the WSCA), so that a file
 //! that nobody lists fails a test instead of being forgotten.
 
+mod alone;
 mod db;
 mod group;
 mod postgres;
@@ -19,5 +20,6 @@ pub mod sql;
 mod sqlite;
 pub mod wsca;
 
+pub use alone::{Held, Lock};
 pub use db::{Database, Durability, Error, Kind, Migration, Transaction};
 pub use group::JobFuture;

@@ -27,13 +27,6 @@ pub(super) async fn revoke(
         .await?;
     let why = Some((revocation.by.name(), revocation.reason.name()));
     add_event(tx, unit, UnitState::Revoked, revocation.at, why).await?;
-    let set = query(
-        "INSERT INTO status_set (list, idx) SELECT list, idx FROM status_entry WHERE unit = ?
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(id)
-    .execute(tx)
-    .await?;
     // The lists in the order of their keys: two revocations at once wait for each
     // other, and not each for the other.
     query(
@@ -47,6 +40,17 @@ pub(super) async fn revoke(
     query(
         "UPDATE status_list SET revision = revision + 1
          WHERE id IN (SELECT list FROM status_entry WHERE unit = ?)",
+    )
+    .bind(id)
+    .execute(tx)
+    .await?;
+    // With the new revision: whoever read the list before reads these alone.
+    let set = query(
+        "INSERT INTO status_set (list, idx, revision)
+         SELECT entry.list, entry.idx, status_list.revision
+         FROM status_entry AS entry JOIN status_list ON status_list.id = entry.list
+         WHERE entry.unit = ?
+         ON CONFLICT DO NOTHING",
     )
     .bind(id)
     .execute(tx)

@@ -115,16 +115,17 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
 
     /// Sets entries of a list that were published as revoked, and that the store
     /// does not know of: it was restored from an older copy. The list is marked as
-    /// restored and closed, and this is a change of it: the new revision.
+    /// restored and closed, and this is a change of it.
     async fn set_again(
         &self,
         list: i64,
         indices: Vec<u64>,
         at: Timestamp,
-    ) -> Result<i64, StoreError>;
+    ) -> Result<(), StoreError>;
 
     /// The list was published as it stood at `revision`; the token lasts until
-    /// `expires_at`.
+    /// `expires_at`. Where a newer one is known to be published, this one may have
+    /// been put over it, and the list is due again.
     async fn published(
         &self,
         list: i64,
