@@ -70,7 +70,11 @@ impl StatusList {
     pub fn not_valid(&self) -> u64 {
         let mask = self.bits.mask();
         let width = usize::from(self.bits.count());
-        let in_byte = |byte: u8| (0..8).step_by(width).filter(move |at| byte >> at & mask != 0);
+        let in_byte = |byte: u8| {
+            (0..8)
+                .step_by(width)
+                .filter(move |at| byte >> at & mask != 0)
+        };
         let count: usize = self.bytes.iter().map(|byte| in_byte(*byte).count()).sum();
         count as u64
     }

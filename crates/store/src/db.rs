@@ -8,9 +8,9 @@ use std::sync::Arc;
 use sqlx::migrate::{MigrateError, MigrationType};
 use sqlx::{PgPool, SqlSafeStr, SqlitePool};
 
+use crate::alone::{self, Held, Lock};
 use crate::group::{JobFuture, Writer};
 use crate::sql::{Connection, Query, query};
-use crate::alone::{self, Held, Lock};
 use crate::{postgres, sqlite};
 
 /// An open database. Cheap to clone.

@@ -78,8 +78,8 @@ pub(crate) async fn open(text: &str) -> Result<Opened, Error> {
         .await
         .map_err(failed)?;
     // Opened when the first lock is taken. A node that hangs is not waited for.
-    let sessions = pool(SESSIONS)
-        .connect_lazy_with(options.clone().options([("lock_timeout", LOCK_TIMEOUT)]));
+    let sessions =
+        pool(SESSIONS).connect_lazy_with(options.clone().options([("lock_timeout", LOCK_TIMEOUT)]));
     let readers = pool(READERS)
         .connect_with(options.options([("default_transaction_read_only", "on")]))
         .await

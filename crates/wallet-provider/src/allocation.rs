@@ -71,7 +71,10 @@ impl WalletProvider {
         while drawn.len() < count {
             let taken = {
                 let mut slot = self.allocation.of(kind).lock().await;
-                match slot.as_ref().filter(|taken| taken.indices.remaining() > 0) {
+                let sound = |taken: &&Arc<Taken>| {
+                    taken.indices.remaining() > 0 && !self.lists.has_ended(taken.list)
+                };
+                match slot.as_ref().filter(sound) {
                     Some(taken) => taken.clone(),
                     None => {
                         tries += 1;

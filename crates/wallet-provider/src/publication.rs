@@ -85,7 +85,9 @@ impl WalletProvider {
             // The files go first: a list that the store has forgotten would stay
             // published for good.
             let turn = self.store.turn(Work::List(ended.list)).await?;
-            self.publisher.remove(&ended.name, Arc::clone(&turn)).await?;
+            self.publisher
+                .remove(&ended.name, Arc::clone(&turn))
+                .await?;
             self.store.forget_list(ended.list).await?;
             self.lists.forget(ended.list);
         }
@@ -110,10 +112,13 @@ impl WalletProvider {
             let Some(state) = self.store.list_state(list).await? else {
                 return Ok(Standing::Ended);
             };
-            if !state.is_due(self.renew_before()) {
-                return Ok(Standing::of(&state));
+            let (noted, standing) = match state.is_due(self.renew_before()) {
+                true => self.publish(&state, &mut known, &turn).await?,
+                false => (Noted::Newest, Standing::of(&state)),
+            };
+            if standing == Standing::Ended {
+                self.lists.end(list);
             }
-            let (noted, standing) = self.publish(&state, &mut known, &turn).await?;
             match noted {
                 Noted::Newest => return Ok(standing),
                 // A turn can be lost without its node's knowing (PostgreSQL was
@@ -140,7 +145,10 @@ impl WalletProvider {
             self.publisher.get(&state.name, TokenFormat::Cwt).await?,
         );
         let prints = Prints::of(jwt.as_deref(), cwt.as_deref());
-        let told = match known.as_ref().map(|known| (known.prints == prints, known.told())) {
+        let told = match known
+            .as_ref()
+            .map(|known| (known.prints == prints, known.told()))
+        {
             // This very pair was verified or made by this process.
             Some((true, own)) => Some(own),
             // What this process told itself stays told, whatever lies there now.
@@ -206,11 +214,7 @@ impl WalletProvider {
     /// The list as it stands in the store, from what this node knows of it and what
     /// was revoked since; from all of the store where the two do not come to the same,
     /// as after a restore.
-    async fn revoked(
-        &self,
-        list: i64,
-        known: Option<&Known>,
-    ) -> Result<Option<Current>, Error> {
+    async fn revoked(&self, list: i64, known: Option<&Known>) -> Result<Option<Current>, Error> {
         if let Some(known) = known {
             let Some(since) = self.store.list(list, Some(known.revision)).await? else {
                 return Ok(None);

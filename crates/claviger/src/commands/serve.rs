@@ -207,6 +207,7 @@ async fn provider_parts(
             settings.status_certificate.clone(),
         )
         .await?,
+        status_folder: settings.status_folder.clone(),
         development,
         evidence: EvidenceParts {
             policy: match &settings.evidence_policy {

@@ -121,6 +121,7 @@ impl Development {
                 solution: sample_solution(),
                 attestation_seal: seal(&test_bed.wallet_provider),
                 status_seal: seal(&test_bed.wallet_status),
+                status_folder: None,
                 development: true,
                 evidence: EvidenceParts::default(),
             }),

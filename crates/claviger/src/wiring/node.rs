@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Clock;
-use server::{App, InFlight, Limits, Metrics, OperatorToken, PublicFolder, Readiness, StatusLists, Trust};
+use server::{
+    App, InFlight, Limits, Metrics, OperatorToken, PublicFolder, Readiness, StatusLists, Trust,
+};
 use store::Database;
 use store::provider::SqlProviderStore;
 use store::wsca::SqlWscaStore;

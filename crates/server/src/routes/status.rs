@@ -223,8 +223,11 @@ const MOST_GZIPPED: usize = 1024;
 /// The forms that the client takes, the best first.
 fn formats(request: &HeaderMap) -> Result<Vec<TokenFormat>, Problem> {
     const OFFERS: [TokenFormat; 2] = [TokenFormat::Jwt, TokenFormat::Cwt];
-    let Some(qualities) = wanted(request, &header::ACCEPT, OFFERS.map(TokenFormat::media_type))
-    else {
+    let Some(qualities) = wanted(
+        request,
+        &header::ACCEPT,
+        OFFERS.map(TokenFormat::media_type),
+    ) else {
         return Ok(OFFERS.to_vec());
     };
     let mut offers: Vec<_> = OFFERS.into_iter().zip(qualities).collect();

@@ -143,7 +143,10 @@ pub(super) async fn content(
             sum: unsigned(sum)?,
             squares: unsigned(squares)?,
         },
-        revoked: revoked.into_iter().map(unsigned).collect::<Result<_, _>>()?,
+        revoked: revoked
+            .into_iter()
+            .map(unsigned)
+            .collect::<Result<_, _>>()?,
     }))
 }
 

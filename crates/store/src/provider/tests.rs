@@ -231,7 +231,10 @@ async fn an_older_publication_does_not_hide_that_a_newer_one_is_due() {
     let mut published = async |revision| {
         let until = scene.later(10_000);
         let noted = scene.store.published(list, revision, until).await.unwrap();
-        (noted, scene.store.lists_to_publish(scene.now).await.unwrap())
+        (
+            noted,
+            scene.store.lists_to_publish(scene.now).await.unwrap(),
+        )
     };
     let (noted, left) = published(due[0].revision).await;
     assert_eq!((noted, left.len()), (Noted::Newest, 0));

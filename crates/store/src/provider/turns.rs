@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use wallet_provider::{StoreError, Turn, Work};
 
-use crate::alone::{Held, Lock};
 use crate::Database;
+use crate::alone::{Held, Lock};
 
 impl Turn for Held {}
 

@@ -65,10 +65,7 @@ impl Publisher for FolderPublisher {
     ) -> Result<(), PublishError> {
         let [cwt, jwt] = self.paths(name);
         in_background(self.folder.clone(), move || {
-            let done = replace(
-                &mut OsDisk,
-                &[(&cwt, &tokens.cwt), (&jwt, &tokens.jwt)],
-            );
+            let done = replace(&mut OsDisk, &[(&cwt, &tokens.cwt), (&jwt, &tokens.jwt)]);
             drop(turn);
             done
         })

@@ -4,7 +4,7 @@
 //! Nothing of it is believed unseen. What is published is compared with it by the
 //! hash of the very bytes, what is in the store by its [`Tally`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use crate::{Error, ListContent, ListState, Tally};
 #[derive(Debug, Default)]
 pub(crate) struct KnownLists {
     lists: Mutex<HashMap<i64, Arc<tokio::sync::Mutex<Option<Known>>>>>,
+    ended: Mutex<HashSet<i64>>,
     trouble: Mutex<Option<String>>,
 }
 
@@ -25,6 +26,17 @@ impl KnownLists {
     /// node.
     pub(super) fn of(&self, list: i64) -> Arc<tokio::sync::Mutex<Option<Known>>> {
         Arc::clone(lock(&self.lists).entry(list).or_default())
+    }
+
+    /// The store was older than this list: what is left of a block of it may be in
+    /// somebody else's hands.
+    pub(super) fn end(&self, list: i64) {
+        lock(&self.ended).insert(list);
+    }
+
+    /// Whether no more is to be drawn from a block of this list.
+    pub(crate) fn has_ended(&self, list: i64) -> bool {
+        lock(&self.ended).contains(&list)
     }
 
     pub(super) fn forget(&self, list: i64) {

@@ -3,9 +3,7 @@ use std::pin::Pin;
 use std::task::Poll;
 
 /// Waits for all of these side by side, in one task; their results in their order.
-pub(super) async fn together<F: Future>(
-    futures: impl IntoIterator<Item = F>,
-) -> Vec<F::Output> {
+pub(super) async fn together<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
     let mut running: Vec<Running<F>> = futures
         .into_iter()
         .map(|future| Running::Waiting(Box::pin(future)))

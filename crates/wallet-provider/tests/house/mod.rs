@@ -186,6 +186,17 @@ impl House {
         jwt
     }
 
+    /// Whether the published list says so in this form, whatever the other form says.
+    pub fn tells(&self, reference: &Reference, format: TokenFormat) -> bool {
+        let token = std::fs::read(self.file(&reference.uri, format)).unwrap();
+        let key = Signer::public_key(self.seal.as_ref());
+        let list = UnverifiedStatusList::parse(&token, &status_list::Limits::default())
+            .unwrap()
+            .verify(&StatusListCheck::new(&reference.uri, key, self.clock.now()))
+            .unwrap();
+        !list.status(reference).unwrap().is_valid()
+    }
+
     /// The file of the list at this address.
     pub fn file(&self, uri: &str, format: TokenFormat) -> PathBuf {
         let name = uri.strip_prefix(STATUS).unwrap().trim_start_matches('/');
