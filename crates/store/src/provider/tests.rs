@@ -228,7 +228,7 @@ async fn an_older_publication_does_not_hide_that_a_newer_one_is_due() {
     let due = scene.store.lists_to_publish(scene.now).await.unwrap();
     assert_eq!(due.len(), 1);
     assert_eq!(scene.content(list, None).await.revoked, [3]);
-    let mut published = async |revision| {
+    let published = async |revision| {
         let until = scene.later(10_000);
         let noted = scene.store.published(list, revision, until).await.unwrap();
         (
