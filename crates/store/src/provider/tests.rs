@@ -1,5 +1,4 @@
-//! What no caller, and no plain statement, can make the store do. The same
-//! contract is to run on every other database.
+//! What no caller, and no plain statement, can make the store do, on both databases.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,12 +8,15 @@
 
 use jiff::SignedDuration;
 use jose::{Curve, PublicKey};
+use rstest::rstest;
 use wallet_provider::{ListKind, NewEntry, RevocationReason, Revoker, Tally, UnitState};
 
 use super::*;
+use crate::Kind::{self, Postgres, Sqlite};
+use crate::sql::{Query, query};
 
 struct Scene {
-    _folder: tempfile::TempDir,
+    place: Place,
     database: Database,
     store: SqlProviderStore,
     now: Timestamp,
@@ -37,19 +39,36 @@ fn key(n: usize) -> PublicKey {
     PublicKey::from_point(Curve::P256, &point).unwrap()
 }
 
-async fn scene() -> Scene {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(folder.path().join("claviger.db"))
-        .await
-        .unwrap();
+/// Where the database is, for as long as the test runs.
+enum Place {
+    Folder(tempfile::TempDir),
+    Server(claviger_fixtures::postgres::Database),
+}
+
+impl Place {
+    async fn open(&self) -> Database {
+        let opened = match self {
+            Self::Folder(folder) => Database::open(folder.path().join("claviger.db")).await,
+            Self::Server(server) => Database::open(server.url()).await,
+        };
+        opened.unwrap()
+    }
+}
+
+async fn scene(kind: Kind) -> Option<Scene> {
+    let place = match kind {
+        Sqlite => Place::Folder(tempfile::tempdir().unwrap()),
+        Postgres => Place::Server(claviger_fixtures::postgres::database()?),
+    };
+    let database = place.open().await;
     let store = SqlProviderStore::new(database.clone());
     let now = "2026-11-22T12:00:00Z".parse().unwrap();
-    Scene {
-        _folder: folder,
+    Some(Scene {
+        place,
         database,
         store,
         now,
-    }
+    })
 }
 
 impl Scene {
@@ -135,11 +154,11 @@ impl Scene {
         }
     }
 
-    async fn raw(&self, statement: &'static str) -> Result<(), Error> {
+    async fn raw(&self, statement: Query) -> Result<(), Error> {
         self.database
             .write(move |tx| {
                 Box::pin(async move {
-                    crate::sql::query(statement).execute(tx).await?;
+                    statement.execute(tx).await?;
                     Ok(())
                 })
             })
@@ -147,13 +166,18 @@ impl Scene {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_revoked_unit_does_not_come_back_by_a_plain_statement() {
-    let scene = scene().await;
+async fn a_revoked_unit_does_not_come_back_by_a_plain_statement(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
     let unit = scene.unit("mine", 0).await;
     scene.store.revoke(scene.revocation(unit)).await.unwrap();
     let refused = scene
-        .raw("UPDATE unit SET state = 'operational'")
+        .raw(query("UPDATE unit SET state = 'operational'"))
         .await
         .unwrap_err();
     assert!(refused.to_string().contains("a revoked unit stays revoked"));
@@ -161,9 +185,12 @@ async fn a_revoked_unit_does_not_come_back_by_a_plain_statement() {
     assert_eq!(found.state, UnitState::Revoked);
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_index_is_used_once_whatever_a_caller_says() {
-    let scene = scene().await;
+async fn an_index_is_used_once_whatever_a_caller_says(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
     let (mine, other) = (scene.unit("mine", 0).await, scene.unit("other", 2).await);
     let list = scene.block(8).await.list;
     scene
@@ -189,9 +216,14 @@ async fn an_index_is_used_once_whatever_a_caller_says() {
     ));
 }
 
+#[rstest]
 #[tokio::test]
-async fn blocks_of_a_list_follow_each_other_and_end_with_it() {
-    let scene = scene().await;
+async fn blocks_of_a_list_follow_each_other_and_end_with_it(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
     let (first, second, third) = (
         scene.block(10).await,
         scene.block(10).await,
@@ -204,9 +236,14 @@ async fn blocks_of_a_list_follow_each_other_and_end_with_it() {
     assert_ne!(scene.block(1).await.list, third.list);
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_older_publication_does_not_hide_that_a_newer_one_is_due() {
-    let scene = scene().await;
+async fn an_older_publication_does_not_hide_that_a_newer_one_is_due(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
     let unit = scene.unit("mine", 0).await;
     let list = scene.block(8).await.list;
     scene
@@ -245,9 +282,14 @@ async fn an_older_publication_does_not_hide_that_a_newer_one_is_due() {
     assert_eq!((noted, left.len()), (Noted::Newest, 0));
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_was_revoked_since_is_told_with_what_all_comes_to() {
-    let scene = scene().await;
+async fn what_was_revoked_since_is_told_with_what_all_comes_to(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
     let (mine, other) = (scene.unit("mine", 0).await, scene.unit("other", 2).await);
     let list = scene.block(8).await.list;
     for (unit, index) in [(mine, 3), (mine, 5), (other, 4)] {
@@ -275,9 +317,14 @@ async fn what_was_revoked_since_is_told_with_what_all_comes_to() {
     assert_ne!(scene.block(8).await.list, list);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_list_goes_only_when_it_is_closed_and_nothing_refers_to_it() {
-    let scene = scene().await;
+async fn a_list_goes_only_when_it_is_closed_and_nothing_refers_to_it(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
     let unit = scene.unit("mine", 0).await;
     let list = scene.block(8).await.list;
     let forget = async || {
@@ -298,11 +345,13 @@ async fn a_list_goes_only_when_it_is_closed_and_nothing_refers_to_it() {
     assert!(!forget().await);
 }
 
+#[rstest]
 #[tokio::test]
-async fn one_at_a_time_has_its_turn_and_it_passes_on() {
-    let scene = scene().await;
-    let path = scene.database.path().unwrap().to_owned();
-    let other = SqlProviderStore::new(Database::open(path).await.unwrap());
+async fn one_at_a_time_has_its_turn_and_it_passes_on(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let other = SqlProviderStore::new(scene.place.open().await);
     let held = scene.store.turn(Work::List(1)).await.unwrap();
     // Other work waits for nothing.
     drop(other.turn(Work::List(2)).await.unwrap());
@@ -320,9 +369,12 @@ fn sorted(indices: &[u64]) -> Vec<u64> {
     sorted
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_revocation_is_all_or_nothing() {
-    let scene = scene().await;
+async fn a_revocation_is_all_or_nothing(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
     let unit = scene.unit("mine", 0).await;
     let list = scene.block(8).await.list;
     scene
@@ -330,13 +382,21 @@ async fn a_revocation_is_all_or_nothing() {
         .issue(scene.issuance(unit, list, 3))
         .await
         .unwrap();
-    scene
-        .raw(
+    let broken: &[&str] = match kind {
+        Sqlite => &[
             "CREATE TRIGGER broken BEFORE UPDATE OF revision ON status_list
-             BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
-        )
-        .await
-        .unwrap();
+                     BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+        ],
+        Postgres => &[
+            "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql
+             AS 'BEGIN RAISE EXCEPTION ''on purpose''; END'",
+            "CREATE TRIGGER broken BEFORE UPDATE OF revision ON status_list
+             FOR EACH ROW EXECUTE FUNCTION broken()",
+        ],
+    };
+    for statement in broken {
+        scene.raw(query(statement)).await.unwrap();
+    }
     let failed = scene.store.revoke(scene.revocation(unit)).await;
     assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
     let found = scene.store.unit(unit).await.unwrap().unwrap();
@@ -345,12 +405,15 @@ async fn a_revocation_is_all_or_nothing() {
     assert!(scene.store.unfrozen().await.unwrap().is_empty());
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_damaged_row_is_an_error_that_names_its_column() {
-    let scene = scene().await;
+async fn a_damaged_row_is_an_error_that_names_its_column(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
     let unit = scene.unit("mine", 0).await;
     scene
-        .raw("UPDATE unit SET signing_key = x'00'")
+        .raw(query("UPDATE unit SET signing_key = ?").bind([0; 1]))
         .await
         .unwrap();
     let error = scene.store.unit(unit).await.unwrap_err();
@@ -362,9 +425,14 @@ async fn a_damaged_row_is_an_error_that_names_its_column() {
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_is_past_its_time_is_forgotten_and_nothing_else() {
-    let scene = scene().await;
+async fn what_is_past_its_time_is_forgotten_and_nothing_else(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
     let unit = scene.unit("mine", 0).await;
     let list = scene.block(8).await.list;
     scene
@@ -402,20 +470,100 @@ async fn what_is_past_its_time_is_forgotten_and_nothing_else() {
 
 /// The account's alias stands in one place, and no key or attestation leads from
 /// it to anyone (the design's "keep the reference, not the token").
+#[rstest]
 #[tokio::test]
-async fn the_tables_hold_no_token_and_the_alias_once() {
-    let scene = scene().await;
+async fn the_tables_hold_no_token_and_the_alias_once(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
     scene.unit("an alias nobody else has", 0).await;
-    let tables: Vec<String> = crate::sql::query(
-        "SELECT m.name || '.' || c.name FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS c
-         WHERE m.type = 'table' AND (c.name LIKE '%alias%' OR c.name LIKE '%token%')",
-    )
-    .all(&mut scene.database.reader().await.unwrap())
-    .await
-    .unwrap();
-    let own: Vec<_> = tables
+    let columns = query(match kind {
+        Sqlite => {
+            "SELECT m.name || '.' || c.name
+             FROM sqlite_schema AS m JOIN pragma_table_info(m.name) AS c
+             WHERE m.type = 'table' AND (c.name LIKE '%alias%' OR c.name LIKE '%token%')"
+        }
+        Postgres => {
+            "SELECT table_name || '.' || column_name FROM information_schema.columns
+             WHERE table_schema = 'public'
+               AND (column_name LIKE '%alias%' OR column_name LIKE '%token%')"
+        }
+    });
+    let columns: Vec<String> = columns
+        .all(&mut scene.database.reader().await.unwrap())
+        .await
+        .unwrap();
+    let own: Vec<_> = columns
         .iter()
         .filter(|name| !name.starts_with("wsca"))
         .collect();
     assert_eq!(own, ["account.alias"]);
+}
+
+/// Two nodes at once: of one challenge, one alias, one request, one key and one index
+/// there is one; a unit that is being revoked gets nothing; blocks do not overlap.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_taken_once_is_taken_once_by_many_at_once(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let unit = scene.unit("mine", 0).await;
+    let list = scene.block(1).await.list;
+    let mut tasks = Vec::new();
+    for n in 0..40 {
+        let (store, mut issuance) = (scene.store.clone(), scene.issuance(unit, list, n % 8));
+        issuance.keys = vec![[u8::try_from(n % 8).unwrap(); 32]];
+        tasks.push(tokio::spawn(async move { store.issue(issuance).await }));
+    }
+    let mut issued = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(()) => issued += 1,
+            Err(StoreError::KeyAttested(_) | StoreError::IndexInUse { .. }) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(issued, 8);
+
+    let mut tasks = Vec::new();
+    for n in 8..16 {
+        let (store, issuance) = (scene.store.clone(), scene.issuance(unit, list, n));
+        tasks.push(tokio::spawn(async move { store.issue(issuance).await }));
+    }
+    let revoked = scene.store.revoke(scene.revocation(unit)).await.unwrap();
+    let mut late = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(()) => late += 1,
+            Err(StoreError::UnitState(UnitState::Revoked)) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(revoked.entries, issued + late, "every entry was set");
+    let content = scene.content(list, None).await;
+    assert_eq!(content.tally.count, issued + late);
+
+    let blocks: Vec<_> = (0..20)
+        .map(|_| {
+            let (store, at) = (scene.store.clone(), scene.now);
+            let name = UnitId::random().to_string();
+            let new = NewList {
+                kind: ListKind::Ka,
+                uri: format!("https://provider.example/status/{name}"),
+                name,
+                size: 16,
+                key_check: [0; 8],
+            };
+            tokio::spawn(async move { store.take_block(new, 4, at).await.unwrap() })
+        })
+        .collect();
+    let mut seen = std::collections::HashSet::new();
+    for block in blocks {
+        let block = block.await.unwrap();
+        for counter in block.counters {
+            assert!(seen.insert((block.list, counter)));
+        }
+    }
+    assert_eq!(seen.len(), 80);
 }
