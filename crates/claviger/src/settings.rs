@@ -256,6 +256,9 @@ pub(crate) struct WalletProviderSettings {
     /// The certificate of the key `wallet-status`, which signs status lists, with its
     /// chain (PEM). Absent where keys are installed.
     pub(crate) status_certificate: Option<PathBuf>,
+    /// The folder that status lists are published into, which several nodes may share;
+    /// `public/status` in the data, if absent.
+    pub(crate) status_folder: Option<PathBuf>,
     /// What is required of device evidence (TOML). Without it no device is accepted.
     pub(crate) evidence_policy: Option<PathBuf>,
     /// A copy of Google's list of revoked attestation keys, kept fresh by somebody

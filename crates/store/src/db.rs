@@ -11,6 +11,7 @@ use sqlx::{PgPool, SqlSafeStr, SqlitePool};
 use tokio::sync::Notify;
 use tracing::Instrument;
 
+use crate::alone::{self, Held, Lock};
 use crate::group::{JobFuture, Writer};
 use crate::sql::{Connection, Query, query};
 use crate::{postgres, sqlite};
@@ -39,6 +40,7 @@ enum Pools {
         readers: PgPool,
         writers: PgPool,
         in_turn: PgPool,
+        sessions: PgPool,
         address: Arc<str>,
     },
 }
@@ -220,6 +222,7 @@ impl Database {
                     readers: opened.readers,
                     writers: opened.writers,
                     in_turn: opened.in_turn,
+                    sessions: opened.sessions,
                     address: opened.address.into(),
                 }
             }
@@ -376,6 +379,15 @@ impl Database {
         Arc::clone(&self.bell)
     }
 
+    /// Waits until this is what `lock` says is done alone, over all nodes. Nobody else
+    /// does it until what is returned is dropped, or this process dies.
+    pub async fn alone(&self, lock: Lock) -> Result<Held, Error> {
+        match &self.pools {
+            Pools::Sqlite { path, .. } => alone::by_file(path, lock).await,
+            Pools::Postgres { sessions, .. } => alone::by_session(sessions, lock).await,
+        }
+    }
+
     /// Whether the store can be read and written.
     pub async fn health(&self) -> Result<(), Error> {
         const ANY: &str = "SELECT version FROM _sqlx_migrations ORDER BY version LIMIT 1";
@@ -423,11 +435,13 @@ impl Database {
                 readers,
                 writers,
                 in_turn,
+                sessions,
                 ..
             } => {
                 readers.close().await;
                 writers.close().await;
                 in_turn.close().await;
+                sessions.close().await;
             }
         }
     }

@@ -16,6 +16,7 @@
 //! that nobody lists fails a test instead of being forgotten.
 
 pub mod accounts;
+mod alone;
 pub mod backup;
 mod db;
 mod group;
@@ -27,5 +28,6 @@ pub mod sql;
 mod sqlite;
 pub mod wsca;
 
+pub use alone::{Held, Lock};
 pub use db::{Database, Durability, Error, Kind, Migration, SchemaState, Transaction};
 pub use group::JobFuture;

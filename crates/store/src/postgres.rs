@@ -13,6 +13,10 @@ use crate::{Durability, Error};
 const READERS: u32 = 8;
 /// How many write at once, besides the one that writes in turn.
 const WRITERS: u32 = 16;
+/// How many locks one node holds, or waits for, at once.
+const SESSIONS: u32 = 12;
+/// How long a lock is waited for.
+const LOCK_TIMEOUT: &str = "30s";
 /// How long a request waits for a connection: a server that is away is told soon.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -31,6 +35,8 @@ pub(crate) struct Opened {
     pub(crate) readers: PgPool,
     pub(crate) writers: PgPool,
     pub(crate) in_turn: PgPool,
+    /// For locks of a session: see [`crate::alone`].
+    pub(crate) sessions: PgPool,
     /// Without secrets.
     pub(crate) address: String,
 }
@@ -72,6 +78,9 @@ pub(crate) async fn open(text: &str, steps: Steps<'_>) -> Result<Opened, Error> 
         .connect_with(options.clone())
         .await
         .map_err(failed)?;
+    // Opened when the first lock is taken. A node that hangs is not waited for.
+    let sessions =
+        pool(SESSIONS).connect_lazy_with(options.clone().options([("lock_timeout", LOCK_TIMEOUT)]));
     let readers = pool(READERS)
         .connect_with(options.options([("default_transaction_read_only", "on")]))
         .await
@@ -80,6 +89,7 @@ pub(crate) async fn open(text: &str, steps: Steps<'_>) -> Result<Opened, Error> 
         readers,
         writers,
         in_turn,
+        sessions,
         address,
     })
 }

@@ -132,6 +132,7 @@ impl Development {
                     sample_key(KeyPurpose::Attestations, &test_bed.wallet_provider)?,
                     sample_key(KeyPurpose::Status, &test_bed.wallet_status)?,
                 ],
+                status_folder: None,
                 development: true,
                 evidence: EvidenceParts::default(),
                 revocation: RevocationSettings::default(),

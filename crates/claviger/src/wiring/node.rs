@@ -7,7 +7,7 @@ use ::notices::Courier;
 use clock::Clock;
 use server::{
     AccountPages, App, InFlight, KnownOperators, Limits, Metrics, Operators, Proxies, PublicFolder,
-    Rates, Readiness, Trust,
+    Rates, Readiness, StatusLists, Trust,
 };
 use store::Database;
 use store::operators::SqlOperatorTrail;
@@ -98,6 +98,8 @@ pub(crate) struct ProviderParts {
     /// The keys that the configuration names, or samples; those that were installed
     /// since are in the data folder.
     pub(crate) first_keys: FirstKeys,
+    /// The folder that status lists are published into; one in the data, if absent.
+    pub(crate) status_folder: Option<PathBuf>,
     /// Takes activations without evidence of the device, and a WSCA that nobody
     /// certified.
     pub(crate) development: bool,
@@ -250,15 +252,6 @@ impl Node {
                 listing: self.listing.clone(),
                 clock: Arc::clone(&self.parts.clock),
             }));
-            folders.push((
-                "status",
-                PublicFolder {
-                    folder: self.status_folder(),
-                    suffix: ".jwt",
-                    media_type: status_list::TokenFormat::Jwt.media_type(),
-                    max_age: 60,
-                },
-            ));
         }
         if self.parts.roles.contains(&Role::Lists) {
             for (path, media_type) in [
@@ -269,7 +262,6 @@ impl Node {
                     path,
                     PublicFolder {
                         folder: self.parts.data.join("public").join(path),
-                        suffix: "",
                         media_type,
                         max_age: 300,
                     },
@@ -295,6 +287,10 @@ impl Node {
                 .zip(self.provider.clone())
                 .map(|(accounts, provider)| AccountPages { accounts, provider }),
             provider: self.provider.clone(),
+            status: self.provider.as_ref().map(|provider| StatusLists {
+                folder: self.status_folder(),
+                ttl: provider.list_ttl_seconds(),
+            }),
             trust: self.trust.as_ref().map(|service| Trust {
                 service: Arc::clone(service),
                 clock: Arc::clone(&self.parts.clock),
@@ -327,7 +323,10 @@ impl Node {
     }
 
     fn status_folder(&self) -> PathBuf {
-        self.parts.data.join("public").join("status")
+        let provider = self.parts.provider.as_ref();
+        provider
+            .and_then(|parts| parts.status_folder.clone())
+            .unwrap_or_else(|| self.parts.data.join("public").join("status"))
     }
 
     fn open_trust(&self) -> Result<TrustService, Failure> {

@@ -197,6 +197,14 @@ pub(crate) fn unsigned(
     u64::try_from(number).map_err(|_| damaged(table, column, "is negative"))
 }
 
+pub(super) fn time(
+    table: &'static str,
+    column: &'static str,
+    seconds: i64,
+) -> Result<Timestamp, StoreError> {
+    Timestamp::from_second(seconds).map_err(|_| damaged(table, column, "is no time"))
+}
+
 pub(crate) fn named<T>(
     table: &'static str,
     column: &'static str,

@@ -1,12 +1,16 @@
 //! What a check and a restore ask, and what a restore sets right.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
+use sci::UnitId;
 use wallet_provider::{
     Adopted, Fault, KnownList, ListState, StoreError, TakenOver, UnitCounts, UnitState, UpkeepStore,
 };
 
 use super::activation::add_event;
+use super::revocation::{lists_of, mark_changed, set_entries};
 use super::{SqlProviderStore, boxed, rows, seconds, signed};
 use crate::sql::{Connection, query};
 
@@ -16,13 +20,16 @@ const FEW: i64 = 20;
 #[async_trait]
 impl UpkeepStore for SqlProviderStore {
     async fn known_lists(&self) -> Result<Vec<KnownList>, StoreError> {
-        let lists: Vec<(i64, String, String, i64, i64, i64, Option<i64>)> = query(
-            "SELECT id, name, uri, size, revision, published, closed_at FROM status_list
-             ORDER BY id",
+        type Row = (i64, String, String, i64, i64, i64, i64, i64, Option<i64>);
+        let lists: Vec<Row> = query(
+            "SELECT id, name, uri, size, revision, published, published_until, restored,
+                    closed_at
+             FROM status_list ORDER BY id",
         )
         .all(&mut self.database.reader().await?)
         .await?;
-        let known = |(list, name, uri, size, revision, published, closed_at)| {
+        let known = |row: Row| {
+            let (list, name, uri, size, revision, published, until, restored, closed_at) = row;
             Ok(KnownList {
                 state: ListState {
                     list,
@@ -30,9 +37,11 @@ impl UpkeepStore for SqlProviderStore {
                     uri,
                     size: rows::unsigned("status_list", "size", size)?,
                     revision,
+                    published,
+                    published_until: rows::time("status_list", "published_until", until)?,
+                    restored: restored != 0,
                 },
-                published,
-                open: Option::<i64>::is_none(&closed_at),
+                open: closed_at.is_none(),
             })
         };
         lists.into_iter().map(known).collect()
@@ -109,13 +118,17 @@ async fn take_over(
     at: Timestamp,
 ) -> Result<TakenOver, StoreError> {
     let mut taken = TakenOver::default();
+    mark_changed(tx, BTreeSet::from([list])).await?;
     for index in indices {
-        taken.entries +=
-            query("INSERT INTO status_set (list, idx) VALUES (?, ?) ON CONFLICT DO NOTHING")
-                .bind(list)
-                .bind(signed(index))
-                .execute(tx)
-                .await?;
+        taken.entries += query(
+            "INSERT INTO status_set (list, idx, revision)
+             SELECT id, ?2, revision FROM status_list WHERE id = ?1
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(list)
+        .bind(signed(index))
+        .execute(tx)
+        .await?;
         let of: Option<(Vec<u8>, Option<String>)> =
             query("SELECT unit, storage FROM status_entry WHERE list = ? AND idx = ?")
                 .bind(list)
@@ -130,10 +143,6 @@ async fn take_over(
             }
         }
     }
-    query("UPDATE status_list SET revision = revision + 1 WHERE id = ?")
-        .bind(list)
-        .execute(tx)
-        .await?;
     Ok(taken)
 }
 
@@ -150,7 +159,7 @@ async fn revoke_unit(tx: &mut Connection, unit: &[u8], at: Timestamp) -> Result<
     }
     let id = rows::unit_id("unit", "id", unit)?;
     add_event(tx, id, UnitState::Revoked, at).await?;
-    set_all(tx, unit, None).await?;
+    set_all(tx, id, None).await?;
     Ok(1)
 }
 
@@ -171,7 +180,8 @@ async fn revoke_storage(
     .execute(tx)
     .await?;
     if changed > 0 {
-        set_all(tx, unit, Some(storage)).await?;
+        let id = rows::unit_id("unit_storage", "unit", unit)?;
+        set_all(tx, id, Some(storage)).await?;
     }
     Ok(changed)
 }
@@ -179,25 +189,12 @@ async fn revoke_storage(
 /// Sets every entry of the unit, or of one storage of it.
 async fn set_all(
     tx: &mut Connection,
-    unit: &[u8],
+    unit: UnitId,
     storage: Option<&str>,
 ) -> Result<(), StoreError> {
-    query(
-        "INSERT INTO status_set (list, idx)
-         SELECT list, idx FROM status_entry WHERE unit = ?1 AND (?2 = '' OR storage = ?2)
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(unit)
-    .bind(storage.unwrap_or_default())
-    .execute(tx)
-    .await?;
-    query(
-        "UPDATE status_list SET revision = revision + 1
-         WHERE id IN (SELECT list FROM status_entry WHERE unit = ?)",
-    )
-    .bind(unit)
-    .execute(tx)
-    .await?;
+    let lists = lists_of(tx, unit, storage).await?;
+    mark_changed(tx, lists.into_iter().collect()).await?;
+    set_entries(tx, unit, storage).await?;
     Ok(())
 }
 
@@ -221,7 +218,7 @@ async fn adopt(tx: &mut Connection, list: Adopted, until: Timestamp) -> Result<(
         return Ok(());
     };
     for index in list.set {
-        query("INSERT INTO status_set (list, idx) VALUES (?, ?)")
+        query("INSERT INTO status_set (list, idx, revision) VALUES (?, ?, 1)")
             .bind(id)
             .bind(signed(index))
             .execute(tx)

@@ -43,8 +43,6 @@ pub trait UpkeepStore: Send + Sync + std::fmt::Debug {
 pub struct KnownList {
     /// The list.
     pub state: ListState,
-    /// The revision that was published last; 0 is none.
-    pub published: i64,
     /// Whether it hands out indices.
     pub open: bool,
 }

@@ -89,7 +89,7 @@ async fn compare(
     let one = |finding| Ok((count, vec![finding]));
     let found = match published.read(&state.name, Some(&state.uri))? {
         Found::List(found) => found,
-        Found::Nothing if list.published == 0 => return Ok((count, vec![])),
+        Found::Nothing if state.published == 0 => return Ok((count, vec![])),
         Found::Nothing => return one(rules::MISSING.finding(&state.uri, "there is no token")),
         Found::NotOurs(why) => return one(rules::OURS.finding(&state.uri, why)),
     };
@@ -104,7 +104,7 @@ async fn compare(
     if untold > 0 {
         let evidence = format!("{untold} entries that are set are not published as revoked");
         // What changed since it was published is due, and not wrong.
-        let rule = match list.published < state.revision {
+        let rule = match state.published < state.revision {
             true => &rules::DUE,
             false => &rules::BEHIND,
         };
