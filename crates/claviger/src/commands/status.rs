@@ -1,7 +1,7 @@
 //! `claviger status`: what a status list token says.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::PathBuf;
 
 use finding::{CertificateRef, Finding, Refusal, Rule};
 use jiff::{SignedDuration, Timestamp};
@@ -26,7 +26,7 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Inspect {
     /// The token, as it is served: a file, or the https address of the list
-    token: String,
+    token: PathBuf,
     /// Show the status at this index
     #[arg(long)]
     index: Option<u64>,
@@ -66,7 +66,7 @@ pub(crate) fn run(command: &Command, output: Output) -> Done {
 fn inspect(args: &Inspect, output: Output) -> Done {
     let source = Source::read(args)?;
     let mut report = Inspected {
-        file: args.token.clone(),
+        file: args.token.display().to_string(),
         at: args.at.unwrap_or_else(time::now),
         form: source.format.media_type(),
         bytes: source.bytes.len(),
@@ -104,15 +104,15 @@ struct Source {
 
 impl Source {
     fn read(args: &Inspect) -> Result<Self, Failure> {
-        let text = &args.token;
-        if !text.starts_with("https://") && !text.starts_with("http://") {
-            let bytes = input::read(Path::new(text), input::STATUS_LIST)?;
+        let address = |text: &&str| text.starts_with("https://") || text.starts_with("http://");
+        let Some(text) = args.token.to_str().filter(address) else {
+            let bytes = input::read(&args.token, input::STATUS_LIST)?;
             return Ok(Self {
                 format: TokenFormat::of(&bytes),
                 bytes,
                 address: None,
             });
-        }
+        };
         let url = Url::parse(text).doing(text)?;
         let format = args.form.format();
         let max = usize::try_from(input::STATUS_LIST).unwrap_or(usize::MAX);
@@ -137,7 +137,7 @@ impl Source {
         Ok(Self {
             bytes: response.bytes,
             format,
-            address: Some(text.clone()),
+            address: Some(text.to_owned()),
         })
     }
 }

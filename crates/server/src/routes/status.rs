@@ -45,8 +45,8 @@ pub(crate) fn routes(provider: Arc<WalletProvider>, lists: StatusLists) -> OpenA
         .expose_headers([header::ETAG])
         .max_age(DAY);
     OpenApiRouter::new()
-        .routes(routes!(aggregation))
-        .routes(routes!(list))
+        .routes(routes!(status_lists))
+        .routes(routes!(status_list))
         .with_state(state)
         .layer(cors)
 }
@@ -79,7 +79,7 @@ struct Aggregation {
 /// The addresses of all status lists (Token Status List, 9.3)
 #[utoipa::path(get, path = "/", tag = "status lists",
     responses((status = 200, body = Aggregation)))]
-async fn aggregation(State(served): State<Served>) -> Result<Response, Problem> {
+async fn status_lists(State(served): State<Served>) -> Result<Response, Problem> {
     let lists = served.provider.status_lists().await;
     let status_lists = lists.map_err(|error| Problem::internal(&error))?;
     let mut headers = HeaderMap::new();
@@ -101,7 +101,7 @@ async fn aggregation(State(served): State<Served>) -> Result<Response, Problem> 
         (status = 404, body = Problem),
         (status = 406, body = Problem, description = "Neither form is accepted"),
         (status = 501, body = Problem, description = "Earlier states are not kept")))]
-async fn list(
+async fn status_list(
     State(served): State<Served>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
