@@ -120,6 +120,7 @@ async fn set_up(
             SetUp {
                 alias: "mine",
                 account_code: None,
+                consent: None,
                 device: device.clone(),
                 platform,
                 wallet_version: "1",

@@ -37,6 +37,8 @@ pub enum Problem {
     Alias,
     /// The account exists and its code was not given, or is wrong.
     AccountCode,
+    /// The user did not agree to the provider's text, or to another one.
+    Consent,
     /// There is no such unit.
     UnknownUnit,
     /// The unit is not in a state that allows this.
@@ -69,11 +71,18 @@ pub enum Problem {
     StorageRevoked,
     /// The provider has no valid certificate to sign under.
     NoCertificate,
+    /// Whoever asks for a revocation is no PID provider on the list of them.
+    PidProvider,
+    /// The WIA that is shown is none of this provider, or one whose status is no
+    /// longer maintained.
+    ShownWia,
+    /// Too much was asked for in too short a time.
+    TooMany,
 }
 
 impl Problem {
     /// Every code.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 32] = [
         Self::ChallengeUnknown,
         Self::ChallengeExpired,
         Self::WrongDeviceKey,
@@ -86,6 +95,7 @@ impl Problem {
         Self::Replayed,
         Self::Alias,
         Self::AccountCode,
+        Self::Consent,
         Self::UnknownUnit,
         Self::WrongState,
         Self::UnitRevoked,
@@ -102,6 +112,9 @@ impl Problem {
         Self::Scope,
         Self::StorageRevoked,
         Self::NoCertificate,
+        Self::PidProvider,
+        Self::ShownWia,
+        Self::TooMany,
     ];
 
     /// The rule that the request broke.
@@ -118,6 +131,7 @@ impl Problem {
             Self::Replayed => &rules::REQUEST_REPLAY,
             Self::Alias => &rules::ALIAS,
             Self::AccountCode => &rules::ACCOUNT,
+            Self::Consent => &rules::CONSENT,
             Self::UnknownUnit => &rules::UNIT_UNKNOWN,
             Self::WrongState => &rules::UNIT_STATE,
             Self::UnitRevoked => &rules::UNIT_REVOKED,
@@ -134,6 +148,9 @@ impl Problem {
             Self::Scope => &rules::SCOPE,
             Self::StorageRevoked => &rules::STORAGE_REVOKED,
             Self::NoCertificate => &rules::CERTIFICATE,
+            Self::PidProvider => &rules::PID_PROVIDER,
+            Self::ShownWia => &rules::SHOWN_WIA,
+            Self::TooMany => &rules::RATE,
         }
     }
 
@@ -152,6 +169,7 @@ impl Problem {
             Self::Replayed => "replayed",
             Self::Alias => "alias",
             Self::AccountCode => "account-code",
+            Self::Consent => "consent",
             Self::UnknownUnit => "unknown-unit",
             Self::WrongState => "wrong-state",
             Self::UnitRevoked => "unit-revoked",
@@ -168,6 +186,9 @@ impl Problem {
             Self::Scope => "scope",
             Self::StorageRevoked => "storage-revoked",
             Self::NoCertificate => "no-certificate",
+            Self::PidProvider => "pid-provider",
+            Self::ShownWia => "shown-wia",
+            Self::TooMany => "too-many",
         }
     }
 

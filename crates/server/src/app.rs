@@ -12,15 +12,17 @@ use crate::edge::{self, Edge, Limits};
 use crate::in_flight::{InFlight, Places};
 use crate::metrics::Metrics;
 use crate::operators::{Door, Operators};
+use crate::pages::account::{self as account_pages, AccountPages};
 use crate::pages::data;
 use crate::rates::{Gates, Rates};
 use crate::routes::folder::PublicFolder;
 use crate::routes::health::{HealthState, Readiness};
 use crate::routes::reference_provider::Reference;
+use crate::routes::status::StatusLists;
 use crate::routes::trust::Trust;
 use crate::routes::{
-    authzen, folder, health, operator, provider, reference_provider, trust, trust_validator, wsca,
-    wsca_link,
+    authzen, folder, health, operator, provider, reference_provider, status, trust,
+    trust_validator, wsca, wsca_link,
 };
 
 /// What a process serves. A role that is absent has no routes.
@@ -45,6 +47,8 @@ pub struct App {
     /// The public address of the process, where the interface of the EU reference wallet
     /// provider is served beside the provider's own: `/reference-provider`.
     pub reference_provider: Option<String>,
+    /// `/account`: the pages on which users look after their accounts and wallets.
+    pub accounts: Option<AccountPages>,
     /// `/v1/trust`, and what is compatible with others: `/trust`, `/evaluation`.
     pub trust: Option<Trust>,
     /// `/operator`, if there is anyone for it.
@@ -53,6 +57,8 @@ pub struct App {
     pub rates: Rates,
     /// The proxies in front.
     pub proxies: Proxies,
+    /// `/status`: the provider's status lists.
+    pub status: Option<StatusLists>,
     /// Public files: the first part of the address, and the folder.
     pub folders: Vec<(&'static str, PublicFolder)>,
 }
@@ -119,6 +125,9 @@ impl App {
             "/openapi.json",
             axum::routing::get(move || std::future::ready(axum::Json(json))),
         );
+        if let Some(accounts) = self.accounts.clone() {
+            router = router.merge(account_pages::routes(accounts));
+        }
         for (path, folder) in self.folders.clone() {
             router = router.nest(&format!("/{path}"), folder::routes(folder));
         }
@@ -181,6 +190,10 @@ impl App {
                     resource: format!("{public_url}{path}"),
                 };
                 router = router.nest(path, reference_provider::routes(reference));
+            }
+            if let Some(lists) = &self.status {
+                let routes = status::routes(Arc::clone(provider), lists.clone());
+                router = router.nest("/status", routes);
             }
         }
         if let Some(trust) = &self.trust {

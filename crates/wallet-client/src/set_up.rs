@@ -41,6 +41,9 @@ pub struct SetUp<'a, T> {
     pub alias: &'a str,
     /// The account's code, where the account exists already.
     pub account_code: Option<&'a str>,
+    /// The text that the user was shown and agreed to, by its hash (ARF `WIAM_05`), where
+    /// the provider asks for one.
+    pub consent: Option<&'a str>,
     /// The phone's two keys.
     pub device: Arc<dyn DeviceKeystore>,
     /// What vouches for them.
@@ -133,6 +136,7 @@ impl ProviderClient {
             .activate(&Activation {
                 alias: with.alias,
                 account_code: with.account_code,
+                consent: with.consent,
                 signing: with.device.signing(),
                 agreement: with.device.agreement(),
                 platform: with.platform,

@@ -10,8 +10,10 @@ use device_evidence::rules as evidence_rules;
 use finding::{Finding, Refusal, Rule, Severity, Trusted};
 use jiff::Timestamp;
 use provider_api::{
-    CheckAnswer, CheckEvidence, CheckRequest, NoncePurpose, Problem, bound_challenge,
+    CheckAnswer, CheckEvidence, CheckRequest, NoncePurpose, Problem, RevocationReason, Revoker,
+    bound_challenge,
 };
+use sci::UnitId;
 
 use crate::device_facts::DeviceFacts;
 use crate::evidence::{accepted, decode, refused};
@@ -30,6 +32,20 @@ pub enum CheckBy {
     /// word on it instead of the hardware's.
     KeyOrPlay,
 }
+
+/// What becomes of a unit whose device turned out worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnWorse {
+    /// It gets nothing while the device is so, and an operator decides.
+    #[default]
+    Refuse,
+    /// It is revoked, for security (ARF `WURevocation_09`). That is final.
+    Revoke,
+}
+
+/// How many failed checks are looked at in one round.
+const ROUND: u32 = 100;
 
 /// What a device that is known already shows again.
 pub(crate) struct Shown<'a> {
@@ -149,6 +165,26 @@ impl WalletProvider {
     /// revoked, by whoever decides that (ARF `WURevocation_09`).
     pub async fn failed_checks(&self, limit: u32) -> Result<Vec<FailedCheck>, Error> {
         Ok(self.store.failed_checks(limit).await?)
+    }
+
+    /// Revokes the units whose devices turned out worse, where that is chosen; how many.
+    pub(crate) async fn revoke_worse(&self) -> Result<usize, Error> {
+        if self.config.on_worse == OnWorse::Refuse {
+            return Ok(0);
+        }
+        let failed = self.store.failed_checks(ROUND).await?;
+        for FailedCheck { unit, .. } in &failed {
+            let reason = RevocationReason::Security;
+            self.revoke(self.revocation(*unit, Revoker::Provider, reason))
+                .await?;
+            self.store.settle_failed_check(*unit).await?;
+        }
+        Ok(failed.len())
+    }
+
+    /// An operator has decided what comes of a unit's failed check.
+    pub async fn settle_failed_check(&self, unit: UnitId) -> Result<(), Error> {
+        Ok(self.store.settle_failed_check(unit).await?)
     }
 
     /// When the caller's instance was checked last, if that is not too long ago. Where

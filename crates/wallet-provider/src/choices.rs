@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use crate::config::profile_name;
-use crate::ports::issuance_store::{StorageKind, TypeRevocation, TypeRevoked};
-use crate::{Error, RevocationReason, Revoker, WalletProvider};
+use crate::ports::issuance_store::{TypeRevocation, TypeRevoked};
+use crate::{Error, RevocationReason, Revoker, Selector, Storage, WalletProvider};
 
 impl WalletProvider {
     /// Takes note of the choices of this configuration, with their time, where they
@@ -31,16 +31,17 @@ impl WalletProvider {
         Ok(())
     }
 
-    /// Revokes a type of WSCD or keystore for good, for an operator (ARF
-    /// `WURevocation_09a`): its shared entry, and every entry of a KA over keys in a
-    /// storage of that type. No KA is issued over such keys any more. The units' own
-    /// entries stay as they are: an instance is revoked by itself (TS3 v1.5.2, 2.5.2).
-    pub async fn revoke_storage_type(
+    /// Closes a type of WSCD or keystore that an operator revokes for all its units (ARF
+    /// `WURevocation_09a`): no KA is issued over such keys any more, and the entry that
+    /// they share is set, if they share one. It can be repeated.
+    pub(crate) async fn close_type(
         &self,
-        kind: StorageKind,
-        name: &str,
+        selector: &Selector,
         reason: RevocationReason,
-    ) -> Result<TypeRevoked, Error> {
+    ) -> Result<(), Error> {
+        let Some((kind, name)) = whole_type(selector) else {
+            return Ok(());
+        };
         let revoked = self
             .store
             .revoke_type(TypeRevocation {
@@ -51,15 +52,30 @@ impl WalletProvider {
                 at: self.clock.now(),
             })
             .await?;
-        tracing::info!(
-            event = "storage-type.revoked",
-            kind = kind.name(),
-            name,
-            units = revoked.units,
-            entries = revoked.entries
-        );
-        // Those that fail are told of one by one, and stay due.
-        let _ = self.publish_changed().await;
-        Ok(revoked)
+        if revoked != TypeRevoked::Already {
+            tracing::warn!(event = "storage-type.revoked", %kind, name, ?revoked);
+            // Those that fail are told of one by one, and stay due.
+            let _ = self.publish_changed().await;
+        }
+        Ok(())
     }
+}
+
+/// The type that a selector means, and nothing narrower.
+fn whole_type(selector: &Selector) -> Option<(Storage, &str)> {
+    let only = |kind, name: &str| {
+        let mut alone = Selector::default();
+        match kind {
+            Storage::Wscd => alone.wscd_type = Some(name.to_owned()),
+            Storage::Keystore => alone.keystore_type = Some(name.to_owned()),
+        }
+        alone == *selector
+    };
+    let wscd = selector
+        .wscd_type
+        .as_deref()
+        .map(|name| (Storage::Wscd, name));
+    let keystore = selector.keystore_type.as_deref();
+    let keystore = keystore.map(|name| (Storage::Keystore, name));
+    wscd.or(keystore).filter(|(kind, name)| only(*kind, name))
 }

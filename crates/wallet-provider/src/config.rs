@@ -1,12 +1,12 @@
 use jiff::SignedDuration;
-use provider_api::Offers;
+use provider_api::{ConsentView, Offers};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 use wua::{ClientAttestationDraft, KeyProofProfile, MAX_WIA_LIFETIME, Rounding};
 
-use crate::CheckBy;
 use crate::reference::ReferenceProfile;
+use crate::{CheckBy, OnWorse};
 
 /// How the provider does what the texts leave open. [`Config::new`] has the
 /// defaults; [`Config::check`] is asked before anything runs.
@@ -29,6 +29,11 @@ pub struct Config {
     pub keystore_certification: String,
     /// Takes activations without device evidence: for development only.
     pub accept_no_evidence: bool,
+    /// What users are asked to agree to, through the instance, before a unit is
+    /// activated (ARF `WIAM_05`).
+    pub consent: Option<ConsentView>,
+    /// Activates units of users who were not asked: for development only.
+    pub accept_no_consent: bool,
     /// What is required of device evidence. The default names no app, and so
     /// accepts none.
     pub evidence: device_evidence::Policy,
@@ -47,6 +52,15 @@ pub struct Config {
     pub issuer_scopes: u32,
     /// The interface of the EU reference wallet provider; off where absent.
     pub reference: Option<ReferenceProfile>,
+    /// Where the risk analysis stands that lets a unit go on without its keystore (ARF
+    /// `WURevocation_09c`). Without one, a keystore is revoked with its unit.
+    pub keystore_risk_analysis: Option<String>,
+    /// How many requests of one PID provider are taken within six minutes, over all
+    /// nodes.
+    pub pid_provider_requests: u64,
+    /// How long a unit may be installed without becoming operational; then it is
+    /// forgotten, its account with it.
+    pub installed_lifetime: SignedDuration,
     /// How long a challenge or nonce waits for its answer.
     pub challenge_lifetime: SignedDuration,
     /// How many challenges for an activation wait for their answer at once, at
@@ -58,6 +72,8 @@ pub struct Config {
     pub max_check_age: SignedDuration,
     /// With what an Android device is checked again.
     pub check_by: CheckBy,
+    /// What becomes of a unit whose device turned out worse.
+    pub on_worse: OnWorse,
     /// How long a KA lasts.
     pub ka_lifetime: SignedDuration,
     /// The longest status maintenance that an issuer's preference is given.
@@ -136,6 +152,8 @@ impl Config {
             base_url,
             solution,
             accept_no_evidence: false,
+            consent: None,
+            accept_no_consent: false,
             evidence: device_evidence::Policy::default(),
             accept_uncertified_wsca: false,
             wia_draft: ClientAttestationDraft::default(),
@@ -143,11 +161,15 @@ impl Config {
             ka_index: KaIndex::default(),
             issuer_scopes: 0,
             reference: None,
+            keystore_risk_analysis: None,
+            pid_provider_requests: 600,
+            installed_lifetime: DAY.saturating_mul(7),
             challenge_lifetime: SignedDuration::from_mins(5),
             max_challenges: 100_000,
             wia_lifetime: SignedDuration::from_hours(23),
             max_check_age: SignedDuration::from_hours(12),
             check_by: CheckBy::default(),
+            on_worse: OnWorse::default(),
             ka_lifetime: DAY.saturating_mul(30),
             max_status_period: DAY.saturating_mul(2 * 366),
             rounding: Rounding::default(),
@@ -212,6 +234,7 @@ impl Config {
         }
         for (key, time) in [
             ("challenge_lifetime", self.challenge_lifetime),
+            ("installed_lifetime", self.installed_lifetime),
             ("ka_lifetime", self.ka_lifetime),
             ("list_ttl", self.list_ttl),
             ("max_status_period", self.max_status_period),
@@ -219,6 +242,9 @@ impl Config {
             if time <= SignedDuration::ZERO {
                 return fail(key, "more than nothing");
             }
+        }
+        if self.pid_provider_requests == 0 {
+            return fail("pid_provider_requests", "at least 1");
         }
         if self.max_challenges == 0 {
             return fail("max_challenges", "at least 1");

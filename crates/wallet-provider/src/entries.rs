@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jose::PublicKey;
-use provider_api::Problem;
+use provider_api::{Problem, Storage};
 use status_list::Reference;
 use wua::{Ka, Level, StatusPeriod, Wia};
 
 use crate::allocation::Allocated;
-use crate::ports::issuance_store::{Holder, StorageKind};
+use crate::ports::issuance_store::Holder;
 use crate::{Error, Generation, Issuance, ListKind, NewEntry, StoreError, WalletProvider};
 
 /// How often an entry that is kept for somebody is looked up, before the store is said
@@ -178,7 +178,7 @@ impl WalletProvider {
     pub(crate) fn issuer_holder(
         &self,
         scope: Option<&str>,
-        about: Option<StorageKind>,
+        about: Option<Storage>,
     ) -> Result<Option<Holder>, Error> {
         let Some(scope) = scope else {
             return Ok(None);

@@ -3,12 +3,12 @@
 
 use jiff::Timestamp;
 use jose::PublicKey;
-use provider_api::{KaRequest, NoncePurpose, Problem, ProofType};
+use provider_api::{KaRequest, NoncePurpose, Problem, ProofType, Storage};
 use sci::{KeyStatement, StatedKey};
 use wua::{AttackPotential, KeyProofProfile, Level};
 
 use crate::entries::{Order, Share};
-use crate::ports::issuance_store::{Holder, Storage, StorageKind};
+use crate::ports::issuance_store::{Holder, UnitStorage};
 use crate::{Caller, Error, Issuance, KaIndex, ListKind, Seals, WalletProvider, counts, secrets};
 
 /// The longest `c_nonce`, in bytes.
@@ -26,7 +26,7 @@ pub(crate) struct Found {
     pub(crate) keys: Vec<FoundKey>,
     /// The address of what the storage is certified for.
     pub(crate) certification: String,
-    pub(crate) storage: Storage,
+    pub(crate) storage: UnitStorage,
 }
 
 /// What an instance wants of its KAs.
@@ -61,8 +61,8 @@ impl WalletProvider {
         let found = Found {
             keys: stated.iter().map(found).collect(),
             certification: self.certification_of(stated),
-            storage: Storage {
-                kind: StorageKind::Wscd,
+            storage: UnitStorage {
+                kind: Storage::Wscd,
                 type_name: self.wsca.information().descriptor.model.clone(),
                 certification: stated.first().and_then(|key| key.certification.clone()),
             },
@@ -147,7 +147,11 @@ impl WalletProvider {
 
     /// For whom the KAs' entry is kept: for all units of the storage's type, for one
     /// issuer, or for nobody (TS3 v1.5.2, 2.5.2).
-    fn ka_holder(&self, storage: &Storage, scope: Option<&str>) -> Result<Option<Holder>, Error> {
+    fn ka_holder(
+        &self,
+        storage: &UnitStorage,
+        scope: Option<&str>,
+    ) -> Result<Option<Holder>, Error> {
         match self.config.ka_index {
             KaIndex::PerKa => self.issuer_holder(scope, Some(storage.kind)),
             KaIndex::TypeShared if scope.is_some() => {

@@ -5,13 +5,13 @@ use device_evidence::UserAuthentication;
 use device_evidence::android::SecurityLevel;
 use jiff::Timestamp;
 use jose::PublicKey;
-use provider_api::{KeystoreKaRequest, KeystoreKeys, MAX_PROOFS, NoncePurpose, Problem};
+use provider_api::{KeystoreKaRequest, KeystoreKeys, MAX_PROOFS, NoncePurpose, Problem, Storage};
 
 use crate::check::{Looked, Shown, sort_out};
 use crate::device_facts::DeviceFacts;
 use crate::evidence::refused;
 use crate::ka::{Found, FoundKey, Wanted, address};
-use crate::ports::issuance_store::{SpentCheck, Storage, StorageKind};
+use crate::ports::issuance_store::{SpentCheck, UnitStorage};
 use crate::{Caller, DeviceRecord, Error, Issuance, WalletProvider, secrets};
 
 /// What was looked at: the keys, and the counter of the assertion over them.
@@ -174,7 +174,7 @@ impl WalletProvider {
     fn found(
         &self,
         keys: Vec<PublicKey>,
-        storage: Storage,
+        storage: UnitStorage,
         levels: impl Fn(&PublicKey) -> Levels,
     ) -> Found {
         Found {
@@ -194,9 +194,9 @@ impl WalletProvider {
         }
     }
 
-    fn storage(&self, type_name: String, basis: Option<&str>) -> Storage {
-        Storage {
-            kind: StorageKind::Keystore,
+    fn storage(&self, type_name: String, basis: Option<&str>) -> UnitStorage {
+        UnitStorage {
+            kind: Storage::Keystore,
             type_name,
             certification: address(basis),
         }
@@ -204,7 +204,7 @@ impl WalletProvider {
 
     /// The certificate that the level rests on, where the policy names its address; the
     /// provider's own page on keystores otherwise.
-    fn certification_address(&self, storage: &Storage) -> String {
+    fn certification_address(&self, storage: &UnitStorage) -> String {
         let own = || self.config.keystore_certification.clone();
         storage.certification.clone().unwrap_or_else(own)
     }

@@ -13,9 +13,11 @@
 //! not made before, the nonce is unused, the unit is operational, no key is in
 //! another KA). Only what was recorded leaves the house.
 
+mod account;
 mod activation;
 mod allocation;
 mod association;
+mod bulk_revocation;
 mod check;
 mod choices;
 mod config;
@@ -28,7 +30,9 @@ mod issuance;
 mod ka;
 pub mod keyring;
 mod keystore;
+pub mod lifecycle;
 pub mod operators;
+mod pid_provider;
 mod ports;
 mod provider;
 mod publication;
@@ -37,8 +41,11 @@ pub mod retention;
 mod revocation;
 pub mod rules;
 mod secrets;
+mod storage_revocation;
+pub mod upkeep;
+mod watch;
 
-pub use check::CheckBy;
+pub use check::{CheckBy, OnWorse};
 pub use config::{Config, ConfigError, KaIndex, WalletSolution};
 pub use device_facts::{BootFacts, DeviceFacts};
 pub use error::Error;
@@ -47,19 +54,34 @@ pub use keyring::{
     AnswerKeys, CertificateState, Generation, Generations, KeyPurpose, KeySet, Keyring,
     LaterAnswerKey, NotAGeneration, Seal, Seals, Standing, Succession, check_chain,
 };
+pub use lifecycle::Keys;
+pub use ports::folder::FolderPublisher;
 pub use ports::issuance_store::{
-    FailedCheck, HeldEntry, Holder, InstanceCheck, IssuanceStore, SpentCheck, Storage, StorageKind,
-    StorageRecord, TypeRevocation, TypeRevoked,
+    FailedCheck, HeldEntry, Holder, InstanceCheck, IssuanceStore, SpentCheck, StorageRecord,
+    TypeRevocation, TypeRevoked, UnitStorage,
 };
 pub use ports::operator_trail::OperatorTrail;
-pub use ports::publisher::{FolderPublisher, PublishError, Publisher};
+pub use ports::pid_providers::{ListedPidProvider, PidProviderCheck};
+pub use ports::publisher::{PublishError, Publisher, Tokens};
 pub use ports::reference_store::{LooseIssuance, LooseSelection, ReferenceStore};
-pub use ports::store::{
-    AccountRecord, Activated, Block, Event, Issuance, ListKind, ListState, NewEntry, NewList,
-    NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError,
-    UnitRecord,
+pub use ports::revocation::{
+    EntryName, JobRecord, NewJob, RequestedRevocation, RevocationStore, SpentPidRequest,
+    StorageRevocation,
 };
+pub use ports::store::{
+    AccountRecord, Activated, AgreedText, Block, EndedList, Event, Issuance, ListContent, ListKind,
+    ListState, NewEntry, NewList, NewUnit, Noted, ProviderStore, Purged, Purpose, Revocation,
+    Revoked, SpentRequest, StoreError, UnitRecord,
+};
+pub use ports::tally::Tally;
+pub use ports::turn::{Turn, Work};
+pub use ports::upkeep::{Adopted, Fault, KnownList, TakenOver, UnitCounts, UpkeepStore};
 pub use provider::{Caller, Parts, WalletProvider};
 pub use secrets::IndexSecret;
+pub use storage_revocation::UnitGoes;
 
-pub use provider_api::{RULES, RevocationReason, Revoker, UnitState};
+pub use status_list::TokenFormat;
+
+pub use provider_api::{
+    AccountId, Extent, JobState, RULES, RevocationReason, Revoker, Selector, Storage, UnitState,
+};

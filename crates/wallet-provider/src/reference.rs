@@ -4,7 +4,7 @@
 //! Each call stands alone: there is no account, no unit, no WSCA, no PIN. So what it
 //! issues belongs to nobody whom the provider knows. Its entries are kept without a unit,
 //! with what evidence said of the device, and can be revoked one by one, by model, by
-//! patch level, or all at once; not by a user (docs/decisions/0070).
+//! patch level, or all at once; not by a user (docs/decisions/0085).
 
 use device_evidence::Assessment;
 use device_evidence::apple::{self, AttestationCheck, Environment};

@@ -56,6 +56,11 @@ pub enum Until {
         /// The column.
         column: &'static str,
     },
+    /// Until some minutes after the time in this column.
+    Soon {
+        /// The column.
+        column: &'static str,
+    },
     /// Until the unit comes again after the time in this column.
     NextVisit {
         /// The column.
@@ -65,11 +70,16 @@ pub enum Until {
     Account,
     /// As long as the unit's record at the provider.
     Unit,
+    /// Until the key storage has destroyed what it had.
+    Destroyed,
     /// As long as the unit's record at the key storage, which outlives its keys: that
     /// they are destroyed can be shown.
     WscaUnit,
     /// Until 40 days after the list was closed, and no entry of it is maintained.
     List,
+    /// Until so many days after the last way of telling it was over, as the operator of
+    /// the service says: 30, unless it is configured otherwise.
+    Notices,
     /// As long as the operator of the service says: 1096 days, unless it is configured
     /// otherwise.
     Trail,
@@ -82,11 +92,16 @@ impl Until {
     pub fn says(&self) -> String {
         match self {
             Self::Past { column } => format!("a day after {column}, within the hour"),
+            Self::Soon { column } => format!("{column}, and some minutes"),
             Self::NextVisit { column } => format!("the wallet comes again after {column}"),
             Self::Account => "the account is deleted".into(),
-            Self::Unit => "the account is deleted".into(),
+            Self::Destroyed => "the key storage has destroyed what it had".into(),
+            Self::Unit => {
+                "the account is deleted and nothing says any more how its wallets stand".into()
+            }
             Self::WscaUnit => "the key storage is taken out of service".into(),
             Self::List => "40 days after the list is closed and nothing in it is maintained".into(),
+            Self::Notices => "30 days after it was told, unless configured otherwise".into(),
             Self::Trail => {
                 "the time that the provider's policy says, three years by default".into()
             }
@@ -158,10 +173,121 @@ pub const HELD: &[Held] = &[
         columns: &[
             unit("id", "a number"),
             personal("alias", "the name that its owner chose"),
-            unit("code_hash", "the hash of its code"),
             unit("created_at", "when it was made"),
+            unit("handle", "what passkeys know it by, a random value"),
+            unit("language", "in which language its owner is written to"),
+            personal("email", "where its owner is written to, if that was wished"),
+            unit("email_confirmed_at", "since when"),
+            unit(
+                "deleted_at",
+                "when it was deleted: nothing personal is left then",
+            ),
         ],
         until: Until::Account,
+    },
+    Held {
+        table: "passkey",
+        what: "a passkey of an account",
+        purpose: "its owner signs in with it",
+        columns: &[
+            unit("id", "the identifier that the passkey has for this service"),
+            unit("account", "whose account it opens"),
+            personal("name", "what its owner calls it"),
+            unit("data", "its public key, and what is known of it"),
+            unit("counter", "how often it signed, where it counts"),
+            unit("created_at", "when it was added"),
+            unit("used_at", "when it last signed in"),
+        ],
+        until: Until::Account,
+    },
+    Held {
+        table: "recovery_code",
+        what: "a recovery code of an account",
+        purpose: "its owner comes in without a passkey, once",
+        columns: &[
+            unit("account", "whose account it opens"),
+            unit("hash", "the hash of the code"),
+            unit("first", "whether the activation of a wallet gave it"),
+            unit("created_at", "when it was made"),
+            unit("used_at", "when somebody signed in with it"),
+        ],
+        until: Until::Account,
+    },
+    Held {
+        table: "consent",
+        what: "something that an account's owner agreed to",
+        purpose: "that it was agreed to, and to which words, can be shown (WIAM_05)",
+        columns: &[
+            no("id", "a number"),
+            unit("account", "whose account it was"),
+            unit("kind", "to which purpose"),
+            unit("version", "which text it was"),
+            unit("sha256", "the hash of its words"),
+            unit("given_at", "when"),
+        ],
+        until: Until::Account,
+    },
+    Held {
+        table: "sign_in",
+        what: "a browser that is signed in to an account",
+        purpose: "its owner need not sign in at each page",
+        columns: &[
+            unit("hash", "the hash of what the browser shows"),
+            unit("account", "to which account"),
+            unit("since", "since when"),
+            unit("seen_at", "when it was last here"),
+            unit(
+                "ends_at",
+                "when it ends, unless it is left for a quarter of an hour",
+            ),
+        ],
+        until: Until::Soon { column: "ends_at" },
+    },
+    Held {
+        table: "ceremony",
+        what: "a sign-up or sign-in that has begun",
+        purpose: "a passkey answers the question that it was asked, once",
+        columns: &[
+            unit("hash", "the hash of its name"),
+            personal(
+                "state",
+                "the question, and for a sign-up the name that was chosen",
+            ),
+            unit("expires_at", "when it ends"),
+        ],
+        until: Until::Soon {
+            column: "expires_at",
+        },
+    },
+    Held {
+        table: "link_code",
+        what: "a code that brings a wallet into an account",
+        purpose: "nobody else's wallet comes into it",
+        columns: &[
+            unit("account", "which account"),
+            unit("hash", "the hash of the code"),
+            unit("expires_at", "when it ends"),
+            unit("used_by", "the wallet that came with it"),
+        ],
+        until: Until::Soon {
+            column: "expires_at",
+        },
+    },
+    Held {
+        table: "address_code",
+        what: "an e-mail address that waits for its code",
+        purpose: "nobody is written to who does not want it",
+        columns: &[
+            unit("account", "whose account it is to be for"),
+            personal("address", "the address"),
+            unit("hash", "the hash of the code that was sent there"),
+            unit("made_at", "when"),
+            unit("expires_at", "when the code ends"),
+            unit("wrong", "how often it was typed wrong"),
+        ],
+        until: Until::Soon {
+            column: "expires_at",
+        },
     },
     Held {
         table: "unit",
@@ -205,6 +331,11 @@ pub const HELD: &[Held] = &[
             unit("state", "the state it went to"),
             unit("by", "who revoked it: the user, an operator, …"),
             unit("reason", "why"),
+            unit(
+                "name",
+                "which PID provider or operator did it, where that is known",
+            ),
+            unit("storage", "whether it was of one key storage alone"),
         ],
         until: Until::Unit,
     },
@@ -223,6 +354,57 @@ pub const HELD: &[Held] = &[
             unit("reason", "why"),
         ],
         until: Until::Unit,
+    },
+    Held {
+        table: "unit_certificate",
+        what: "a certificate that a wallet unit's evidence rests on",
+        purpose: "a wallet on a device whose maker's key was revoked is revoked (WURevocation_09)",
+        columns: &[
+            unit("certificate", "the hash of the certificate's serial number"),
+            unit("unit", "the unit, until it is revoked"),
+        ],
+        until: Until::Unit,
+    },
+    Held {
+        table: "forgotten_unit",
+        what: "a wallet unit that was never completed and is forgotten",
+        purpose: "what the key storage has of it is destroyed too",
+        columns: &[unit("unit", "the unit that it was")],
+        until: Until::Destroyed,
+    },
+    Held {
+        table: "spent_pid_request",
+        what: "a request of a PID provider whose user died",
+        purpose: "nobody can make it again (WURevocation_11)",
+        columns: &[
+            no("provider", "the hash of the PID provider's name"),
+            no("jti", "the request's identifier"),
+            no("forget_at", "when no copy would be taken any more"),
+        ],
+        until: Until::Past {
+            column: "forget_at",
+        },
+    },
+    Held {
+        table: "revocation_job",
+        what: "a revocation of many wallet units",
+        purpose: "it is done to its end, and can be shown (WPNot_06)",
+        columns: &[
+            no("id", "a random identifier"),
+            no("selector", "which units were meant"),
+            no("extent", "what of them"),
+            no("reason", "why"),
+            no("advisory", "where the technical details stand"),
+            no("name", "which operator asked for it"),
+            no("selected", "how many were meant"),
+            no("began", "when it began"),
+            no("state", "whether it is done"),
+            no("revoked", "how many were revoked"),
+            no("finished", "when it was done"),
+            unit("after", "the unit that it looked at last, until it is done"),
+            no("found", "how many it found in this pass"),
+        ],
+        until: Until::Always,
     },
     Held {
         table: "challenge",
@@ -404,6 +586,44 @@ pub const HELD: &[Held] = &[
         until: Until::Past {
             column: "maintained_until",
         },
+    },
+    Held {
+        table: "notice",
+        what: "something that a user is told: that a wallet was revoked, and why",
+        purpose: "users learn of it within 24 hours (WURevocation_14)",
+        columns: &[
+            no("id", "a random identifier"),
+            unit("kind", "what kind of thing it is"),
+            unit("fact", "what happened"),
+            unit("account", "whose account it concerns"),
+            unit("unit", "which unit"),
+            unit("at_ms", "when"),
+            no("named", "whether it goes to one address alone"),
+            personal("recipient", "that address; gone once the mail is over"),
+            personal(
+                "secret",
+                "a code that is sent there; gone once the mail is over",
+            ),
+            personal("language", "in which language it is written"),
+            no("spread", "whether it is on its way"),
+        ],
+        until: Until::Notices,
+    },
+    Held {
+        table: "notice_delivery",
+        what: "one way by which a user is told",
+        purpose: "each is tried until it succeeds or its time has passed (WURevocation_16)",
+        columns: &[
+            no("notice", "what is told"),
+            no("channel", "mail, or another way of the service"),
+            no("state", "whether it waits, was delivered or was not"),
+            no("tries", "how often it was tried"),
+            no("due_at", "when it is tried next"),
+            no("claim", "which node tries it now"),
+            no("last_at", "when it was tried last"),
+            no("why", "why it did not succeed; never an address"),
+        ],
+        until: Until::Notices,
     },
     Held {
         table: "operator_trail",

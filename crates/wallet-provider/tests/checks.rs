@@ -21,7 +21,7 @@ use house::{Device, House};
 use jiff::SignedDuration;
 use jose::{Curve, b64};
 use provider_api::{CheckEvidence, NoncePurpose, Problem, UnitState, bound_challenge};
-use wallet_provider::{CheckBy, IssuanceStore, ProviderStore};
+use wallet_provider::{CheckBy, Config, IssuanceStore, OnWorse, ProviderStore};
 
 #[tokio::test]
 async fn a_wia_ends_within_24_hours_of_the_check_and_not_of_its_issuance() {
@@ -166,6 +166,27 @@ async fn a_device_that_got_worse_is_refused_and_remembered() {
         let store = house.store(&running);
         store.settle_failed_check(device.unit).await.unwrap();
         assert_eq!(running.provider.failed_checks(9).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_unit_whose_device_got_worse_is_revoked_where_that_is_chosen() {
+    for (on_worse, state) in [
+        (OnWorse::Refuse, UnitState::Operational),
+        (OnWorse::Revoke, UnitState::Revoked),
+    ] {
+        let (house, bed) = (House::new(), android::Bed::new());
+        let chosen = |config: &mut Config| config.on_worse = on_worse;
+        let running = start(&house, &bed, &apple::Bed::new(), chosen).await;
+        let device = android_unit(&house, &running, &bed, "mine").await;
+        let unlocked =
+            |says: android::Description| says.with(704, android::boot(&[0; 32], false, 2));
+        let result = device.check_android(&house, &running, &bed, unlocked).await;
+        assert_eq!(problem(result), Problem::DeviceWorse);
+        running.provider.recover().await.unwrap();
+        assert_eq!(device.view(&house, &running).await.state, state);
+        let left = running.provider.failed_checks(9).await.unwrap().len();
+        assert_eq!(left, usize::from(on_worse == OnWorse::Refuse));
     }
 }
 

@@ -19,7 +19,7 @@ use devices::{android, apple, der, public};
 use house::{BASE, Device, House, Running, jti, read_ka};
 use jose::{Curve, PublicKey, b64};
 use provider_api::*;
-use wallet_provider::{Error, IssuanceStore, StorageKind};
+use wallet_provider::{Error, IssuanceStore};
 
 /// A request over keys that say this, each made with the bound challenge.
 async fn chains(
@@ -82,7 +82,7 @@ async fn a_ka_over_android_keys_says_what_their_evidence_earns() {
     let store = house.store(&running);
     let storages = store.storages(device.unit).await.unwrap();
     assert_eq!(storages.len(), 1);
-    assert_eq!(storages[0].storage.kind, StorageKind::Keystore);
+    assert_eq!(storages[0].storage.kind, Storage::Keystore);
     assert_eq!(
         storages[0].storage.type_name,
         "android trusted environment, examplebrand Example One"

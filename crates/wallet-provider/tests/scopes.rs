@@ -19,7 +19,7 @@ use jiff::SignedDuration;
 use jose::{Curve, b64};
 use provider_api::*;
 use status_list::Reference;
-use wallet_provider::{Error, IssuanceStore, KaIndex, StorageKind};
+use wallet_provider::{Error, IssuanceStore, KaIndex};
 
 const DAY: i64 = 86_400;
 
@@ -283,24 +283,33 @@ async fn all_units_of_a_type_share_an_entry_where_that_is_chosen() {
     }
 
     // The type's revocation is everybody's, and final.
-    let model = "test";
-    let revoke = || {
-        let reason = RevocationReason::Security;
-        running
-            .provider
-            .revoke_storage_type(StorageKind::Wscd, model, reason)
-    };
-    let revoked = revoke().await.unwrap();
-    assert_eq!((revoked.units, revoked.entries), (2, 1));
+    let revoked = revoke_type(&running, "test").await;
+    assert_eq!(revoked, 1, "mine is revoked already");
     assert!(house.revoked(&first));
-    assert_eq!(revoke().await.unwrap().entries, 0, "once");
-    let late = ka(&other, &house, &running, None).await;
-    assert_eq!(problem(late), Problem::StorageRevoked);
     let fresh = Device::operational(&house, &running, "fresh").await;
     let late = ka(&fresh, &house, &running, None).await;
     assert_eq!(problem(late), Problem::StorageRevoked);
-    // The instance is not revoked for that: it still gets WIAs.
-    other.fresh_wia(&house, &running, 1).await.unwrap();
+    // An instance is not revoked for that: a new one still gets WIAs.
+    fresh.fresh_wia(&house, &running, 1).await.unwrap();
+}
+
+/// Revokes all units with a WSCD of this type; how many.
+async fn revoke_type(running: &Running, name: &str) -> u64 {
+    let asked = BulkRevocation {
+        selector: Selector {
+            wscd_type: Some(name.into()),
+            ..Selector::default()
+        },
+        reason: RevocationReason::Security,
+        extent: Extent::Unit,
+        advisory: None,
+        dry_run: false,
+        at_most: None,
+    };
+    let job = running.provider.begin_bulk_revocation(asked, None).await;
+    running.provider.do_jobs().await.unwrap();
+    let job = running.provider.revocation_job(&job.unwrap().job).await;
+    job.unwrap().revoked
 }
 
 #[tokio::test]
@@ -309,27 +318,18 @@ async fn under_per_ka_indices_a_type_is_revoked_entry_by_entry() {
     let running = house.start().await;
     let device = Device::operational(&house, &running, "mine").await;
     let kas = device.fresh_ka(&house, &running, 3, 3).await.unwrap();
-    let wia = device.fresh_wia(&house, &running, 1).await.unwrap()[0].clone();
-    let revoked = running
-        .provider
-        .revoke_storage_type(StorageKind::Wscd, "test", RevocationReason::Security)
-        .await
-        .unwrap();
-    assert_eq!((revoked.units, revoked.entries), (1, 3));
+    let store = house.store(&running);
+    let storages = store.storages(device.unit).await.unwrap();
+    assert_eq!(storages[0].storage.kind, Storage::Wscd);
+    assert_eq!(revoke_type(&running, "another").await, 0);
+    assert!(!house.revoked(&kas[0].status.reference));
+    assert_eq!(revoke_type(&running, "test").await, 1);
     for ka in &kas {
         assert!(house.revoked(&ka.status.reference));
     }
-    assert!(!house.revoked(&wia.status.reference));
-    let store = house.store(&running);
-    let storages = store.storages(device.unit).await.unwrap();
-    assert_eq!(storages[0].revoked_at, Some(house.clock.now()));
-    // Another type is another matter.
-    let other = running
-        .provider
-        .revoke_storage_type(StorageKind::Keystore, "test", RevocationReason::Security)
-        .await
-        .unwrap();
-    assert_eq!((other.units, other.entries), (0, 0));
+    let fresh = Device::operational(&house, &running, "fresh").await;
+    let late = ka(&fresh, &house, &running, None).await;
+    assert_eq!(problem(late), Problem::StorageRevoked);
 }
 
 #[tokio::test]

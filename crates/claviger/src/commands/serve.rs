@@ -70,10 +70,15 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
     let operators = operators(settings)?;
     let wsca = wsca_parts(settings).await?;
     let admin_apart = settings.admin.is_some();
+    let accounts = match (&settings.accounts, &settings.wallet_provider) {
+        (Some(accounts), Some(provider)) => Some(accounts.config(url, &provider.solution)?),
+        _ => None,
+    };
     if settings.development && samples_are_wanted(settings) {
         let part = Part {
             roles: settings.roles.clone(),
             wsca,
+            accounts,
             limits,
             operators: Some(operators),
             rates: settings.limits.rates(),
@@ -117,6 +122,7 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
         clock,
         wsca,
         provider,
+        accounts,
         limits,
         trust: crate::wiring::trust_config(settings)?,
         policy: settings.trust.policy,
@@ -245,11 +251,13 @@ async fn provider_parts(
             certification: settings.certification.clone().into(),
         },
         first_keys,
+        status_folder: settings.status_folder.clone(),
         development,
         notices,
         evidence: evidence(settings)?,
         issuance: settings.issuance.clone(),
         compatibility: settings.compatibility.clone(),
+        revocation: settings.revocation.clone(),
     })
 }
 

@@ -16,10 +16,13 @@ use wallet_provider::{Generation, KeyPurpose, Seal};
 use super::serve::single_operator;
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{Output, Report};
-use crate::settings::{CompatibilitySettings, DATABASE_FILE, IssuanceSettings, Role};
+use crate::settings::{
+    CompatibilitySettings, DATABASE_FILE, IssuanceSettings, RevocationSettings, Role,
+};
 use crate::testbed::{ListName, Party, SampleLists, TestBed};
 use crate::wiring::{
     EvidenceParts, Node, NodeParts, NoticeParts, OperatorParts, ProviderParts, WscaParts,
+    sample_accounts,
 };
 use crate::{files, logging, runtime, shutdown};
 
@@ -48,7 +51,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Done {
         let url = format!("http://{address}");
         let development = Development::open(&args.data, &url, Arc::new(SystemClock)).await?;
         let app = development.node.app()?.into_router();
-        output.print(&Running::of(&development, &args.data, &url))?;
+        output.print(&Running::of(&development, &args.data, &url)?)?;
         server::serve(
             listener,
             app,
@@ -80,7 +83,11 @@ impl Development {
     ) -> Result<Self, Failure> {
         make_private_folder(data)?;
         let device = open_device(data).await?;
-        Self::on_device(data, url, device, clock).await
+        let part = Part {
+            accounts: Some(sample_accounts(url)?),
+            ..Part::default()
+        };
+        Self::in_part(data, url, device, clock, part).await
     }
 
     /// As [`Development::open`], on a device that is open already.
@@ -127,12 +134,15 @@ impl Development {
                     sample_key(KeyPurpose::Attestations, &test_bed.wallet_provider)?,
                     sample_key(KeyPurpose::Status, &test_bed.wallet_status)?,
                 ],
+                status_folder: None,
                 development: true,
                 evidence: part.evidence,
                 issuance: part.issuance,
                 compatibility: part.compatibility,
+                revocation: RevocationSettings::default(),
                 notices: part.notices,
             }),
+            accounts: part.accounts,
             limits: part.limits,
             policy: trust::Policy::default(),
             revocation: trust::Revocation::Hard,
@@ -166,6 +176,7 @@ impl Development {
 pub(crate) struct Part {
     pub(crate) roles: Vec<Role>,
     pub(crate) wsca: WscaParts,
+    pub(crate) accounts: Option<accounts::Config>,
     pub(crate) limits: server::Limits,
     pub(crate) operators: Option<OperatorParts>,
     pub(crate) rates: Rates,
@@ -188,6 +199,7 @@ impl Default for Part {
         Self {
             roles: Role::ALL.to_vec(),
             wsca: WscaParts::default(),
+            accounts: None,
             limits: server::Limits::default(),
             notices: NoticeParts::default(),
             operators: None,
@@ -289,11 +301,15 @@ struct Running {
     wsca: String,
     lists: Vec<String>,
     operator_token: String,
+    /// Where users look after their wallets: passkeys need a host with a name.
+    account: String,
 }
 
 impl Running {
-    fn of(development: &Development, data: &Path, url: &str) -> Self {
-        Self {
+    fn of(development: &Development, data: &Path, url: &str) -> Result<Self, Failure> {
+        let origin = sample_accounts(url)?.origin;
+        Ok(Self {
+            account: origin.join("account").doing("the address")?.into(),
             development: true,
             url: url.to_owned(),
             data: data.display().to_string(),
@@ -304,7 +320,7 @@ impl Running {
                 .map(|name| development.lists.url(name))
                 .collect(),
             operator_token: data.join("operator.token").display().to_string(),
-        }
+        })
     }
 }
 
@@ -320,6 +336,7 @@ impl Report for Running {
         writeln!(out, "data             {}", self.data)?;
         writeln!(out, "wallet provider  {}", self.wallet_provider)?;
         writeln!(out, "WSCA             {}", self.wsca)?;
+        writeln!(out, "account pages    {}", self.account)?;
         for list in &self.lists {
             writeln!(out, "list             {list}")?;
         }

@@ -50,6 +50,7 @@ impl Wallet {
                 SetUp {
                     alias,
                     account_code: None,
+                    consent: None,
                     device: device.clone(),
                     platform: &Unattested,
                     wallet_version: env!("CARGO_PKG_VERSION"),

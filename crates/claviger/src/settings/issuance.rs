@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde::Deserialize;
 use wallet_provider::reference::ReferenceProfile;
-use wallet_provider::{CheckBy, Config, KaIndex};
+use wallet_provider::{CheckBy, Config, KaIndex, OnWorse};
 use wua::{ClientAttestationDraft, KeyProofProfile, Rounding};
 
 /// `[wallet_provider.issuance]`; what is absent is as [`Config::new`] has it.
@@ -16,6 +16,8 @@ pub(crate) struct IssuanceSettings {
     max_check_age_seconds: Option<u32>,
     /// With what an Android device is checked again: key, or key-or-play.
     check_by: Option<CheckBy>,
+    /// What becomes of a unit whose device turned out worse: refuse, or revoke.
+    on_worse: Option<OnWorse>,
     /// How long a KA lasts, in seconds.
     ka_seconds: Option<u32>,
     /// The longest status maintenance that an issuer is given, in seconds.
@@ -82,6 +84,7 @@ impl IssuanceSettings {
             .map(|s| SignedDuration::from_secs(s.into()));
         set(&mut config.rounding, rounding.map(Rounding::to));
         set(&mut config.check_by, self.check_by);
+        set(&mut config.on_worse, self.on_worse);
         set(&mut config.batch_size, self.batch_size);
         set(&mut config.lower_limit, self.lower_limit);
         set(&mut config.wia_draft, self.wia_draft);
@@ -131,6 +134,7 @@ mod tests {
             wia_seconds = 7200
             max_check_age_seconds = 3600
             check_by = "key-or-play"
+            on_worse = "revoke"
             ka_seconds = 86400
             max_status_seconds = 8640000
             rounding_seconds = 60

@@ -2,7 +2,7 @@
 
 use crate::sql::{Connection, query};
 use sci::UnitId;
-use wallet_provider::{HeldEntry, Holder, Issuance, NewEntry, StorageKind, StoreError};
+use wallet_provider::{HeldEntry, Holder, Issuance, NewEntry, Storage, StoreError};
 
 use super::issuance::add_entry;
 use super::{rows, seconds, signed};
@@ -70,7 +70,7 @@ async fn keep_for_issuer(
     issuance: &Issuance,
     entry: &NewEntry,
     scope: &[u8; 32],
-    about: Option<StorageKind>,
+    about: Option<Storage>,
     most: u32,
 ) -> Result<(), StoreError> {
     let id = issuance.unit.as_bytes().as_slice();
@@ -142,7 +142,7 @@ async fn keep_for_issuer(
 async fn keep_for_type(
     tx: &mut Connection,
     entry: &NewEntry,
-    kind: StorageKind,
+    kind: Storage,
     name: &str,
 ) -> Result<(), StoreError> {
     let until = seconds(entry.maintained_until);
@@ -193,6 +193,6 @@ pub(super) async fn forget(tx: &mut Connection, now: i64) -> Result<(), StoreErr
     Ok(())
 }
 
-fn about_name(about: Option<StorageKind>) -> &'static str {
-    about.map_or("wia", StorageKind::name)
+fn about_name(about: Option<Storage>) -> &'static str {
+    about.map_or("wia", Storage::name)
 }

@@ -4,7 +4,7 @@ use crate::sql::{Connection, query};
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::UnitState;
-use wallet_provider::{Issuance, NewEntry, Purpose, SpentRequest, Storage, StoreError};
+use wallet_provider::{Issuance, NewEntry, Purpose, SpentRequest, StoreError, UnitStorage};
 
 use super::{checks, held, rows, seconds, signed, storages};
 
@@ -47,7 +47,7 @@ pub(super) async fn add_entry(
     tx: &mut Connection,
     unit: UnitId,
     entry: &NewEntry,
-    storage: Option<&Storage>,
+    storage: Option<&UnitStorage>,
 ) -> Result<(), StoreError> {
     let added = query(
         "INSERT INTO status_entry (list, idx, unit, maintained_until, storage)

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use wallet_provider::{LooseIssuance, LooseSelection, Purpose, ReferenceStore, StoreError};
 
 use super::issuance::{answer_challenge, keep_attested_keys, keep_instance_keys, waits};
+use super::revocation::mark_changed;
+use super::storages::set_entry;
 use super::{SqlProviderStore, boxed, seconds, signed};
 use crate::sql::{Connection, query};
 
@@ -80,23 +82,11 @@ async fn revoke(tx: &mut Connection, selection: LooseSelection) -> Result<u64, S
         LooseSelection::All => query("SELECT list, idx FROM loose_entry"),
     };
     let chosen: Vec<(i64, i64)> = chosen.all(tx).await?;
+    let lists = chosen.iter().map(|(list, _)| *list).collect();
+    mark_changed(tx, lists).await?;
     let mut set = 0;
-    let mut lists = std::collections::BTreeSet::new();
     for (list, index) in chosen {
-        set += query("INSERT INTO status_set (list, idx) VALUES (?, ?) ON CONFLICT DO NOTHING")
-            .bind(list)
-            .bind(index)
-            .execute(tx)
-            .await?;
-        lists.insert(list);
-    }
-    // In the order of their keys: two revocations at once wait for each other, and not
-    // each for the other.
-    for list in lists {
-        query("UPDATE status_list SET revision = revision + 1 WHERE id = ?")
-            .bind(list)
-            .execute(tx)
-            .await?;
+        set += set_entry(tx, list, index).await?;
     }
     Ok(set)
 }

@@ -1,20 +1,24 @@
 //! The WSCDs and keystores of units, and their types.
 
+use std::collections::BTreeSet;
+
 use crate::sql::{Connection, query};
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::{
-    Storage, StorageKind, StorageRecord, StoreError, TypeRevocation, TypeRevoked,
+    Storage, StorageRecord, StoreError, TypeRevocation, TypeRevoked, UnitStorage,
 };
 
+use super::revocation::mark_changed;
 use super::{rows, seconds};
 
 /// Takes note that the unit has attested keys in a storage, if neither that nor its type
-/// is revoked. It stays so until the transaction ends: a revocation of the type waits.
+/// is revoked. The unit is locked already: who sets the entries of all units of a type
+/// waits for it, and finds this one's.
 pub(super) async fn use_one(
     tx: &mut Connection,
     unit: UnitId,
-    storage: &Storage,
+    storage: &UnitStorage,
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let found: Option<(String, Option<i64>)> =
@@ -26,8 +30,8 @@ pub(super) async fn use_one(
             .await?;
     match found {
         Some((_, Some(_))) => Err(StoreError::StorageRevoked),
-        Some((name, None)) if name == storage.type_name => Ok(()),
-        Some(_) if storage.kind == StorageKind::Keystore => Err(StoreError::OtherStorage),
+        Some((name, None)) if name == storage.type_name => check(tx, unit, storage).await,
+        Some(_) if storage.kind == Storage::Keystore => Err(StoreError::OtherStorage),
         // The WSCA moved to another device: the unit's keys went with it.
         Some(_) => {
             lock_type(tx, storage).await?;
@@ -62,7 +66,7 @@ pub(super) async fn use_one(
 pub(super) async fn check(
     tx: &mut Connection,
     unit: UnitId,
-    storage: &Storage,
+    storage: &UnitStorage,
 ) -> Result<(), StoreError> {
     let revoked = query(
         "SELECT 1 FROM unit_storage
@@ -83,7 +87,7 @@ pub(super) async fn check(
 }
 
 /// The type, known and not revoked, and locked.
-async fn lock_type(tx: &mut Connection, storage: &Storage) -> Result<(), StoreError> {
+async fn lock_type(tx: &mut Connection, storage: &UnitStorage) -> Result<(), StoreError> {
     let (kind, name) = (storage.kind, storage.type_name.as_str());
     match locked_type(tx, kind, name).await? {
         Some(_) => Err(StoreError::StorageRevoked),
@@ -94,7 +98,7 @@ async fn lock_type(tx: &mut Connection, storage: &Storage) -> Result<(), StoreEr
 /// When the type was revoked. It is made known where it is not, and locked.
 async fn locked_type(
     tx: &mut Connection,
-    kind: StorageKind,
+    kind: Storage,
     name: &str,
 ) -> Result<Option<i64>, StoreError> {
     query("INSERT INTO storage_type (storage, type) VALUES (?, ?) ON CONFLICT DO NOTHING")
@@ -128,8 +132,8 @@ pub(super) async fn of_unit(
         .map(|(kind, type_name, certification, added_at, revoked_at)| {
             let time = |column, seconds| rows::time("unit_storage", column, seconds);
             Ok(StorageRecord {
-                storage: Storage {
-                    kind: rows::named("unit_storage", "storage", &kind, StorageKind::from_name)?,
+                storage: UnitStorage {
+                    kind: rows::named("unit_storage", "storage", &kind, Storage::from_name)?,
                     type_name,
                     certification,
                 },
@@ -140,68 +144,53 @@ pub(super) async fn of_unit(
         .collect()
 }
 
-/// First the type, then the units' storages: whoever issues meanwhile either waits for
-/// one of the two and is refused, or is waited for and found.
+/// Closes the type, and sets the entry that its units share, if they do. The units' own
+/// entries are others' to set (`jobs.rs`): whoever issues meanwhile is either refused, or
+/// holds its unit's lock until its entry can be found.
 pub(super) async fn revoke_type(
     tx: &mut Connection,
     revocation: TypeRevocation,
 ) -> Result<TypeRevoked, StoreError> {
-    let (kind, name) = (revocation.kind.name(), revocation.name.as_str());
-    let (by, reason) = (revocation.by.name(), revocation.reason.name());
-    if locked_type(tx, revocation.kind, name).await?.is_some() {
-        return Ok(TypeRevoked::default());
+    let (kind, name) = (revocation.kind, revocation.name.as_str());
+    if locked_type(tx, kind, name).await?.is_some() {
+        return Ok(TypeRevoked::Already);
     }
     query(
         "UPDATE storage_type SET revoked_at = ?, by = ?, reason = ?
          WHERE storage = ? AND type = ?",
     )
     .bind(seconds(revocation.at))
-    .bind(by)
-    .bind(reason)
-    .bind(kind)
+    .bind(revocation.by.name())
+    .bind(revocation.reason.name())
+    .bind(kind.name())
     .bind(name)
     .execute(tx)
     .await?;
-    let units = query(
-        "UPDATE unit_storage SET revoked_at = ?, by = ?, reason = ?
-         WHERE storage = ? AND type = ? AND revoked_at IS NULL",
-    )
-    .bind(seconds(revocation.at))
-    .bind(by)
-    .bind(reason)
-    .bind(kind)
-    .bind(name)
-    .execute(tx)
-    .await?;
-    let entries = query(
-        "INSERT INTO status_set (list, idx)
-         SELECT list, idx FROM storage_type
-         WHERE storage = ?1 AND type = ?2 AND list IS NOT NULL
-         UNION
-         SELECT entry.list, entry.idx FROM status_entry AS entry
-         JOIN unit_storage AS held ON held.unit = entry.unit AND held.storage = entry.storage
-         WHERE held.storage = ?1 AND held.type = ?2
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(kind)
-    .bind(name)
-    .execute(tx)
-    .await?;
-    let changed = "SELECT list FROM storage_type WHERE storage = ?1 AND type = ?2
-         UNION
-         SELECT entry.list FROM status_entry AS entry
-         JOIN unit_storage AS held ON held.unit = entry.unit AND held.storage = entry.storage
-         WHERE held.storage = ?1 AND held.type = ?2";
-    let lists: Vec<Option<i64>> = query(changed).bind(kind).bind(name).all(tx).await?;
-    let mut lists: Vec<i64> = lists.into_iter().flatten().collect();
-    // In the order of their keys: two revocations at once wait for each other, and not
-    // each for the other.
-    lists.sort_unstable();
-    for list in lists {
-        query("UPDATE status_list SET revision = revision + 1 WHERE id = ?")
-            .bind(list)
-            .execute(tx)
+    let shared: Option<(Option<i64>, Option<i64>)> =
+        query("SELECT list, idx FROM storage_type WHERE storage = ? AND type = ?")
+            .bind(kind.name())
+            .bind(name)
+            .optional(tx)
             .await?;
-    }
-    Ok(TypeRevoked { units, entries })
+    let Some((Some(list), Some(index))) = shared else {
+        return Ok(TypeRevoked::Closed);
+    };
+    mark_changed(tx, BTreeSet::from([list])).await?;
+    set_entry(tx, list, index).await?;
+    Ok(TypeRevoked::ClosedAndSet)
+}
+
+/// Sets one entry, with the revision that its list has come to; how many were not set
+/// before.
+pub(super) async fn set_entry(
+    tx: &mut Connection,
+    list: i64,
+    index: i64,
+) -> Result<u64, StoreError> {
+    let set = query(
+        "INSERT INTO status_set (list, idx, revision)
+         SELECT id, ?2, revision FROM status_list WHERE id = ?1
+         ON CONFLICT DO NOTHING",
+    );
+    Ok(set.bind(list).bind(index).execute(tx).await?)
 }

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
-use provider_api::Revoker;
+use provider_api::{RevocationReason, Revoker, Storage};
 use sci::UnitId;
 
 use super::store::{NewEntry, SpentRequest, StoreError};
@@ -40,9 +40,9 @@ pub trait IssuanceStore: Send + Sync + std::fmt::Debug {
     /// The storages in which the unit has attested keys.
     async fn storages(&self, unit: UnitId) -> Result<Vec<StorageRecord>, StoreError>;
 
-    /// Revokes a type of WSCD or keystore for good: the entry that its units share, and
-    /// every entry of a KA over keys in a storage of that type. No further KA is
-    /// recorded for it.
+    /// Revokes a type of WSCD or keystore for good: no KA is recorded for it any more, and
+    /// the entry that its units share is set, if they share one. Units' own entries are
+    /// revoked as units are ([`crate::RevocationStore::advance_job`]).
     async fn revoke_type(&self, revocation: TypeRevocation) -> Result<TypeRevoked, StoreError>;
 
     /// Takes note of what was chosen where the texts leave a choice, if it was not the
@@ -93,38 +93,11 @@ pub struct FailedCheck {
     pub why: String,
 }
 
-/// Where attested keys are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum StorageKind {
-    /// In the WSCD, behind the WSCA.
-    Wscd,
-    /// In the device's own keystore.
-    Keystore,
-}
-
-impl StorageKind {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Wscd, Self::Keystore];
-
-    /// Its name in the store.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Wscd => "wscd",
-            Self::Keystore => "keystore",
-        }
-    }
-
-    /// The kind of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
 /// A WSCD or keystore of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Storage {
+pub struct UnitStorage {
     /// Which of the two.
-    pub kind: StorageKind,
+    pub kind: Storage,
     /// The name of its type: what shares one entry, and is revoked together.
     pub type_name: String,
     /// What it is certified for, where a statement or evidence says so.
@@ -135,7 +108,7 @@ pub struct Storage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageRecord {
     /// What it is.
-    pub storage: Storage,
+    pub storage: UnitStorage,
     /// When the unit first had keys in it attested.
     pub added_at: Timestamp,
     /// When it was revoked.
@@ -151,14 +124,14 @@ pub enum Holder {
         /// The scope.
         scope: [u8; 32],
         /// What the attestations are about.
-        about: Option<StorageKind>,
+        about: Option<Storage>,
         /// How many scopes a unit may have.
         most: u32,
     },
     /// For all units with this type of WSCD or keystore.
     StorageType {
         /// Which of the two.
-        kind: StorageKind,
+        kind: Storage,
         /// The type's name.
         name: String,
     },
@@ -177,22 +150,24 @@ pub struct HeldEntry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypeRevocation {
     /// WSCD or keystore.
-    pub kind: StorageKind,
+    pub kind: Storage,
     /// The type's name.
     pub name: String,
     /// Who revokes it.
     pub by: Revoker,
     /// Why.
-    pub reason: provider_api::RevocationReason,
+    pub reason: RevocationReason,
     /// When.
     pub at: Timestamp,
 }
 
 /// What the revocation of a type did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TypeRevoked {
-    /// Units with such a storage.
-    pub units: u64,
-    /// Entries that were set.
-    pub entries: u64,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypeRevoked {
+    /// It was revoked before.
+    Already,
+    /// No KA is recorded for it any more.
+    Closed,
+    /// That, and the entry that its units share is set.
+    ClosedAndSet,
 }

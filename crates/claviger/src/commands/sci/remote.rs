@@ -74,6 +74,7 @@ impl Elsewhere {
             .activate(&Activation {
                 alias: &format!("conformance-{}", UnitId::random()),
                 account_code: None,
+                consent: None,
                 signing: device.signing(),
                 agreement: device.agreement(),
                 platform: &Unattested,

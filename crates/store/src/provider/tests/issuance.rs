@@ -2,7 +2,7 @@
 
 use wallet_provider::{
     FailedCheck, Holder, InstanceCheck, IssuanceStore, LooseIssuance, LooseSelection,
-    ReferenceStore, SpentCheck, Storage, StorageKind, TypeRevocation, TypeRevoked,
+    ReferenceStore, SpentCheck, Storage, TypeRevocation, TypeRevoked, UnitStorage,
 };
 
 use super::*;
@@ -41,7 +41,7 @@ impl Scene {
 
     async fn revoke_type(&self, name: &str) -> TypeRevoked {
         let revocation = TypeRevocation {
-            kind: StorageKind::Wscd,
+            kind: Storage::Wscd,
             name: name.into(),
             by: Revoker::Operator,
             reason: RevocationReason::Security,
@@ -50,10 +50,13 @@ impl Scene {
         self.store.revoke_type(revocation).await.unwrap()
     }
 
-    async fn set(&self, list: i64) -> Vec<u64> {
-        let mut set = self.store.list(list).await.unwrap().unwrap().1;
-        set.sort_unstable();
-        set
+    async fn set(&self, list: i64) -> Vec<i64> {
+        let mut reader = self.database.reader().await.unwrap();
+        query("SELECT idx FROM status_set WHERE list = ? ORDER BY idx")
+            .bind(list)
+            .all(&mut reader)
+            .await
+            .unwrap()
     }
 }
 
@@ -65,9 +68,9 @@ fn issuer(scope: u8, most: u32) -> Holder {
     }
 }
 
-fn storage(name: &str) -> Storage {
-    Storage {
-        kind: StorageKind::Wscd,
+fn storage(name: &str) -> UnitStorage {
+    UnitStorage {
+        kind: Storage::Wscd,
         type_name: name.into(),
         certification: None,
     }
@@ -75,7 +78,7 @@ fn storage(name: &str) -> Storage {
 
 fn holder() -> Holder {
     Holder::StorageType {
-        kind: StorageKind::Wscd,
+        kind: Storage::Wscd,
         name: "one".into(),
     }
 }
@@ -281,7 +284,9 @@ async fn of_first_entries_at_once_one_is_kept(#[values(Sqlite, Postgres)] kind: 
 
 #[rstest]
 #[tokio::test]
-async fn a_type_is_revoked_for_good_with_all_that_is_of_it(#[values(Sqlite, Postgres)] kind: Kind) {
+async fn a_type_is_closed_for_good_with_the_entry_that_it_shares(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
     let Some(scene) = scene(kind).await else {
         return;
     };
@@ -295,23 +300,10 @@ async fn a_type_is_revoked_for_good_with_all_that_is_of_it(#[values(Sqlite, Post
     };
     store.issue(per_ka(mine, 1, "one")).await.unwrap();
     store.issue(scene.for_type(mine, list, 2)).await.unwrap();
-    store.issue(scene.issuance(mine, list, 3)).await.unwrap();
     store.issue(per_ka(other, 4, "two")).await.unwrap();
-    let before = store.list(list).await.unwrap().unwrap().0.revision;
-    assert_eq!(
-        scene.revoke_type("one").await,
-        TypeRevoked {
-            units: 1,
-            entries: 2
-        }
-    );
-    assert_eq!(
-        scene.set(list).await,
-        [1, 2],
-        "neither the WIA's nor another type's"
-    );
-    assert!(store.list(list).await.unwrap().unwrap().0.revision > before);
-    assert_eq!(scene.revoke_type("one").await, TypeRevoked::default());
+    assert_eq!(scene.revoke_type("one").await, TypeRevoked::ClosedAndSet);
+    assert_eq!(scene.set(list).await, [2], "units' own are the job's");
+    assert_eq!(scene.revoke_type("one").await, TypeRevoked::Already);
     for unit in [mine, other] {
         for issuance in [per_ka(unit, 5, "one"), scene.for_type(unit, list, 2)] {
             let check = store.check_issuance(&issuance).await;
@@ -327,47 +319,11 @@ async fn a_type_is_revoked_for_good_with_all_that_is_of_it(#[values(Sqlite, Post
         }
     }
     store.issue(per_ka(other, 6, "two")).await.unwrap();
+    assert_eq!(scene.revoke_type("two").await, TypeRevoked::Closed);
     let back = scene
         .raw(query("UPDATE storage_type SET revoked_at = NULL"))
         .await;
     assert!(back.unwrap_err().to_string().contains("stays revoked"));
-}
-
-/// Whoever issues while the type is revoked is either refused or among the entries that
-/// are set.
-#[rstest]
-#[tokio::test]
-async fn no_ka_slips_past_the_revocation_of_its_type(#[values(Sqlite, Postgres)] kind: Kind) {
-    let Some(scene) = scene(kind).await else {
-        return;
-    };
-    let (known, fresh) = (scene.unit("known", 0).await, scene.unit("fresh", 2).await);
-    let list = scene.block(16).await.list;
-    let with = |unit, index| {
-        let mut issuance = scene.issuance(unit, list, index);
-        issuance.storage = Some(storage("one"));
-        issuance
-    };
-    scene.store.issue(with(known, 0)).await.unwrap();
-    let mut tasks = Vec::new();
-    for index in 1..8 {
-        let unit = if index % 2 == 0 { known } else { fresh };
-        let (store, issuance) = (scene.store.clone(), with(unit, index));
-        tasks.push(tokio::spawn(
-            async move { store.issue(issuance).await.is_ok() },
-        ));
-        if index == 4 {
-            tokio::task::yield_now().await;
-            scene.revoke_type("one").await;
-        }
-    }
-    let mut issued = vec![0];
-    for (index, task) in (1..8).zip(tasks) {
-        if task.await.unwrap() {
-            issued.push(index);
-        }
-    }
-    assert_eq!(scene.set(list).await, issued);
 }
 
 #[rstest]
