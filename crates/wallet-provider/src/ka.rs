@@ -8,7 +8,7 @@ use sci::{KeyStatement, StatedKey};
 use wua::{AttackPotential, KeyProofProfile, Level};
 
 use crate::entries::{Order, Share};
-use crate::ports::issuance_store::{Holder, UnitStorage};
+use crate::ports::issuance_store::{Holder, KeyStorage};
 use crate::{Caller, Error, Issuance, KaIndex, ListKind, Seals, WalletProvider, counts, secrets};
 
 /// The longest `c_nonce`, in bytes.
@@ -26,7 +26,7 @@ pub(crate) struct Found {
     pub(crate) keys: Vec<FoundKey>,
     /// The address of what the storage is certified for.
     pub(crate) certification: String,
-    pub(crate) storage: UnitStorage,
+    pub(crate) storage: KeyStorage,
 }
 
 /// What an instance wants of its KAs.
@@ -61,7 +61,7 @@ impl WalletProvider {
         let found = Found {
             keys: stated.iter().map(found).collect(),
             certification: self.certification_of(stated),
-            storage: UnitStorage {
+            storage: KeyStorage {
                 kind: Storage::Wscd,
                 type_name: self.wsca.information().descriptor.model.clone(),
                 certification: stated.first().and_then(|key| key.certification.clone()),
@@ -149,7 +149,7 @@ impl WalletProvider {
     /// issuer, or for nobody (TS3 v1.5.2, 2.5.2).
     fn ka_holder(
         &self,
-        storage: &UnitStorage,
+        storage: &KeyStorage,
         scope: Option<&str>,
     ) -> Result<Option<Holder>, Error> {
         match self.config.ka_index {

@@ -11,7 +11,7 @@ use crate::check::{Looked, Shown, sort_out};
 use crate::device_facts::DeviceFacts;
 use crate::evidence::refused;
 use crate::ka::{Found, FoundKey, Wanted, address};
-use crate::ports::issuance_store::{SpentCheck, UnitStorage};
+use crate::ports::issuance_store::{KeyStorage, SpentCheck};
 use crate::{Caller, DeviceRecord, Error, Issuance, WalletProvider, secrets};
 
 /// What was looked at: the keys, and the counter of the assertion over them.
@@ -174,7 +174,7 @@ impl WalletProvider {
     fn found(
         &self,
         keys: Vec<PublicKey>,
-        storage: UnitStorage,
+        storage: KeyStorage,
         levels: impl Fn(&PublicKey) -> Levels,
     ) -> Found {
         Found {
@@ -194,8 +194,8 @@ impl WalletProvider {
         }
     }
 
-    fn storage(&self, type_name: String, basis: Option<&str>) -> UnitStorage {
-        UnitStorage {
+    fn storage(&self, type_name: String, basis: Option<&str>) -> KeyStorage {
+        KeyStorage {
             kind: Storage::Keystore,
             type_name,
             certification: address(basis),
@@ -204,7 +204,7 @@ impl WalletProvider {
 
     /// The certificate that the level rests on, where the policy names its address; the
     /// provider's own page on keystores otherwise.
-    fn certification_address(&self, storage: &UnitStorage) -> String {
+    fn certification_address(&self, storage: &KeyStorage) -> String {
         let own = || self.config.keystore_certification.clone();
         storage.certification.clone().unwrap_or_else(own)
     }

@@ -57,8 +57,8 @@ pub use keyring::{
 pub use lifecycle::Keys;
 pub use ports::folder::FolderPublisher;
 pub use ports::issuance_store::{
-    FailedCheck, HeldEntry, Holder, InstanceCheck, IssuanceStore, SpentCheck, StorageRecord,
-    TypeRevocation, TypeRevoked, UnitStorage,
+    FailedCheck, HeldEntry, Holder, InstanceCheck, IssuanceStore, KeyStorage, SpentCheck,
+    StorageRecord, TypeRevocation, TypeRevoked,
 };
 pub use ports::operator_trail::OperatorTrail;
 pub use ports::pid_providers::{ListedPidProvider, PidProviderCheck};

@@ -4,7 +4,7 @@ use crate::sql::{Connection, query};
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::UnitState;
-use wallet_provider::{Issuance, NewEntry, Purpose, SpentRequest, StoreError, UnitStorage};
+use wallet_provider::{Issuance, KeyStorage, NewEntry, Purpose, SpentRequest, StoreError};
 
 use super::{checks, held, rows, seconds, signed, storages};
 
@@ -47,7 +47,7 @@ pub(super) async fn add_entry(
     tx: &mut Connection,
     unit: UnitId,
     entry: &NewEntry,
-    storage: Option<&UnitStorage>,
+    storage: Option<&KeyStorage>,
 ) -> Result<(), StoreError> {
     let added = query(
         "INSERT INTO status_entry (list, idx, unit, maintained_until, storage)

@@ -6,7 +6,7 @@ use crate::sql::{Connection, query};
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::{
-    Storage, StorageRecord, StoreError, TypeRevocation, TypeRevoked, UnitStorage,
+    KeyStorage, Storage, StorageRecord, StoreError, TypeRevocation, TypeRevoked,
 };
 
 use super::revocation::mark_changed;
@@ -18,7 +18,7 @@ use super::{rows, seconds};
 pub(super) async fn use_one(
     tx: &mut Connection,
     unit: UnitId,
-    storage: &UnitStorage,
+    storage: &KeyStorage,
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let found: Option<(String, Option<i64>)> =
@@ -66,7 +66,7 @@ pub(super) async fn use_one(
 pub(super) async fn check(
     tx: &mut Connection,
     unit: UnitId,
-    storage: &UnitStorage,
+    storage: &KeyStorage,
 ) -> Result<(), StoreError> {
     let revoked = query(
         "SELECT 1 FROM unit_storage
@@ -87,7 +87,7 @@ pub(super) async fn check(
 }
 
 /// The type, known and not revoked, and locked.
-async fn lock_type(tx: &mut Connection, storage: &UnitStorage) -> Result<(), StoreError> {
+async fn lock_type(tx: &mut Connection, storage: &KeyStorage) -> Result<(), StoreError> {
     let (kind, name) = (storage.kind, storage.type_name.as_str());
     match locked_type(tx, kind, name).await? {
         Some(_) => Err(StoreError::StorageRevoked),
@@ -132,7 +132,7 @@ pub(super) async fn of_unit(
         .map(|(kind, type_name, certification, added_at, revoked_at)| {
             let time = |column, seconds| rows::time("unit_storage", column, seconds);
             Ok(StorageRecord {
-                storage: UnitStorage {
+                storage: KeyStorage {
                     kind: rows::named("unit_storage", "storage", &kind, Storage::from_name)?,
                     type_name,
                     certification,

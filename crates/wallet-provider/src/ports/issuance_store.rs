@@ -95,7 +95,7 @@ pub struct FailedCheck {
 
 /// A WSCD or keystore of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnitStorage {
+pub struct KeyStorage {
     /// Which of the two.
     pub kind: Storage,
     /// The name of its type: what shares one entry, and is revoked together.
@@ -108,7 +108,7 @@ pub struct UnitStorage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageRecord {
     /// What it is.
-    pub storage: UnitStorage,
+    pub storage: KeyStorage,
     /// When the unit first had keys in it attested.
     pub added_at: Timestamp,
     /// When it was revoked.

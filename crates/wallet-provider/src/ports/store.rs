@@ -7,7 +7,7 @@ use jose::PublicKey;
 use provider_api::{AccountId, RevocationReason, Revoker, Storage, UnitState};
 use sci::UnitId;
 
-use super::issuance_store::{Holder, IssuanceStore, UnitStorage};
+use super::issuance_store::{Holder, IssuanceStore, KeyStorage};
 use super::reference_store::ReferenceStore;
 use super::tally::Tally;
 use super::turn::{Turn, Work};
@@ -362,7 +362,7 @@ pub struct Issuance {
     /// For whom the entry is kept, where it is to be used again.
     pub holder: Option<Holder>,
     /// Where the attested keys are; absent for WIAs.
-    pub storage: Option<UnitStorage>,
+    pub storage: Option<KeyStorage>,
     /// The counter of the App Attest key's assertion over the keys.
     pub counter: Option<u32>,
     /// When the wallet instance was checked, where the request itself is the check.

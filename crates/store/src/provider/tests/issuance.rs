@@ -1,8 +1,8 @@
 //! Checks, storages and entries that are used again, on both databases.
 
 use wallet_provider::{
-    FailedCheck, Holder, InstanceCheck, IssuanceStore, LooseIssuance, LooseSelection,
-    ReferenceStore, SpentCheck, Storage, TypeRevocation, TypeRevoked, UnitStorage,
+    FailedCheck, Holder, InstanceCheck, IssuanceStore, KeyStorage, LooseIssuance, LooseSelection,
+    ReferenceStore, SpentCheck, Storage, TypeRevocation, TypeRevoked,
 };
 
 use super::*;
@@ -68,8 +68,8 @@ fn issuer(scope: u8, most: u32) -> Holder {
     }
 }
 
-fn storage(name: &str) -> UnitStorage {
-    UnitStorage {
+fn storage(name: &str) -> KeyStorage {
+    KeyStorage {
         kind: Storage::Wscd,
         type_name: name.into(),
         certification: None,
