@@ -44,11 +44,11 @@ pub struct App {
     pub admin_apart: bool,
     /// `/wallet-provider`.
     pub provider: Option<Arc<wallet_provider::WalletProvider>>,
+    /// `/account`: the pages on which users look after their accounts and wallets.
+    pub accounts: Option<AccountPages>,
     /// The public address of the process, where the interface of the EU reference wallet
     /// provider is served beside the provider's own: `/reference-provider`.
     pub reference_provider: Option<String>,
-    /// `/account`: the pages on which users look after their accounts and wallets.
-    pub accounts: Option<AccountPages>,
     /// `/v1/trust`, and what is compatible with others: `/trust`, `/evaluation`.
     pub trust: Option<Trust>,
     /// `/operator`, if there is anyone for it.
@@ -183,6 +183,10 @@ impl App {
             router = router
                 .nest("/wallet-provider", provider::routes(Arc::clone(provider)))
                 .merge(data::routes());
+            if let Some(lists) = &self.status {
+                let routes = status::routes(Arc::clone(provider), lists.clone());
+                router = router.nest("/status", routes);
+            }
             if let Some(public_url) = &self.reference_provider {
                 let path = reference_provider::PATH;
                 let reference = Reference {
@@ -190,10 +194,6 @@ impl App {
                     resource: format!("{public_url}{path}"),
                 };
                 router = router.nest(path, reference_provider::routes(reference));
-            }
-            if let Some(lists) = &self.status {
-                let routes = status::routes(Arc::clone(provider), lists.clone());
-                router = router.nest("/status", routes);
             }
         }
         if let Some(trust) = &self.trust {

@@ -75,9 +75,9 @@ impl WalletProvider {
                 signing_key,
                 agreement_key: claims.agreement_key,
                 evidence: device.to_kept(),
+                certificates: certificates_of(&claims.evidence),
                 device_model: device.facts.as_ref().and_then(|facts| facts.model.clone()),
                 patch_level: device.facts.as_ref().and_then(DeviceFacts::patch_month),
-                certificates: certificates_of(&claims.evidence),
                 wallet_version: claims.wallet_version,
                 at: now,
             })

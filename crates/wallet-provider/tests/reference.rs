@@ -305,9 +305,10 @@ async fn keys_without_evidence_are_for_development_and_earn_nothing() {
     assert_eq!(codes(wia.await), [UnsupportedSigningAlgorithms]);
     // An app in development comes again with the key it has.
     for _ in 0..2 {
+        let options = <_>::default();
         let wia = running
             .provider
-            .reference_wia(Vouched::Nothing(&keys), &<_>::default());
+            .reference_wia(Vouched::Nothing(&keys), &options);
         wia.await.unwrap();
     }
 
@@ -331,7 +332,8 @@ async fn what_belongs_to_no_unit_can_be_revoked_all_the_same() {
             says.with(706, der::integer(patch))
         })];
         let vouched = Vouched::Android(&one, &text);
-        let wia = running.provider.reference_wia(vouched, &<_>::default());
+        let options = <_>::default();
+        let wia = running.provider.reference_wia(vouched, &options);
         issued.push(read_wia(&house, &wia.await.unwrap()).status.reference);
     }
     let state = || {

@@ -81,20 +81,6 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
     phone.fresh_wia(&house, &running, 2).await.unwrap();
     phone.fresh_ka(&house, &running, 1, 1).await.unwrap();
     running.provider.challenge().await.unwrap();
-    let key = TestKey::generate(Curve::P256);
-    let scoped = |request: &mut WiaRequest| request.issuer_scope = Some(b64::encode([1; 32]));
-    phone
-        .wia_with(&house, &running, &[&key], scoped)
-        .await
-        .unwrap();
-    let keys = JwkSet {
-        keys: vec![fresh_keys(1)[0].to_jwk()],
-    };
-    let loose = running
-        .provider
-        .reference_wia(Vouched::Nothing(&keys), &<_>::default());
-    loose.await.unwrap();
-    running.provider.recover().await.unwrap();
     let other = Device::operational(&house, &running, "ben").await;
     let wia = other.shown_wia(&house, &running).await;
     let asker = PidDesk::new("PID Provider", pki::Profile::Pid).await;
@@ -105,6 +91,21 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
         .revoke_by_pid_provider(&request)
         .await
         .unwrap();
+    let key = TestKey::generate(Curve::P256);
+    let scoped = |request: &mut WiaRequest| request.issuer_scope = Some(b64::encode([1; 32]));
+    phone
+        .wia_with(&house, &running, &[&key], scoped)
+        .await
+        .unwrap();
+    let keys = JwkSet {
+        keys: vec![fresh_keys(1)[0].to_jwk()],
+    };
+    let options = <_>::default();
+    let loose = running
+        .provider
+        .reference_wia(Vouched::Nothing(&keys), &options);
+    loose.await.unwrap();
+    running.provider.recover().await.unwrap();
 
     let provider = Arc::new(running.provider);
     let store = SqlProviderStore::new(database.clone());
@@ -162,6 +163,7 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
             "{}",
             held.table
         );
+        assert!(rows(&database, held.table).await > 0, "{}", held.table);
     }
 
     let mut ends: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
@@ -225,6 +227,7 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
             "{}",
             held.table
         );
+        assert!(rows(&database, held.table).await > 0, "{}", held.table);
     }
     assert!(rows(&database, "attested_key").await > 0, "for good");
 }

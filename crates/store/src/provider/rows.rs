@@ -186,14 +186,6 @@ pub(super) fn unit_id(
     UnitId::from_slice(bytes).map_err(|_| damaged(table, column, "is no unit's identifier"))
 }
 
-pub(super) fn time(
-    table: &'static str,
-    column: &'static str,
-    seconds: i64,
-) -> Result<Timestamp, StoreError> {
-    Timestamp::from_second(seconds).map_err(|_| damaged(table, column, "is no time"))
-}
-
 pub(crate) fn hash<const N: usize>(
     table: &'static str,
     column: &'static str,
@@ -210,14 +202,6 @@ pub(crate) fn unsigned(
     number: i64,
 ) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(|_| damaged(table, column, "is negative"))
-}
-
-pub(super) fn time(
-    table: &'static str,
-    column: &'static str,
-    seconds: i64,
-) -> Result<Timestamp, StoreError> {
-    Timestamp::from_second(seconds).map_err(|_| damaged(table, column, "is no time"))
 }
 
 pub(crate) fn named<T>(

@@ -106,9 +106,9 @@ impl Scene {
             signing_key: key(first_key),
             agreement_key: key(first_key + 1),
             evidence: "none".into(),
+            certificates: vec![],
             device_model: None,
             patch_level: None,
-            certificates: vec![],
             wallet_version: "1".into(),
             at: self.now,
         };

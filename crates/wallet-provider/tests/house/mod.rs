@@ -59,6 +59,7 @@ pub struct House {
 }
 
 /// A process: it can be dropped at any moment.
+#[derive(Debug)]
 pub struct Running {
     pub provider: WalletProvider,
     pub database: Database,

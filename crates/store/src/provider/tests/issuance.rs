@@ -411,7 +411,7 @@ async fn what_belongs_to_no_unit_keeps_its_list_alive(#[values(Sqlite, Postgres)
     );
     scene.store.close_list(list, scene.now).await.unwrap();
     let purge = async |at| scene.store.purge(at, scene.later(1)).await.unwrap().lists;
-    assert_eq!(purge(scene.later(999)).await, [String::new(); 0]);
+    assert!(purge(scene.later(999)).await.is_empty());
     let revoked = scene.store.revoke_loose(LooseSelection::All).await.unwrap();
     assert_eq!((revoked, scene.set(list).await), (1, vec![1]));
     assert_eq!(purge(scene.later(1000)).await.len(), 1);
