@@ -186,6 +186,14 @@ pub(super) fn unit_id(
     UnitId::from_slice(bytes).map_err(|_| damaged(table, column, "is no unit's identifier"))
 }
 
+pub(super) fn time(
+    table: &'static str,
+    column: &'static str,
+    seconds: i64,
+) -> Result<Timestamp, StoreError> {
+    Timestamp::from_second(seconds).map_err(|_| damaged(table, column, "is no time"))
+}
+
 pub(crate) fn hash<const N: usize>(
     table: &'static str,
     column: &'static str,
