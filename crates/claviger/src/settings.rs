@@ -3,6 +3,7 @@
 
 mod notices;
 mod operators;
+mod revocation;
 mod wsca;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ pub(crate) use self::notices::{NoticeSettings, SecuritySetting, SmtpSettings};
 pub(crate) use self::operators::{
     AdminSettings, OperatorSettings, ProxyHeaderSetting, RateSettings,
 };
+pub(crate) use self::revocation::RevocationSettings;
 pub(crate) use self::wsca::{LinkListenSettings, RemoteWscaSettings, TlsSettings, WscaSettings};
 
 /// The database of a folder of data.
@@ -255,6 +257,9 @@ pub(crate) struct WalletProviderSettings {
     /// A copy of Google's list of revoked attestation keys, kept fresh by somebody
     /// else; its time of change is when it was fetched.
     pub(crate) android_revocation_list: Option<PathBuf>,
+    /// How revocation is done.
+    #[serde(default)]
+    pub(crate) revocation: RevocationSettings,
 }
 
 /// `[limits]`

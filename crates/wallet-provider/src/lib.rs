@@ -16,13 +16,16 @@
 mod activation;
 mod allocation;
 mod association;
+mod bulk_revocation;
 mod config;
 mod counts;
 mod error;
 mod evidence;
 mod issuance;
 pub mod keyring;
+pub mod lifecycle;
 pub mod operators;
+mod pid_provider;
 mod ports;
 mod provider;
 mod publication;
@@ -30,6 +33,8 @@ pub mod retention;
 mod revocation;
 pub mod rules;
 mod secrets;
+mod storage_revocation;
+mod watch;
 
 pub use config::{Config, ConfigError, KaIndex, WalletSolution};
 pub use error::Error;
@@ -38,8 +43,14 @@ pub use keyring::{
     AnswerKeys, CertificateState, Generation, Generations, KeyPurpose, KeySet, Keyring,
     LaterAnswerKey, NotAGeneration, Seal, Seals, Standing, Succession, check_chain,
 };
+pub use lifecycle::Keys;
 pub use ports::operator_trail::OperatorTrail;
+pub use ports::pid_providers::{ListedPidProvider, PidProviderCheck};
 pub use ports::publisher::{FolderPublisher, PublishError, Publisher};
+pub use ports::revocation::{
+    EntryName, JobRecord, NewJob, RequestedRevocation, RevocationStore, SpentPidRequest,
+    StorageRevocation,
+};
 pub use ports::store::{
     AccountRecord, Activated, Block, Event, Issuance, ListKind, ListState, NewEntry, NewList,
     NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError,
@@ -47,5 +58,8 @@ pub use ports::store::{
 };
 pub use provider::{Caller, Parts, WalletProvider};
 pub use secrets::IndexSecret;
+pub use storage_revocation::UnitGoes;
 
-pub use provider_api::{RULES, RevocationReason, Revoker, UnitState};
+pub use provider_api::{
+    Extent, JobState, RULES, RevocationReason, Revoker, Selector, Storage, UnitState,
+};

@@ -5,8 +5,8 @@ use device_evidence::android::RevocationList;
 use jiff::Timestamp;
 use jose::KeyAgreement;
 use provider_api::{
-    Challenge, Expected, HistoryEntry, Problem, ProviderView, SignedAnswer, UnitState, UnitView,
-    UnverifiedUnitRequest, VerifiedUnitRequest,
+    Challenge, Expected, HistoryEntry, Problem, ProviderView, Revoker, SignedAnswer, UnitState,
+    UnitView, UnverifiedUnitRequest, VerifiedUnitRequest,
 };
 use sci::{AttackPotential, UnitId};
 use serde::Serialize;
@@ -14,8 +14,8 @@ use wsca::WscaAdmin;
 
 use crate::allocation::Allocation;
 use crate::{
-    Config, ConfigError, Error, Event, IndexSecret, Keyring, ProviderStore, Publisher, Purpose,
-    SpentRequest, StoreError, UnitRecord, secrets,
+    Config, ConfigError, Error, Event, IndexSecret, Keyring, PidProviderCheck, ProviderStore,
+    Publisher, Purpose, RevocationStore, SpentRequest, StoreError, UnitRecord, secrets,
 };
 
 /// The wallet provider. One instance serves any number of requests at once.
@@ -23,6 +23,8 @@ use crate::{
 pub struct WalletProvider {
     pub(crate) config: Config,
     pub(crate) store: Arc<dyn ProviderStore>,
+    pub(crate) revocations: Arc<dyn RevocationStore>,
+    pub(crate) pid_providers: Option<Arc<dyn PidProviderCheck>>,
     pub(crate) wsca: Arc<dyn WscaAdmin>,
     pub(crate) publisher: Arc<dyn Publisher>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -31,6 +33,10 @@ pub struct WalletProvider {
     pub(crate) allocation: Allocation,
     /// One publication at a time: an older state of a list never replaces a newer.
     pub(crate) publishing: tokio::sync::Mutex<()>,
+    /// One node's share of the jobs is done by one task.
+    pub(crate) doing_jobs: tokio::sync::Mutex<()>,
+    /// Rings when there is a new job.
+    pub(crate) job_bell: tokio::sync::Notify,
     pub(crate) challenge_room: tokio::sync::Mutex<ChallengeRoom>,
     /// The newest copy of Google's list of revoked attestation keys.
     pub(crate) revocation_list: RwLock<Option<Arc<RevocationList>>>,
@@ -51,6 +57,11 @@ pub struct Parts {
     pub config: Config,
     /// Its memory.
     pub store: Arc<dyn ProviderStore>,
+    /// Its memory of revocations.
+    pub revocations: Arc<dyn RevocationStore>,
+    /// Who decides which chains are PID providers'; without one, none can ask for a
+    /// revocation.
+    pub pid_providers: Option<Arc<dyn PidProviderCheck>>,
     /// The WSCA.
     pub wsca: Arc<dyn WscaAdmin>,
     /// Where its status lists go.
@@ -106,12 +117,16 @@ impl WalletProvider {
             allocation: Allocation::new(parts.index_secret),
             config: parts.config,
             store: parts.store,
+            revocations: parts.revocations,
+            pid_providers: parts.pid_providers,
             wsca: parts.wsca,
             publisher: parts.publisher,
             clock: parts.clock,
             keys: parts.keys,
             agreement_key: parts.agreement_key,
             publishing: tokio::sync::Mutex::default(),
+            doing_jobs: tokio::sync::Mutex::default(),
+            job_bell: tokio::sync::Notify::default(),
             challenge_room: tokio::sync::Mutex::default(),
             revocation_list: RwLock::default(),
         })
@@ -128,7 +143,7 @@ impl WalletProvider {
     pub async fn recover(&self) -> Result<(), Error> {
         let done = [
             self.publish_changed().await.err(),
-            self.freeze_revoked().await.err(),
+            self.tell_wsca().await.err(),
             self.purge_challenges().await.err(),
         ];
         let mut errors = done.into_iter().flatten();
@@ -355,5 +370,10 @@ fn entry(event: Event) -> HistoryEntry {
         state: event.state,
         by: event.by,
         reason: event.reason,
+        storage: event.storage,
+        // Which operator it was is for the operators alone.
+        name: event
+            .name
+            .filter(|_| event.by == Some(Revoker::PidProvider)),
     }
 }

@@ -62,6 +62,7 @@ impl WalletProvider {
         let ended_by = now.checked_sub(KEEP_ENDED).unwrap_or(Timestamp::MIN);
         let closed_before = now.checked_sub(KEEP_CLOSED).unwrap_or(Timestamp::MIN);
         let purged = self.store.purge(ended_by, closed_before).await?;
+        self.revocations.forget_pid_requests(ended_by).await?;
         for name in &purged.lists {
             self.publisher.remove(name).await?;
         }

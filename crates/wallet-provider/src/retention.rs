@@ -65,6 +65,8 @@ pub enum Until {
     Account,
     /// As long as the unit's record at the provider.
     Unit,
+    /// Until the key storage has destroyed what it had.
+    Destroyed,
     /// As long as the unit's record at the key storage, which outlives its keys: that
     /// they are destroyed can be shown.
     WscaUnit,
@@ -88,8 +90,10 @@ impl Until {
             Self::NextVisit { column } => format!("the wallet comes again after {column}"),
             Self::Account => "the account is deleted".into(),
             Self::Unit => "the account is deleted".into(),
+            Self::Destroyed => "the key storage has destroyed what it had".into(),
             Self::WscaUnit => "the key storage is taken out of service".into(),
             Self::List => "40 days after the list is closed and nothing in it is maintained".into(),
+            Self::Notices => "30 days after it was told, unless configured otherwise".into(),
             Self::Trail => {
                 "the time that the provider's policy says, three years by default".into()
             }
@@ -208,6 +212,11 @@ pub const HELD: &[Held] = &[
             unit("state", "the state it went to"),
             unit("by", "who revoked it: the user, an operator, …"),
             unit("reason", "why"),
+            unit(
+                "name",
+                "which PID provider or operator did it, where that is known",
+            ),
+            unit("storage", "whether it was of one key storage alone"),
         ],
         until: Until::Unit,
     },
@@ -226,6 +235,57 @@ pub const HELD: &[Held] = &[
             unit("reason", "why"),
         ],
         until: Until::Unit,
+    },
+    Held {
+        table: "unit_certificate",
+        what: "a certificate that a wallet unit's evidence rests on",
+        purpose: "a wallet on a device whose maker's key was revoked is revoked (WURevocation_09)",
+        columns: &[
+            unit("certificate", "the hash of the certificate's serial number"),
+            unit("unit", "the unit, until it is revoked"),
+        ],
+        until: Until::Unit,
+    },
+    Held {
+        table: "forgotten_unit",
+        what: "a wallet unit that was never completed and is forgotten",
+        purpose: "what the key storage has of it is destroyed too",
+        columns: &[unit("unit", "the unit that it was")],
+        until: Until::Destroyed,
+    },
+    Held {
+        table: "spent_pid_request",
+        what: "a request of a PID provider whose user died",
+        purpose: "nobody can make it again (WURevocation_11)",
+        columns: &[
+            no("provider", "the hash of the PID provider's name"),
+            no("jti", "the request's identifier"),
+            no("forget_at", "when no copy would be taken any more"),
+        ],
+        until: Until::Past {
+            column: "forget_at",
+        },
+    },
+    Held {
+        table: "revocation_job",
+        what: "a revocation of many wallet units",
+        purpose: "it is done to its end, and can be shown (WPNot_06)",
+        columns: &[
+            no("id", "a random identifier"),
+            no("selector", "which units were meant"),
+            no("extent", "what of them"),
+            no("reason", "why"),
+            no("advisory", "where the technical details stand"),
+            no("name", "which operator asked for it"),
+            no("selected", "how many were meant"),
+            no("began", "when it began"),
+            no("state", "whether it is done"),
+            no("revoked", "how many were revoked"),
+            no("finished", "when it was done"),
+            unit("after", "the unit that it looked at last, until it is done"),
+            no("found", "how many it found in this pass"),
+        ],
+        until: Until::Always,
     },
     Held {
         table: "challenge",

@@ -61,6 +61,16 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
     phone.fresh_wia(&house, &running, 2).await.unwrap();
     phone.fresh_ka(&house, &running, 1, 1).await.unwrap();
     running.provider.challenge().await.unwrap();
+    let other = Device::operational(&house, &running, "ben").await;
+    let wia = other.shown_wia(&house, &running).await;
+    let asker = PidDesk::new("PID Provider", pki::Profile::Pid).await;
+    house.lists.add(&asker, "PID Provider");
+    let request = asker.sign(&asker.claims(&house, &wia)).await;
+    running
+        .provider
+        .revoke_by_pid_provider(&request)
+        .await
+        .unwrap();
 
     let provider = Arc::new(running.provider);
     let store = SqlProviderStore::new(database.clone());
@@ -91,7 +101,8 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
 
     // Every table that is told to end has something in it that can end.
     for held in tables(|until| !matches!(until, Until::Always)) {
-        let optional = ["unit_storage"].contains(&held.table);
+        // Those have tests of their own (storage_revocation.rs, watch.rs).
+        let optional = ["unit_storage", "unit_certificate", "forgotten_unit"].contains(&held.table);
         assert!(
             optional || rows(&database, held.table).await > 0,
             "{}",
@@ -149,7 +160,8 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
 
     // What is kept for longer is still there.
     for held in tables(|until| matches!(until, Until::Account | Until::Unit)) {
-        let optional = ["unit_storage"].contains(&held.table);
+        // Those have tests of their own (storage_revocation.rs, watch.rs).
+        let optional = ["unit_storage", "unit_certificate", "forgotten_unit"].contains(&held.table);
         assert!(
             optional || rows(&database, held.table).await > 0,
             "{}",

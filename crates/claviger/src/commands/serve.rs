@@ -238,6 +238,7 @@ async fn provider_parts(
             },
             revocation_list: settings.android_revocation_list.clone(),
         },
+        revocation: settings.revocation.clone(),
     })
 }
 

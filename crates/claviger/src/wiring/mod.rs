@@ -6,6 +6,7 @@ mod listeners;
 mod lists;
 mod node;
 mod notices;
+mod pid_providers;
 mod readiness;
 
 pub(crate) use evidence::EvidenceParts;

@@ -16,7 +16,8 @@ use tokio::task::JoinHandle;
 use trust::TrustService;
 use wallet_provider::operators::OperatorDesk;
 use wallet_provider::{
-    Config, FolderPublisher, IndexSecret, Keyring, Parts, WalletProvider, WalletSolution,
+    Config, FolderPublisher, IndexSecret, Keyring, Parts, PidProviderCheck, WalletProvider,
+    WalletSolution,
 };
 use wsca::{Wsca, WscaAdmin};
 use wsca_link::RemoteWsca;
@@ -26,10 +27,11 @@ use zeroize::Zeroizing;
 use super::evidence::{EvidenceParts, RevocationFile};
 use super::keys::{KeyUpkeep, Listing};
 use super::notices::{self, NoticeParts};
+use super::pid_providers::PidProviders;
 use super::readiness::{DatabaseReady, DeviceReady, LinkReady, ProviderReady, Trouble, WscaReady};
 use crate::exit::{Doing, Failure};
 use crate::keys::{FirstKeys, KeySource};
-use crate::settings::Role;
+use crate::settings::{RevocationSettings, Role};
 
 /// What a node is made of.
 #[derive(Debug)]
@@ -97,6 +99,8 @@ pub(crate) struct ProviderParts {
     pub(crate) development: bool,
     /// What device evidence is held against.
     pub(crate) evidence: EvidenceParts,
+    /// How revocation is done.
+    pub(crate) revocation: RevocationSettings,
     /// How users are told what happened to their units.
     pub(crate) notices: NoticeParts,
 }
@@ -149,6 +153,9 @@ impl Node {
             node.upkeep.push(tokio::spawn(Arc::clone(&wsca).keep_up()));
             node.wsca = Some(wsca);
         }
+        if !node.parts.trust.sources.is_empty() {
+            node.trust = Some(Arc::new(node.open_trust()?));
+        }
         if node.parts.roles.contains(&Role::WalletProvider) {
             let keys = node.open_keys().await?;
             let provider = Arc::new(node.open_provider(keys.keyring()).await?);
@@ -169,28 +176,29 @@ impl Node {
             let trouble = node.trouble.clone();
             let upkeep = keep_up(Arc::clone(&provider), kept, keys, list, trouble);
             node.upkeep.push(tokio::spawn(upkeep));
+            let jobs = Arc::clone(&provider);
+            node.upkeep
+                .push(tokio::spawn(async move { jobs.keep_jobs_going().await }));
             node.desk = Some(desk);
             node.provider = Some(provider);
             let courier = Arc::new(node.open_courier().await?);
             node.upkeep.push(tokio::spawn(courier.run()));
         }
-        if !node.parts.trust.sources.is_empty() {
-            let trust = Arc::new(node.open_trust()?);
+        if let Some(trust) = &node.trust {
             trust.refresh().await;
             if let Some(keyring) = &node.keyring
                 && node.parts.trust.sources.iter().any(is_wallet_list)
             {
                 let (listing, keyring) = (node.listing.clone(), Arc::clone(keyring));
                 let (policy, clock) = (node.parts.policy, Arc::clone(&node.parts.clock));
-                let watch = listing.watch(keyring, Arc::clone(&trust), policy, clock);
+                let watch = listing.watch(keyring, Arc::clone(trust), policy, clock);
                 node.upkeep.push(tokio::spawn(watch));
             }
-            let kept = Arc::clone(&trust);
+            let kept = Arc::clone(trust);
             // It ends with the task, which `close` ends.
             node.upkeep.push(tokio::spawn(async move {
                 kept.keep_fresh(std::future::pending()).await;
             }));
-            node.trust = Some(trust);
         }
         Ok(node)
     }
@@ -362,6 +370,7 @@ impl Node {
         config.accept_no_evidence = provider.development;
         config.evidence = provider.evidence.policy.clone();
         config.accept_uncertified_wsca = provider.development;
+        provider.revocation.apply(&mut config);
         let agreement_key = DeviceAgreement::open(
             Arc::clone(device),
             name("provider-agreement")?,
@@ -377,6 +386,14 @@ impl Node {
             config,
             store: Arc::new(SqlProviderStore::new(self.database.clone())),
             wsca,
+            revocations: Arc::new(SqlProviderStore::new(self.database.clone())),
+            pid_providers: self.trust.as_ref().map(|lists| {
+                Arc::new(PidProviders {
+                    lists: Arc::clone(lists),
+                    policy: self.parts.policy,
+                    revocation: self.parts.revocation,
+                }) as Arc<dyn PidProviderCheck>
+            }),
             publisher: Arc::new(FolderPublisher::new(self.status_folder()).doing("status lists")?),
             clock: Arc::clone(&self.parts.clock),
             keys,
@@ -407,12 +424,14 @@ async fn keep_up(
             list.refresh(&provider).await;
         }
         if round % ROUNDS_A_PURGE == 0 {
-            let forgotten = [
+            let done = [
                 provider.purge().await.err(),
+                provider.forget_installed().await.err(),
+                provider.revoke_listed().await.err(),
                 desk.forget_older(trail_days).await.err(),
             ];
-            for error in forgotten.into_iter().flatten() {
-                tracing::error!(%error, "what is past its time was not forgotten; trying again");
+            for error in done.into_iter().flatten() {
+                tracing::error!(%error, "upkeep was not finished; trying again");
             }
         }
     }

@@ -42,6 +42,30 @@ pub const OPERATOR_ROUTES: &[OperatorRoute] = &[
         OperatorRole::Revoke,
         "unit.revoke",
     ),
+    route(
+        "POST",
+        "/operator/units/{unit}/storages/{storage}/revocation",
+        OperatorRole::Revoke,
+        "storage.revoke",
+    ),
+    route(
+        "POST",
+        "/operator/revocations",
+        OperatorRole::Admin,
+        "units.revoke",
+    ),
+    route(
+        "GET",
+        "/operator/revocations",
+        OperatorRole::Read,
+        "revocation.list",
+    ),
+    route(
+        "GET",
+        "/operator/revocations/{job}",
+        OperatorRole::Read,
+        "revocation.show",
+    ),
     route("GET", "/operator/audit", OperatorRole::Admin, "audit.read"),
 ];
 

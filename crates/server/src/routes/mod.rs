@@ -2,6 +2,7 @@
 //! room's answer into HTTP; it decides nothing itself.
 
 pub(crate) mod authzen;
+mod bulk_revocation;
 pub(crate) mod folder;
 pub(crate) mod health;
 pub(crate) mod operator;

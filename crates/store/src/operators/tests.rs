@@ -208,7 +208,9 @@ async fn an_act_and_its_row_are_one(#[values(Sqlite, Postgres)] kind: Kind) {
     let revocation = Revocation {
         unit: UnitId::random(),
         by: Revoker::Operator,
+        name: None,
         reason: RevocationReason::Security,
+        advisory: None,
         at: at(0),
     };
     let refused = scene.trail.revoke(revocation, act(0)).await;

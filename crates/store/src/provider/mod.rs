@@ -1,9 +1,12 @@
 //! The wallet provider's port.
 
 mod activation;
+mod forgetting;
 mod issuance;
+pub(crate) mod jobs;
 mod lists;
 pub(crate) mod revocation;
+mod revocation_port;
 pub(crate) mod rows;
 
 use std::future::Future;
@@ -22,6 +25,7 @@ use crate::{Database, Error, Migration};
 pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(1, "wallet provider", "0001_wallet_provider.sql"),
     migration!(2, "lifecycle", "0002_lifecycle.sql"),
+    migration!(7, "revocation", "0007_revocation.sql"),
 ];
 
 /// The wallet provider's memory in a [`Database`].
@@ -165,16 +169,6 @@ impl ProviderStore for SqlProviderStore {
     async fn revoke(&self, revocation: Revocation) -> Result<Revoked, StoreError> {
         self.database
             .write_and_tell(move |tx| boxed(revocation::revoke(tx, revocation)))
-            .await
-    }
-
-    async fn unfrozen(&self) -> Result<Vec<UnitId>, StoreError> {
-        revocation::unfrozen(&mut self.database.reader().await?).await
-    }
-
-    async fn frozen(&self, unit: UnitId) -> Result<(), StoreError> {
-        self.database
-            .write(move |tx| boxed(revocation::frozen(tx, unit)))
             .await
     }
 

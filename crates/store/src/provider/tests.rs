@@ -9,7 +9,7 @@
 use jiff::SignedDuration;
 use jose::{Curve, PublicKey};
 use rstest::rstest;
-use wallet_provider::{ListKind, NewEntry, RevocationReason, Revoker, UnitState};
+use wallet_provider::{ListKind, NewEntry, RevocationReason, RevocationStore, Revoker, UnitState};
 
 use super::*;
 use crate::Kind::{self, Postgres, Sqlite};
@@ -103,6 +103,7 @@ impl Scene {
             signing_key: key(first_key),
             agreement_key: key(first_key + 1),
             evidence: "none".into(),
+            certificates: vec![],
             wallet_version: "1".into(),
             at: self.now,
         };
@@ -147,7 +148,9 @@ impl Scene {
         Revocation {
             unit,
             by: Revoker::Operator,
+            name: None,
             reason,
+            advisory: None,
             at: self.now,
         }
     }
@@ -318,7 +321,7 @@ async fn a_revocation_is_all_or_nothing(#[values(Sqlite, Postgres)] kind: Kind) 
         scene.store.list(list).await.unwrap().unwrap().1,
         [] as [u64; 0]
     );
-    assert!(scene.store.unfrozen().await.unwrap().is_empty());
+    assert!(scene.store.untold(None, 10).await.unwrap().is_empty());
 }
 
 #[rstest]

@@ -1,6 +1,8 @@
 //! What the provider needs of the rooms and machines around it.
 
 pub(crate) mod operator_trail;
+pub(crate) mod pid_providers;
 pub(crate) mod publisher;
+pub(crate) mod revocation;
 pub(crate) mod store;
 pub(crate) mod unit_search;

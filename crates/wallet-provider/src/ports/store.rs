@@ -3,7 +3,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jose::PublicKey;
-use provider_api::{RevocationReason, Revoker, UnitState};
+use provider_api::{RevocationReason, Revoker, Storage, UnitState};
 use sci::UnitId;
 
 /// The provider's memory. Every method that writes is one transaction: all of it
@@ -71,16 +71,12 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
     /// spent, its keys are in no other KA, its entries are free.
     async fn issue(&self, issuance: Issuance) -> Result<(), StoreError>;
 
-    /// Revokes a unit for good: its state, its history, every status entry it
-    /// has, its lists' need to be published, and its WSCA's need to be told. A
-    /// unit that is revoked stays as it was.
+    /// Revokes a unit for good: its state, its history, every status entry that is
+    /// its own, its lists' need to be published, its WSCA's need to be told, and the
+    /// notice to its user. A unit that is revoked stays as it was, unless the new
+    /// reason freezes keys that the earlier one left usable: then that is added to
+    /// its history, and the WSCA is to be told.
     async fn revoke(&self, revocation: Revocation) -> Result<Revoked, StoreError>;
-
-    /// Units that are revoked and that the WSCA has not been told of.
-    async fn unfrozen(&self) -> Result<Vec<UnitId>, StoreError>;
-
-    /// The WSCA has been told of the unit's end.
-    async fn frozen(&self, unit: UnitId) -> Result<(), StoreError>;
 
     /// Moves the open list of `new.kind` on by `count` indices, or opens `new`
     /// where none is open.
@@ -161,6 +157,15 @@ pub enum StoreError {
         /// The index.
         index: u64,
     },
+    /// The unit keeps no keys there.
+    #[error("the unit has no such storage")]
+    StorageUnknown,
+    /// There is no such job.
+    #[error("there is no such job")]
+    JobUnknown,
+    /// A PID provider asks more often than is taken.
+    #[error("too many requests of this PID provider; try again later")]
+    TooManyRequests,
     /// As many activations are under way as are taken at once.
     #[error("too many activations wait for an answer; try again later")]
     TooManyChallenges,
@@ -206,6 +211,9 @@ pub struct NewUnit {
     pub agreement_key: PublicKey,
     /// What was found of the device ([`crate::DeviceRecord`]), as text.
     pub evidence: String,
+    /// What the evidence rests on: hashes of the serial numbers of its certificates,
+    /// by which a list of revoked ones finds the unit again.
+    pub certificates: Vec<[u8; 32]>,
     /// The version of the wallet solution.
     pub wallet_version: String,
     /// When.
@@ -252,6 +260,10 @@ pub struct Event {
     pub by: Option<Revoker>,
     /// Why it was revoked.
     pub reason: Option<RevocationReason>,
+    /// The storage that was revoked, where it was one alone.
+    pub storage: Option<Storage>,
+    /// The revoker's name, where it is known.
+    pub name: Option<String>,
 }
 
 /// An account.
@@ -292,14 +304,18 @@ pub struct NewEntry {
 }
 
 /// A revocation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
     /// The unit.
     pub unit: UnitId,
     /// Who revokes it.
     pub by: Revoker,
+    /// The revoker's name, where it is known.
+    pub name: Option<String>,
     /// Why.
     pub reason: RevocationReason,
+    /// The advisory that tells the technical details of a breach.
+    pub advisory: Option<String>,
     /// When.
     pub at: Timestamp,
 }
