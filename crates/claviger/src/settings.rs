@@ -1,6 +1,7 @@
 //! The configuration of `claviger serve`: a TOML file, overridden by environment
 //! variables `CLAVIGER_*`. An error names the key it is about.
 
+mod accounts;
 mod notices;
 mod operators;
 mod revocation;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Deserializer};
 use crate::exit::Failure;
 use crate::input;
 
+pub(crate) use self::accounts::{AccountSettings, origin as account_origin};
 pub(crate) use self::notices::{NoticeSettings, SecuritySetting, SmtpSettings};
 pub(crate) use self::operators::{
     AdminSettings, OperatorSettings, ProxyHeaderSetting, RateSettings,
@@ -50,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) device: Device,
     /// The wallet solution; needed by the role `wallet-provider`.
     pub(crate) wallet_provider: Option<WalletProviderSettings>,
+    /// Users' accounts and their pages; without it there are none.
+    pub(crate) accounts: Option<AccountSettings>,
     /// TLS at `listen`; without it, TLS ends in front.
     pub(crate) tls: Option<TlsSettings>,
     /// A listener of their own for operators.
@@ -252,6 +256,9 @@ pub(crate) struct WalletProviderSettings {
     /// The certificate of the key `wallet-status`, which signs status lists, with its
     /// chain (PEM). Absent where keys are installed.
     pub(crate) status_certificate: Option<PathBuf>,
+    /// The folder that status lists are published into, which several nodes may share;
+    /// `public/status` in the data, if absent.
+    pub(crate) status_folder: Option<PathBuf>,
     /// What is required of device evidence (TOML). Without it no device is accepted.
     pub(crate) evidence_policy: Option<PathBuf>,
     /// A copy of Google's list of revoked attestation keys, kept fresh by somebody
@@ -310,7 +317,8 @@ impl Default for LimitSettings {
 
 /// The settings, as the first part of a variable's name has them. Tests and tools
 /// have variables of the same prefix; whatever is no setting is left alone, and told.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
+    "accounts",
     "admin",
     "data",
     "database",
@@ -454,6 +462,12 @@ impl Settings {
                 }
                 _ => {}
             }
+        }
+        if self.accounts.is_some() && !self.roles.contains(&Role::WalletProvider) {
+            return wrong(
+                "accounts",
+                "there is no role wallet-provider in this process",
+            );
         }
         if self.wsca_link.is_some() && !self.roles.contains(&Role::Wsca) {
             return wrong("wsca_link", "there is no role wsca in this process");

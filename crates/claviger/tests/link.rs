@@ -421,6 +421,7 @@ async fn activation_status(base: &str) -> (u16, Option<u64>) {
     let activation = wallet_client::Activation {
         alias: "someone",
         account_code: None,
+        consent: None,
         signing: device.signing(),
         agreement: device.agreement(),
         evidence: provider_api::Evidence::None {},

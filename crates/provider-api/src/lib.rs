@@ -17,6 +17,7 @@
 //! | revoke many units | [`BulkRevocation`], [`RevocationJob`] |
 //! | tell why not | [`Problem`] |
 
+mod account;
 mod activation;
 mod answer;
 mod attestation;
@@ -31,9 +32,10 @@ mod storage;
 mod token;
 mod unit;
 
+pub use account::{AccountCode, AccountId, ConsentView, account_code_hash};
 pub use activation::{
     ACTIVATION_TYP, ActivationAnswer, ActivationClaims, ActivationRequest, Evidence, MAX_ALIAS,
-    UnverifiedActivation, WscaView, agreement_proof, verify_agreement_proof,
+    UnverifiedActivation, WscaView, agreement_proof, check_alias, verify_agreement_proof,
 };
 pub use answer::{ANSWER_TYP, SignedAnswer};
 pub use attestation::{

@@ -37,6 +37,8 @@ pub enum Problem {
     Alias,
     /// The account exists and its code was not given, or is wrong.
     AccountCode,
+    /// The user did not agree to the provider's text, or to another one.
+    Consent,
     /// There is no such unit.
     UnknownUnit,
     /// The unit is not in a state that allows this.
@@ -70,7 +72,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every code.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::ChallengeUnknown,
         Self::ChallengeExpired,
         Self::WrongDeviceKey,
@@ -83,6 +85,7 @@ impl Problem {
         Self::Replayed,
         Self::Alias,
         Self::AccountCode,
+        Self::Consent,
         Self::UnknownUnit,
         Self::WrongState,
         Self::UnitRevoked,
@@ -113,6 +116,7 @@ impl Problem {
             Self::Replayed => &rules::REQUEST_REPLAY,
             Self::Alias => &rules::ALIAS,
             Self::AccountCode => &rules::ACCOUNT,
+            Self::Consent => &rules::CONSENT,
             Self::UnknownUnit => &rules::UNIT_UNKNOWN,
             Self::WrongState => &rules::UNIT_STATE,
             Self::UnitRevoked => &rules::UNIT_REVOKED,
@@ -145,6 +149,7 @@ impl Problem {
             Self::Replayed => "replayed",
             Self::Alias => "alias",
             Self::AccountCode => "account-code",
+            Self::Consent => "consent",
             Self::UnknownUnit => "unknown-unit",
             Self::WrongState => "wrong-state",
             Self::UnitRevoked => "unit-revoked",

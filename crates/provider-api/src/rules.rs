@@ -23,6 +23,8 @@ finding::rules! {
         "an account's alias has 1 to 64 characters, none of them a control character";
     ACCOUNT = "WP-ACCOUNT", "ARF 3.0, WIAM_06", Error,
         "who adds to an account, or asks after it, proves it by its code";
+    CONSENT = "WP-CONSENT", "ARF 3.0, WIAM_05", Error,
+        "an activation says that the user agreed to the provider's text on the processing of data";
     UNIT_UNKNOWN = "WP-UNIT-UNKNOWN", "ARF 3.0, WUA_37", Error,
         "the unit is one of this provider";
     UNIT_STATE = "WP-UNIT-STATE", "ARF 3.0, 4.6.4", Error,

@@ -4,6 +4,7 @@ use sci::UnitId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::ConsentView;
 use crate::Storage;
 
 /// What a wallet instance has to know of its provider; the app pins `answer_key`.
@@ -29,6 +30,10 @@ pub struct ProviderView {
     /// `WIAM_10a`). In development it says that there is none.
     #[schema(value_type = Object)]
     pub certification: serde_json::Value,
+    /// What the user is asked to agree to (ARF `WIAM_05`), where the provider keeps
+    /// accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<ConsentView>,
 }
 
 /// A challenge, good for one answer.

@@ -12,13 +12,15 @@ use crate::edge::{self, Edge, Limits};
 use crate::in_flight::{InFlight, Places};
 use crate::metrics::Metrics;
 use crate::operators::{Door, Operators};
+use crate::pages::account::{self as account_pages, AccountPages};
 use crate::pages::data;
 use crate::rates::{Gates, Rates};
 use crate::routes::folder::PublicFolder;
 use crate::routes::health::{HealthState, Readiness};
+use crate::routes::status::StatusLists;
 use crate::routes::trust::Trust;
 use crate::routes::{
-    authzen, folder, health, operator, provider, trust, trust_validator, wsca, wsca_link,
+    authzen, folder, health, operator, provider, status, trust, trust_validator, wsca, wsca_link,
 };
 
 /// What a process serves. A role that is absent has no routes.
@@ -40,6 +42,8 @@ pub struct App {
     pub admin_apart: bool,
     /// `/wallet-provider`.
     pub provider: Option<Arc<wallet_provider::WalletProvider>>,
+    /// `/account`: the pages on which users look after their accounts and wallets.
+    pub accounts: Option<AccountPages>,
     /// `/v1/trust`, and what is compatible with others: `/trust`, `/evaluation`.
     pub trust: Option<Trust>,
     /// `/operator`, if there is anyone for it.
@@ -48,6 +52,8 @@ pub struct App {
     pub rates: Rates,
     /// The proxies in front.
     pub proxies: Proxies,
+    /// `/status`: the provider's status lists.
+    pub status: Option<StatusLists>,
     /// Public files: the first part of the address, and the folder.
     pub folders: Vec<(&'static str, PublicFolder)>,
 }
@@ -114,6 +120,9 @@ impl App {
             "/openapi.json",
             axum::routing::get(move || std::future::ready(axum::Json(json))),
         );
+        if let Some(accounts) = self.accounts.clone() {
+            router = router.merge(account_pages::routes(accounts));
+        }
         for (path, folder) in self.folders.clone() {
             router = router.nest(&format!("/{path}"), folder::routes(folder));
         }
@@ -169,6 +178,10 @@ impl App {
             router = router
                 .nest("/wallet-provider", provider::routes(Arc::clone(provider)))
                 .merge(data::routes());
+            if let Some(lists) = &self.status {
+                let routes = status::routes(Arc::clone(provider), lists.clone());
+                router = router.nest("/status", routes);
+            }
         }
         if let Some(trust) = &self.trust {
             router = router

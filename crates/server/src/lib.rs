@@ -29,10 +29,12 @@ pub use metrics::{Metrics, RecorderTaken};
 pub use operators::{
     KnownOperator, KnownOperators, OPERATOR_ROUTES, OperatorRoute, Operators, OperatorsWrong,
 };
+pub use pages::account::AccountPages;
 pub use problem::Problem;
 pub use rates::{Rate, Rates};
 pub use routes::folder::PublicFolder;
 pub use routes::health::Readiness;
+pub use routes::status::StatusLists;
 pub use routes::trust::Trust;
 pub use rules::RULES;
 pub use run::{Listener, serve};

@@ -108,6 +108,11 @@ const TIGHT: &[&str] = &[
     "/wallet-provider/activations",
     "/wallet-provider/account",
     "/wallet-provider/account/revocation",
+    "/account/sign-up/begin",
+    "/account/sign-in/begin",
+    "/account/sign-in/code",
+    "/account/address",
+    "/account/address/code",
 ];
 
 /// What whoever watches over this process asks.

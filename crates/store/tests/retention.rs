@@ -84,7 +84,9 @@ fn each_column_is_told_once_and_its_end_is_one_of_them() {
             );
             assert!(!column.holds.is_empty());
         }
-        if let Until::Past { column } | Until::NextVisit { column } = held.until {
+        if let Until::Past { column } | Until::Soon { column } | Until::NextVisit { column } =
+            held.until
+        {
             assert!(
                 held.columns.iter().any(|held| held.name == column),
                 "{}.{column}",

@@ -45,6 +45,9 @@ pub struct Activation<'a> {
     pub alias: &'a str,
     /// The account's code, where the account exists already.
     pub account_code: Option<&'a str>,
+    /// The text that the user was shown and agreed to: its hash, as
+    /// [`ProviderView::consent`] has it.
+    pub consent: Option<&'a str>,
     /// The device's signing key.
     pub signing: &'a dyn Signer,
     /// The device's agreement key.
@@ -177,6 +180,7 @@ impl ProviderClient {
             iat: self.clock.now_seconds(),
             alias: device.alias.to_owned(),
             account_code: device.account_code.map(str::to_owned),
+            consent: device.consent.map(str::to_owned),
             agreement_key: device.agreement.public_key().clone(),
             agreement_proof: proof,
             evidence: device.evidence.clone(),

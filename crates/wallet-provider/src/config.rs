@@ -1,4 +1,5 @@
 use jiff::SignedDuration;
+use provider_api::ConsentView;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -22,6 +23,11 @@ pub struct Config {
     pub storage_certification: String,
     /// Takes activations without device evidence: for development only.
     pub accept_no_evidence: bool,
+    /// What users are asked to agree to, through the instance, before a unit is
+    /// activated (ARF `WIAM_05`).
+    pub consent: Option<ConsentView>,
+    /// Activates units of users who were not asked: for development only.
+    pub accept_no_consent: bool,
     /// What is required of device evidence. The default names no app, and so
     /// accepts none.
     pub evidence: device_evidence::Policy,
@@ -116,6 +122,8 @@ impl Config {
             base_url,
             solution,
             accept_no_evidence: false,
+            consent: None,
+            accept_no_consent: false,
             evidence: device_evidence::Policy::default(),
             accept_uncertified_wsca: false,
             wia_draft: ClientAttestationDraft::default(),

@@ -13,6 +13,7 @@
 //! not made before, the nonce is unused, the unit is operational, no key is in
 //! another KA). Only what was recorded leaves the house.
 
+mod account;
 mod activation;
 mod allocation;
 mod association;
@@ -34,6 +35,7 @@ mod revocation;
 pub mod rules;
 mod secrets;
 mod storage_revocation;
+pub mod upkeep;
 mod watch;
 
 pub use config::{Config, ConfigError, KaIndex, WalletSolution};
@@ -44,22 +46,28 @@ pub use keyring::{
     LaterAnswerKey, NotAGeneration, Seal, Seals, Standing, Succession, check_chain,
 };
 pub use lifecycle::Keys;
+pub use ports::folder::FolderPublisher;
 pub use ports::operator_trail::OperatorTrail;
 pub use ports::pid_providers::{ListedPidProvider, PidProviderCheck};
-pub use ports::publisher::{FolderPublisher, PublishError, Publisher};
+pub use ports::publisher::{PublishError, Publisher, Tokens};
 pub use ports::revocation::{
     EntryName, JobRecord, NewJob, RequestedRevocation, RevocationStore, SpentPidRequest,
     StorageRevocation,
 };
 pub use ports::store::{
-    AccountRecord, Activated, Block, Event, Issuance, ListKind, ListState, NewEntry, NewList,
-    NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError,
-    UnitRecord,
+    AccountRecord, Activated, AgreedText, Block, EndedList, Event, Issuance, ListContent, ListKind,
+    ListState, NewEntry, NewList, NewUnit, Noted, ProviderStore, Purged, Purpose, Revocation,
+    Revoked, SpentRequest, StoreError, UnitRecord,
 };
+pub use ports::tally::Tally;
+pub use ports::turn::{Turn, Work};
+pub use ports::upkeep::{Adopted, Fault, KnownList, TakenOver, UnitCounts, UpkeepStore};
 pub use provider::{Caller, Parts, WalletProvider};
 pub use secrets::IndexSecret;
 pub use storage_revocation::UnitGoes;
 
+pub use status_list::TokenFormat;
+
 pub use provider_api::{
-    Extent, JobState, RULES, RevocationReason, Revoker, Selector, Storage, UnitState,
+    AccountId, Extent, JobState, RULES, RevocationReason, Revoker, Selector, Storage, UnitState,
 };

@@ -13,6 +13,7 @@ use serde::Serialize;
 use wsca::WscaAdmin;
 
 use crate::allocation::Allocation;
+use crate::publication::KnownLists;
 use crate::{
     Config, ConfigError, Error, Event, IndexSecret, Keyring, PidProviderCheck, ProviderStore,
     Publisher, Purpose, RevocationStore, SpentRequest, StoreError, UnitRecord, secrets,
@@ -31,12 +32,12 @@ pub struct WalletProvider {
     pub(crate) keys: Arc<Keyring>,
     pub(crate) agreement_key: Arc<dyn KeyAgreement>,
     pub(crate) allocation: Allocation,
-    /// One publication at a time: an older state of a list never replaces a newer.
-    pub(crate) publishing: tokio::sync::Mutex<()>,
     /// One node's share of the jobs is done by one task.
     pub(crate) doing_jobs: tokio::sync::Mutex<()>,
     /// Rings when there is a new job.
     pub(crate) job_bell: tokio::sync::Notify,
+    /// The lists as this node published them.
+    pub(crate) lists: KnownLists,
     pub(crate) challenge_room: tokio::sync::Mutex<ChallengeRoom>,
     /// The newest copy of Google's list of revoked attestation keys.
     pub(crate) revocation_list: RwLock<Option<Arc<RevocationList>>>,
@@ -124,9 +125,9 @@ impl WalletProvider {
             clock: parts.clock,
             keys: parts.keys,
             agreement_key: parts.agreement_key,
-            publishing: tokio::sync::Mutex::default(),
             doing_jobs: tokio::sync::Mutex::default(),
             job_bell: tokio::sync::Notify::default(),
+            lists: KnownLists::default(),
             challenge_room: tokio::sync::Mutex::default(),
             revocation_list: RwLock::default(),
         })
@@ -174,6 +175,7 @@ impl WalletProvider {
             agreement_key: self.agreement_key.public_key().clone(),
             wallet_name: self.config.solution.name.clone(),
             certification: self.config.solution.certification.clone(),
+            consent: self.config.consent.clone(),
         }
     }
 

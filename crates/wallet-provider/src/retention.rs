@@ -56,6 +56,11 @@ pub enum Until {
         /// The column.
         column: &'static str,
     },
+    /// Until some minutes after the time in this column.
+    Soon {
+        /// The column.
+        column: &'static str,
+    },
     /// Until the unit comes again after the time in this column.
     NextVisit {
         /// The column.
@@ -87,10 +92,13 @@ impl Until {
     pub fn says(&self) -> String {
         match self {
             Self::Past { column } => format!("a day after {column}, within the hour"),
+            Self::Soon { column } => format!("{column}, and some minutes"),
             Self::NextVisit { column } => format!("the wallet comes again after {column}"),
             Self::Account => "the account is deleted".into(),
-            Self::Unit => "the account is deleted".into(),
             Self::Destroyed => "the key storage has destroyed what it had".into(),
+            Self::Unit => {
+                "the account is deleted and nothing says any more how its wallets stand".into()
+            }
             Self::WscaUnit => "the key storage is taken out of service".into(),
             Self::List => "40 days after the list is closed and nothing in it is maintained".into(),
             Self::Notices => "30 days after it was told, unless configured otherwise".into(),
@@ -165,10 +173,121 @@ pub const HELD: &[Held] = &[
         columns: &[
             unit("id", "a number"),
             personal("alias", "the name that its owner chose"),
-            unit("code_hash", "the hash of its code"),
             unit("created_at", "when it was made"),
+            unit("handle", "what passkeys know it by, a random value"),
+            unit("language", "in which language its owner is written to"),
+            personal("email", "where its owner is written to, if that was wished"),
+            unit("email_confirmed_at", "since when"),
+            unit(
+                "deleted_at",
+                "when it was deleted: nothing personal is left then",
+            ),
         ],
         until: Until::Account,
+    },
+    Held {
+        table: "passkey",
+        what: "a passkey of an account",
+        purpose: "its owner signs in with it",
+        columns: &[
+            unit("id", "the identifier that the passkey has for this service"),
+            unit("account", "whose account it opens"),
+            personal("name", "what its owner calls it"),
+            unit("data", "its public key, and what is known of it"),
+            unit("counter", "how often it signed, where it counts"),
+            unit("created_at", "when it was added"),
+            unit("used_at", "when it last signed in"),
+        ],
+        until: Until::Account,
+    },
+    Held {
+        table: "recovery_code",
+        what: "a recovery code of an account",
+        purpose: "its owner comes in without a passkey, once",
+        columns: &[
+            unit("account", "whose account it opens"),
+            unit("hash", "the hash of the code"),
+            unit("first", "whether the activation of a wallet gave it"),
+            unit("created_at", "when it was made"),
+            unit("used_at", "when somebody signed in with it"),
+        ],
+        until: Until::Account,
+    },
+    Held {
+        table: "consent",
+        what: "something that an account's owner agreed to",
+        purpose: "that it was agreed to, and to which words, can be shown (WIAM_05)",
+        columns: &[
+            no("id", "a number"),
+            unit("account", "whose account it was"),
+            unit("kind", "to which purpose"),
+            unit("version", "which text it was"),
+            unit("sha256", "the hash of its words"),
+            unit("given_at", "when"),
+        ],
+        until: Until::Account,
+    },
+    Held {
+        table: "sign_in",
+        what: "a browser that is signed in to an account",
+        purpose: "its owner need not sign in at each page",
+        columns: &[
+            unit("hash", "the hash of what the browser shows"),
+            unit("account", "to which account"),
+            unit("since", "since when"),
+            unit("seen_at", "when it was last here"),
+            unit(
+                "ends_at",
+                "when it ends, unless it is left for a quarter of an hour",
+            ),
+        ],
+        until: Until::Soon { column: "ends_at" },
+    },
+    Held {
+        table: "ceremony",
+        what: "a sign-up or sign-in that has begun",
+        purpose: "a passkey answers the question that it was asked, once",
+        columns: &[
+            unit("hash", "the hash of its name"),
+            personal(
+                "state",
+                "the question, and for a sign-up the name that was chosen",
+            ),
+            unit("expires_at", "when it ends"),
+        ],
+        until: Until::Soon {
+            column: "expires_at",
+        },
+    },
+    Held {
+        table: "link_code",
+        what: "a code that brings a wallet into an account",
+        purpose: "nobody else's wallet comes into it",
+        columns: &[
+            unit("account", "which account"),
+            unit("hash", "the hash of the code"),
+            unit("expires_at", "when it ends"),
+            unit("used_by", "the wallet that came with it"),
+        ],
+        until: Until::Soon {
+            column: "expires_at",
+        },
+    },
+    Held {
+        table: "address_code",
+        what: "an e-mail address that waits for its code",
+        purpose: "nobody is written to who does not want it",
+        columns: &[
+            unit("account", "whose account it is to be for"),
+            personal("address", "the address"),
+            unit("hash", "the hash of the code that was sent there"),
+            unit("made_at", "when"),
+            unit("expires_at", "when the code ends"),
+            unit("wrong", "how often it was typed wrong"),
+        ],
+        until: Until::Soon {
+            column: "expires_at",
+        },
     },
     Held {
         table: "unit",

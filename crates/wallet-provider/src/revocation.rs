@@ -2,13 +2,12 @@
 
 use provider_api::{
     AccountRequest, AccountView, Problem, RevocationReason, RevocationRequest, Revoker, UnitState,
-    UnitView,
+    UnitView, account_code_hash,
 };
 use sci::UnitId;
-use subtle::ConstantTimeEq;
 use wsca::AdminError;
 
-use crate::{AccountRecord, Error, Keys, Revocation, Revoked, WalletProvider, counts, secrets};
+use crate::{AccountRecord, Error, Keys, Revocation, Revoked, WalletProvider, counts};
 
 /// What the WSCA's audit log reads.
 const TOLD: &str = "unit-revoked";
@@ -154,14 +153,14 @@ impl WalletProvider {
 
     /// An unknown alias and a wrong code are told apart by nobody.
     async fn open_account(&self, alias: &str, code: &str) -> Result<AccountRecord, Error> {
-        let shown = secrets::account_code_hash(code);
+        let shown = account_code_hash(code);
         let account = if alias.len() > 4 * provider_api::MAX_ALIAS {
             None
         } else {
             self.store.account(alias).await?
         };
         account
-            .filter(|account| bool::from(account.code.ct_eq(&shown)))
+            .filter(|account| account.has_code(&shown))
             .ok_or_else(|| {
                 let what = "there is no account of this alias and code";
                 Error::refused(Problem::AccountCode, "account", what)

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use house::{Device, House, Running};
 use provider_api::*;
-use wallet_provider::{Error, FolderPublisher, PublishError, Publisher};
+use wallet_provider::{Error, FolderPublisher, PublishError, Publisher, TokenFormat, Tokens, Turn};
 
 fn problem<T: std::fmt::Debug>(result: Result<T, Error>) -> Problem {
     let error = result.unwrap_err();
@@ -255,17 +255,22 @@ struct Counting {
 
 #[async_trait]
 impl Publisher for Counting {
-    async fn put(&self, name: &str, token: Vec<u8>) -> Result<(), PublishError> {
+    async fn put(
+        &self,
+        name: &str,
+        tokens: Tokens,
+        turn: Arc<dyn Turn>,
+    ) -> Result<(), PublishError> {
         self.put.fetch_add(1, Ordering::SeqCst);
-        self.lists.put(name, token).await
+        self.lists.put(name, tokens, turn).await
     }
 
-    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, PublishError> {
-        self.lists.get(name).await
+    async fn get(&self, name: &str, format: TokenFormat) -> Result<Option<Vec<u8>>, PublishError> {
+        self.lists.get(name, format).await
     }
 
-    async fn remove(&self, name: &str) -> Result<(), PublishError> {
-        self.lists.remove(name).await
+    async fn remove(&self, name: &str, turn: Arc<dyn Turn>) -> Result<(), PublishError> {
+        self.lists.remove(name, turn).await
     }
 }
 

@@ -70,10 +70,15 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
     let operators = operators(settings)?;
     let wsca = wsca_parts(settings).await?;
     let admin_apart = settings.admin.is_some();
+    let accounts = match (&settings.accounts, &settings.wallet_provider) {
+        (Some(accounts), Some(provider)) => Some(accounts.config(url, &provider.solution)?),
+        _ => None,
+    };
     if settings.development && samples_are_wanted(settings) {
         let part = Part {
             roles: settings.roles.clone(),
             wsca,
+            accounts,
             limits,
             operators: Some(operators),
             rates: settings.limits.rates(),
@@ -101,6 +106,7 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
         clock,
         wsca,
         provider,
+        accounts,
         limits,
         trust: crate::wiring::trust_config(settings)?,
         policy: settings.trust.policy,
@@ -229,6 +235,7 @@ async fn provider_parts(
             certification: settings.certification.clone().into(),
         },
         first_keys,
+        status_folder: settings.status_folder.clone(),
         development,
         notices,
         evidence: EvidenceParts {

@@ -20,6 +20,7 @@ use crate::settings::{DATABASE_FILE, RevocationSettings, Role};
 use crate::testbed::{ListName, Party, SampleLists, TestBed};
 use crate::wiring::{
     EvidenceParts, Node, NodeParts, NoticeParts, OperatorParts, ProviderParts, WscaParts,
+    sample_accounts,
 };
 use crate::{files, logging, runtime, shutdown};
 
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Done {
         let url = format!("http://{address}");
         let development = Development::open(&args.data, &url, Arc::new(SystemClock)).await?;
         let app = development.node.app()?.into_router();
-        output.print(&Running::of(&development, &args.data, &url))?;
+        output.print(&Running::of(&development, &args.data, &url)?)?;
         server::serve(
             listener,
             app,
@@ -80,7 +81,11 @@ impl Development {
     ) -> Result<Self, Failure> {
         make_private_folder(data)?;
         let device = open_device(data).await?;
-        Self::on_device(data, url, device, clock).await
+        let part = Part {
+            accounts: Some(sample_accounts(url)?),
+            ..Part::default()
+        };
+        Self::in_part(data, url, device, clock, part).await
     }
 
     /// As [`Development::open`], on a device that is open already.
@@ -127,11 +132,13 @@ impl Development {
                     sample_key(KeyPurpose::Attestations, &test_bed.wallet_provider)?,
                     sample_key(KeyPurpose::Status, &test_bed.wallet_status)?,
                 ],
+                status_folder: None,
                 development: true,
                 evidence: EvidenceParts::default(),
                 revocation: RevocationSettings::default(),
                 notices: part.notices,
             }),
+            accounts: part.accounts,
             limits: part.limits,
             policy: trust::Policy::default(),
             revocation: trust::Revocation::Hard,
@@ -165,6 +172,7 @@ impl Development {
 pub(crate) struct Part {
     pub(crate) roles: Vec<Role>,
     pub(crate) wsca: WscaParts,
+    pub(crate) accounts: Option<accounts::Config>,
     pub(crate) limits: server::Limits,
     pub(crate) operators: Option<OperatorParts>,
     pub(crate) rates: Rates,
@@ -181,6 +189,7 @@ impl Default for Part {
         Self {
             roles: Role::ALL.to_vec(),
             wsca: WscaParts::default(),
+            accounts: None,
             limits: server::Limits::default(),
             notices: NoticeParts::default(),
             operators: None,
@@ -279,11 +288,15 @@ struct Running {
     wsca: String,
     lists: Vec<String>,
     operator_token: String,
+    /// Where users look after their wallets: passkeys need a host with a name.
+    account: String,
 }
 
 impl Running {
-    fn of(development: &Development, data: &Path, url: &str) -> Self {
-        Self {
+    fn of(development: &Development, data: &Path, url: &str) -> Result<Self, Failure> {
+        let origin = sample_accounts(url)?.origin;
+        Ok(Self {
+            account: origin.join("account").doing("the address")?.into(),
             development: true,
             url: url.to_owned(),
             data: data.display().to_string(),
@@ -294,7 +307,7 @@ impl Running {
                 .map(|name| development.lists.url(name))
                 .collect(),
             operator_token: data.join("operator.token").display().to_string(),
-        }
+        })
     }
 }
 
@@ -310,6 +323,7 @@ impl Report for Running {
         writeln!(out, "data             {}", self.data)?;
         writeln!(out, "wallet provider  {}", self.wallet_provider)?;
         writeln!(out, "WSCA             {}", self.wsca)?;
+        writeln!(out, "account pages    {}", self.account)?;
         for list in &self.lists {
             writeln!(out, "list             {list}")?;
         }

@@ -2,11 +2,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::accounts::Accounts;
 use ::notices::Courier;
 use clock::Clock;
 use server::{
-    App, InFlight, KnownOperators, Limits, Metrics, Operators, Proxies, PublicFolder, Rates,
-    Readiness, Trust,
+    AccountPages, App, InFlight, KnownOperators, Limits, Metrics, Operators, Proxies, PublicFolder,
+    Rates, Readiness, StatusLists, Trust,
 };
 use store::Database;
 use store::operators::SqlOperatorTrail;
@@ -24,6 +25,7 @@ use wsca_link::RemoteWsca;
 use wscd::{DeviceAgreement, KeyName, MacPurpose, Wscd};
 use zeroize::Zeroizing;
 
+use super::accounts;
 use super::evidence::{EvidenceParts, RevocationFile};
 use super::keys::{KeyUpkeep, Listing};
 use super::notices::{self, NoticeParts};
@@ -49,6 +51,8 @@ pub(crate) struct NodeParts {
     pub(crate) wsca: WscaParts,
     /// For the role `wallet-provider`.
     pub(crate) provider: Option<ProviderParts>,
+    /// Users' accounts, beside that role.
+    pub(crate) accounts: Option<::accounts::Config>,
     pub(crate) limits: Limits,
     /// Where the lists come from that questions of trust are answered by; none,
     /// and there are no such routes.
@@ -94,6 +98,8 @@ pub(crate) struct ProviderParts {
     /// The keys that the configuration names, or samples; those that were installed
     /// since are in the data folder.
     pub(crate) first_keys: FirstKeys,
+    /// The folder that status lists are published into; one in the data, if absent.
+    pub(crate) status_folder: Option<PathBuf>,
     /// Takes activations without evidence of the device, and a WSCA that nobody
     /// certified.
     pub(crate) development: bool,
@@ -112,6 +118,7 @@ pub(crate) struct Node {
     database: Database,
     wsca: Option<Arc<Wsca>>,
     provider: Option<Arc<WalletProvider>>,
+    accounts: Option<Arc<Accounts>>,
     desk: Option<Arc<OperatorDesk>>,
     keyring: Option<Arc<Keyring>>,
     /// What the trusted lists say of the provider's certificates.
@@ -139,6 +146,7 @@ impl Node {
         let mut node = Self {
             wsca: None,
             provider: None,
+            accounts: None,
             desk: None,
             keyring: None,
             listing: Listing::default(),
@@ -179,6 +187,20 @@ impl Node {
             let jobs = Arc::clone(&provider);
             node.upkeep
                 .push(tokio::spawn(async move { jobs.keep_jobs_going().await }));
+            if let Some(config) = node.parts.accounts.clone() {
+                let notices = node.parts.provider.as_ref().map(|parts| &parts.notices);
+                let beside = accounts::Beside {
+                    database: &node.database,
+                    device: &node.parts.device,
+                    provider: &provider,
+                    clock: &node.parts.clock,
+                    mail: notices.is_some_and(|notices| notices.settings.smtp.is_some()),
+                };
+                let opened = Arc::new(accounts::open(config, beside).await?);
+                node.upkeep
+                    .push(tokio::spawn(accounts::keep_up(Arc::clone(&opened))));
+                node.accounts = Some(opened);
+            }
             node.desk = Some(desk);
             node.provider = Some(provider);
             let courier = Arc::new(node.open_courier().await?);
@@ -230,15 +252,6 @@ impl Node {
                 listing: self.listing.clone(),
                 clock: Arc::clone(&self.parts.clock),
             }));
-            folders.push((
-                "status",
-                PublicFolder {
-                    folder: self.status_folder(),
-                    suffix: ".jwt",
-                    media_type: status_list::TokenFormat::Jwt.media_type(),
-                    max_age: 60,
-                },
-            ));
         }
         if self.parts.roles.contains(&Role::Lists) {
             for (path, media_type) in [
@@ -249,7 +262,6 @@ impl Node {
                     path,
                     PublicFolder {
                         folder: self.parts.data.join("public").join(path),
-                        suffix: "",
                         media_type,
                         max_age: 300,
                     },
@@ -269,7 +281,16 @@ impl Node {
                 _ => None,
             },
             admin_apart: self.parts.admin_apart,
+            accounts: self
+                .accounts
+                .clone()
+                .zip(self.provider.clone())
+                .map(|(accounts, provider)| AccountPages { accounts, provider }),
             provider: self.provider.clone(),
+            status: self.provider.as_ref().map(|provider| StatusLists {
+                folder: self.status_folder(),
+                ttl: provider.list_ttl_seconds(),
+            }),
             trust: self.trust.as_ref().map(|service| Trust {
                 service: Arc::clone(service),
                 clock: Arc::clone(&self.parts.clock),
@@ -302,7 +323,10 @@ impl Node {
     }
 
     fn status_folder(&self) -> PathBuf {
-        self.parts.data.join("public").join("status")
+        let provider = self.parts.provider.as_ref();
+        provider
+            .and_then(|parts| parts.status_folder.clone())
+            .unwrap_or_else(|| self.parts.data.join("public").join("status"))
     }
 
     fn open_trust(&self) -> Result<TrustService, Failure> {
@@ -371,6 +395,8 @@ impl Node {
         config.evidence = provider.evidence.policy.clone();
         config.accept_uncertified_wsca = provider.development;
         provider.revocation.apply(&mut config);
+        config.consent = self.parts.accounts.as_ref().map(accounts::consent_view);
+        config.accept_no_consent = provider.development;
         let agreement_key = DeviceAgreement::open(
             Arc::clone(device),
             name("provider-agreement")?,

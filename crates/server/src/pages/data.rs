@@ -10,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wallet_provider::retention::{HELD, Held, NEVER, Personal};
 
+use super::account::STYLE;
 use crate::problem::Problem;
 
 pub(crate) fn routes() -> OpenApiRouter {
@@ -44,6 +45,7 @@ struct Told {
 #[derive(Template)]
 #[template(path = "data.html")]
 struct Page {
+    style: &'static str,
     groups: [Group; 3],
     never: &'static [&'static str],
 }
@@ -107,6 +109,7 @@ fn page() -> Page {
             .collect(),
     };
     Page {
+        style: &STYLE.address,
         groups: [
             group(
                 "What says something of a person",

@@ -52,12 +52,12 @@ pub(super) async fn revoke_all(
             entries: 0,
         });
     }
+    mark_changed(tx, lists).await?;
     for (revocation, revoked) in revocations.iter().zip(&mut done) {
         if !revoked.already {
             revoked.entries = set_entries(tx, revocation.unit, None).await?;
         }
     }
-    mark_changed(tx, lists).await?;
     Ok(done)
 }
 
@@ -152,13 +152,13 @@ pub(super) async fn revoke_storages(
             entries: 0,
         });
     }
+    mark_changed(tx, lists).await?;
     for (asked, revoked) in revocations.iter().zip(&mut done) {
         if !revoked.already {
             let storage = Some(asked.storage.name());
             revoked.entries = set_entries(tx, asked.revocation.unit, storage).await?;
         }
     }
-    mark_changed(tx, lists).await?;
     Ok(done)
 }
 
@@ -175,7 +175,7 @@ async fn must_have(tx: &mut Connection, unit: UnitId, storage: &str) -> Result<(
 }
 
 /// The lists in which the unit has entries: all, or those of one storage.
-async fn lists_of(
+pub(super) async fn lists_of(
     tx: &mut Connection,
     unit: UnitId,
     storage: Option<&str>,
@@ -188,15 +188,18 @@ async fn lists_of(
     Ok(lists.all(tx).await?)
 }
 
-/// Sets the unit's entries; how many were not set before.
-async fn set_entries(
+/// Sets the unit's entries, with the revision that their lists have come to: whoever
+/// read a list before reads these alone. How many were not set before.
+pub(super) async fn set_entries(
     tx: &mut Connection,
     unit: UnitId,
     storage: Option<&str>,
 ) -> Result<u64, StoreError> {
     let set = query(
-        "INSERT INTO status_set (list, idx)
-         SELECT list, idx FROM status_entry WHERE unit = ?1 AND (?2 IS NULL OR storage = ?2)
+        "INSERT INTO status_set (list, idx, revision)
+         SELECT entry.list, entry.idx, status_list.revision
+         FROM status_entry AS entry JOIN status_list ON status_list.id = entry.list
+         WHERE entry.unit = ?1 AND (?2 IS NULL OR entry.storage = ?2)
          ON CONFLICT DO NOTHING",
     )
     .bind(unit.as_bytes())
@@ -204,7 +207,12 @@ async fn set_entries(
     Ok(set.execute(tx).await?)
 }
 
-async fn mark_changed(tx: &mut Connection, lists: BTreeSet<i64>) -> Result<(), StoreError> {
+/// The lists in the order of their keys: two revocations at once wait for each other,
+/// and not each for the other.
+pub(super) async fn mark_changed(
+    tx: &mut Connection,
+    lists: BTreeSet<i64>,
+) -> Result<(), StoreError> {
     for list in lists {
         query("UPDATE status_list SET revision = revision + 1 WHERE id = ?")
             .bind(list)

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jose::PublicKey;
 use sci::UnitId;
-use wallet_provider::{AccountRecord, Event, StoreError, UnitRecord};
+use wallet_provider::{AccountId, AccountRecord, Event, StoreError, UnitRecord};
 
 use crate::Error;
 use crate::sql::{Columns, Connection, Row, query};
@@ -37,24 +37,34 @@ pub(super) async fn account(
     connection: &mut Connection,
     alias: &str,
 ) -> Result<Option<AccountRecord>, StoreError> {
-    let found: Option<(i64, Vec<u8>)> = query("SELECT id, code_hash FROM account WHERE alias = ?")
+    let id: Option<i64> = query("SELECT id FROM account WHERE alias = ? AND deleted_at IS NULL")
         .bind(alias)
         .optional(connection)
         .await?;
-    let Some((id, code)) = found else {
+    let Some(id) = id else {
         return Ok(None);
     };
+    let codes: Vec<Vec<u8>> =
+        query("SELECT hash FROM recovery_code WHERE account = ? AND used_at IS NULL")
+            .bind(id)
+            .all(connection)
+            .await?;
+    let codes = codes.iter().map(|code| hash("recovery_code", "hash", code));
+    Ok(Some(AccountRecord {
+        codes: codes.collect::<Result<_, _>>()?,
+        units: units_of(connection, AccountId(id)).await?,
+    }))
+}
+
+pub(super) async fn units_of(
+    connection: &mut Connection,
+    account: AccountId,
+) -> Result<Vec<UnitRecord>, StoreError> {
     let rows: Vec<UnitRow> = query("SELECT * FROM unit WHERE account = ? ORDER BY created_at, id")
-        .bind(id)
+        .bind(account.0)
         .all(connection)
         .await?;
-    Ok(Some(AccountRecord {
-        code: hash("account", "code_hash", &code)?,
-        units: rows
-            .into_iter()
-            .map(UnitRow::record)
-            .collect::<Result<_, _>>()?,
-    }))
+    rows.into_iter().map(UnitRow::record).collect()
 }
 
 pub(super) async fn history(
@@ -185,6 +195,14 @@ pub(crate) fn unsigned(
     number: i64,
 ) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(|_| damaged(table, column, "is negative"))
+}
+
+pub(super) fn time(
+    table: &'static str,
+    column: &'static str,
+    seconds: i64,
+) -> Result<Timestamp, StoreError> {
+    Timestamp::from_second(seconds).map_err(|_| damaged(table, column, "is no time"))
 }
 
 pub(crate) fn named<T>(

@@ -1,10 +1,14 @@
 use std::ops::Range;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jose::PublicKey;
-use provider_api::{RevocationReason, Revoker, Storage, UnitState};
+use provider_api::{AccountId, RevocationReason, Revoker, Storage, UnitState};
 use sci::UnitId;
+
+use super::tally::Tally;
+use super::turn::{Turn, Work};
 
 /// The provider's memory. Every method that writes is one transaction: all of it
 /// is on disk when it returns `Ok`, and none of it was done when it returns `Err`.
@@ -49,6 +53,9 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
     /// The account of an alias, with its units, the oldest first.
     async fn account(&self, alias: &str) -> Result<Option<AccountRecord>, StoreError>;
 
+    /// The units of an account, the oldest first.
+    async fn units_of(&self, account: AccountId) -> Result<Vec<UnitRecord>, StoreError>;
+
     /// Units in the order of their identifiers, after `after`, at most `limit`.
     async fn units(&self, after: Option<UnitId>, limit: u32)
     -> Result<Vec<UnitRecord>, StoreError>;
@@ -90,34 +97,52 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
     /// Hands out no further block of the list.
     async fn close_list(&self, list: i64, at: Timestamp) -> Result<(), StoreError>;
 
+    /// Waits for this node's turn at some work that one node does at a time.
+    async fn turn(&self, work: Work) -> Result<Arc<dyn Turn>, StoreError>;
+
     /// The lists that changed since they were published, or whose published token
     /// is to be renewed by `renew_before`.
     async fn lists_to_publish(&self, renew_before: Timestamp)
     -> Result<Vec<ListState>, StoreError>;
 
-    /// The list as it stands now and every index of it that is revoked.
-    async fn list(&self, list: i64) -> Result<Option<(ListState, Vec<u64>)>, StoreError>;
+    /// The list as it stands now.
+    async fn list_state(&self, list: i64) -> Result<Option<ListState>, StoreError>;
+
+    /// The list as it stands now, what its revoked entries come to, and those of them
+    /// that were revoked after revision `since` (all of them without), of one moment.
+    async fn list(&self, list: i64, since: Option<i64>) -> Result<Option<ListContent>, StoreError>;
 
     /// Sets entries of a list that were published as revoked, and that the store
-    /// does not know of: it was restored from an older copy.
-    async fn set_again(&self, list: i64, indices: Vec<u64>) -> Result<(), StoreError>;
+    /// does not know of: it was restored from an older copy. The list is marked as
+    /// restored and closed, and this is a change of it.
+    async fn set_again(
+        &self,
+        list: i64,
+        indices: Vec<u64>,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// The list was published as it stood at `revision`; the token lasts until
-    /// `expires_at`.
+    /// `expires_at`. Where a newer one is known to be published, this one may have
+    /// been put over it, and the list is due again.
     async fn published(
         &self,
         list: i64,
         revision: i64,
         expires_at: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<Noted, StoreError>;
 
     /// The addresses of all lists.
     async fn list_uris(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Forgets what ended by `now`: challenges, requests, references past their
-    /// maintenance, and lists that were closed before `closed_before` and to which
-    /// no reference is left.
+    /// Forgets what ended by `now`: challenges, requests, and references past their
+    /// maintenance. It names the lists that were closed before `closed_before` and to
+    /// which no reference is left; they stay until [`ProviderStore::forget_list`].
     async fn purge(&self, now: Timestamp, closed_before: Timestamp) -> Result<Purged, StoreError>;
+
+    /// Forgets a list that [`ProviderStore::purge`] named, once it is published no
+    /// more; one to which a reference was added meanwhile stays.
+    async fn forget_list(&self, list: i64) -> Result<(), StoreError>;
 }
 
 /// Why the store did not do it.
@@ -201,10 +226,13 @@ pub struct NewUnit {
     pub challenge: [u8; 32],
     /// The account's alias.
     pub alias: String,
-    /// The hash of the code that was shown for an existing account.
+    /// The hash of the code that was shown for an existing account: an unused
+    /// recovery code, which stays unused, or a link code, which is used up.
     pub shown_code: Option<[u8; 32]>,
-    /// The hash of the code that a new account gets.
+    /// The hash of the first recovery code of a new account.
     pub new_code: [u8; 32],
+    /// The text that its user agreed to.
+    pub consent: Option<AgreedText>,
     /// The device's signing key.
     pub signing_key: PublicKey,
     /// The device's agreement key.
@@ -218,6 +246,15 @@ pub struct NewUnit {
     pub wallet_version: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// A text on the processing of data that a user agreed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreedText {
+    /// Its version.
+    pub version: String,
+    /// Its SHA-256, base64url.
+    pub sha256: String,
 }
 
 /// What became of an activation.
@@ -269,8 +306,8 @@ pub struct Event {
 /// An account.
 #[derive(Clone)]
 pub struct AccountRecord {
-    /// The hash of its code.
-    pub code: [u8; 32],
+    /// The hashes of its recovery codes that nobody has signed in with yet.
+    pub codes: Vec<[u8; 32]>,
     /// Its units.
     pub units: Vec<UnitRecord>,
 }
@@ -401,6 +438,40 @@ pub struct ListState {
     pub size: u64,
     /// Goes up with each change.
     pub revision: i64,
+    /// The revision that was published last; 0 before the first.
+    pub published: i64,
+    /// When the token that was published last ends.
+    pub published_until: Timestamp,
+    /// Whether the store was found to be older than what it published.
+    pub restored: bool,
+}
+
+impl ListState {
+    /// Whether the list has to be published: it changed since, or its token ends by
+    /// `renew_before`.
+    pub fn is_due(&self, renew_before: Timestamp) -> bool {
+        self.revision > self.published || self.published_until <= renew_before
+    }
+}
+
+/// A list and the entries of it that are revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListContent {
+    /// The list.
+    pub state: ListState,
+    /// What all its revoked entries come to.
+    pub tally: Tally,
+    /// Those that were asked for.
+    pub revoked: Vec<u64>,
+}
+
+/// What became of a publication in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// It is the newest.
+    Newest,
+    /// A newer one is known: this one may have been put over it.
+    Overtaken,
 }
 
 /// What was forgotten.
@@ -412,8 +483,17 @@ pub struct Purged {
     pub requests: u64,
     /// References past their maintenance.
     pub entries: u64,
-    /// The names of lists that are no more.
-    pub lists: Vec<String>,
+    /// Lists that are no more.
+    pub lists: Vec<EndedList>,
+}
+
+/// A list that nothing refers to any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedList {
+    /// The list.
+    pub list: i64,
+    /// Its name.
+    pub name: String,
 }
 
 impl std::fmt::Debug for NewUnit {

@@ -197,26 +197,48 @@ impl House {
             .is_valid()
     }
 
-    /// The published list that the reference is into.
+    /// The published list that the reference is into. Its two forms say the same.
     pub fn published(&self, reference: &Reference) -> status_list::VerifiedStatusList {
-        let name = reference
-            .uri
-            .strip_prefix(STATUS)
-            .unwrap()
-            .trim_start_matches('/');
-        let path = self.folder.join("lists").join(format!("{name}.jwt"));
-        let token = std::fs::read(path).unwrap();
+        let [jwt, cwt] = [TokenFormat::Jwt, TokenFormat::Cwt].map(|format| {
+            let token = std::fs::read(self.file(&reference.uri, format)).unwrap();
+            let key = Signer::public_key(self.seal.as_ref());
+            UnverifiedStatusList::parse_as(format, &token, &status_list::Limits::default())
+                .unwrap()
+                .verify(&StatusListCheck::new(&reference.uri, key, self.clock.now()))
+                .unwrap()
+        });
+        assert_eq!(jwt.list(), cwt.list());
+        assert_eq!(
+            (jwt.issued(), jwt.expires(), jwt.ttl()),
+            (cwt.issued(), cwt.expires(), cwt.ttl())
+        );
+        for token in [&jwt, &cwt] {
+            assert_eq!(token.aggregation_uri(), Some(STATUS));
+        }
+        jwt
+    }
+
+    /// Whether the published list says so in this form, whatever the other form says.
+    pub fn tells(&self, reference: &Reference, format: TokenFormat) -> bool {
+        let token = std::fs::read(self.file(&reference.uri, format)).unwrap();
         let key = Signer::public_key(self.seal.as_ref());
-        UnverifiedStatusList::parse(&token, &status_list::Limits::default())
+        let list = UnverifiedStatusList::parse(&token, &status_list::Limits::default())
             .unwrap()
             .verify(&StatusListCheck::new(&reference.uri, key, self.clock.now()))
-            .unwrap()
+            .unwrap();
+        !list.status(reference).unwrap().is_valid()
+    }
+
+    /// The file of the list at this address.
+    pub fn file(&self, uri: &str, format: TokenFormat) -> PathBuf {
+        let name = uri.strip_prefix(STATUS).unwrap().trim_start_matches('/');
+        let lists = FolderPublisher::new(self.folder.join("lists")).unwrap();
+        lists.path(name, format)
     }
 
     pub fn lists(&self) -> usize {
-        std::fs::read_dir(self.folder.join("lists"))
-            .unwrap()
-            .count()
+        let files = files(&self.folder.join("lists"));
+        files.iter().filter(|name| name.ends_with(".jwt")).count()
     }
 }
 
@@ -348,6 +370,7 @@ impl Phone {
             iat: house.clock.now_seconds(),
             alias: alias.into(),
             account_code: None,
+            consent: None,
             agreement_key: Signer::public_key(&self.agree).clone(),
             agreement_proof: proof,
             evidence: Evidence::None {},
@@ -844,19 +867,24 @@ pub struct Stuck {
 
 #[async_trait]
 impl Publisher for Stuck {
-    async fn put(&self, name: &str, token: Vec<u8>) -> Result<(), PublishError> {
+    async fn put(
+        &self,
+        name: &str,
+        tokens: Tokens,
+        turn: Arc<dyn Turn>,
+    ) -> Result<(), PublishError> {
         if self.stuck.iter().any(|stuck| stuck == name) {
-            return DiskFull.put(name, token).await;
+            return DiskFull.put(name, tokens, turn).await;
         }
-        self.lists.put(name, token).await
+        self.lists.put(name, tokens, turn).await
     }
 
-    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, PublishError> {
-        self.lists.get(name).await
+    async fn get(&self, name: &str, format: TokenFormat) -> Result<Option<Vec<u8>>, PublishError> {
+        self.lists.get(name, format).await
     }
 
-    async fn remove(&self, name: &str) -> Result<(), PublishError> {
-        self.lists.remove(name).await
+    async fn remove(&self, name: &str, turn: Arc<dyn Turn>) -> Result<(), PublishError> {
+        self.lists.remove(name, turn).await
     }
 }
 
@@ -866,7 +894,7 @@ pub struct DiskFull;
 
 #[async_trait]
 impl Publisher for DiskFull {
-    async fn put(&self, name: &str, _: Vec<u8>) -> Result<(), PublishError> {
+    async fn put(&self, name: &str, _: Tokens, _: Arc<dyn Turn>) -> Result<(), PublishError> {
         let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
         Err(PublishError {
             path: name.into(),
@@ -875,11 +903,39 @@ impl Publisher for DiskFull {
         })
     }
 
-    async fn get(&self, _: &str) -> Result<Option<Vec<u8>>, PublishError> {
+    async fn get(&self, _: &str, _: TokenFormat) -> Result<Option<Vec<u8>>, PublishError> {
         Ok(None)
     }
 
-    async fn remove(&self, _: &str) -> Result<(), PublishError> {
+    async fn remove(&self, _: &str, _: Arc<dyn Turn>) -> Result<(), PublishError> {
         Ok(())
+    }
+}
+
+/// A folder that counts what is put into it.
+#[derive(Debug)]
+pub struct Counted {
+    pub lists: FolderPublisher,
+    pub puts: std::sync::atomic::AtomicUsize,
+}
+
+#[async_trait]
+impl Publisher for Counted {
+    async fn put(
+        &self,
+        name: &str,
+        tokens: Tokens,
+        turn: Arc<dyn Turn>,
+    ) -> Result<(), PublishError> {
+        self.puts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.lists.put(name, tokens, turn).await
+    }
+
+    async fn get(&self, name: &str, format: TokenFormat) -> Result<Option<Vec<u8>>, PublishError> {
+        self.lists.get(name, format).await
+    }
+
+    async fn remove(&self, name: &str, turn: Arc<dyn Turn>) -> Result<(), PublishError> {
+        self.lists.remove(name, turn).await
     }
 }
