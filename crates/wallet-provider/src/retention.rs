@@ -458,6 +458,10 @@ pub const HELD: &[Held] = &[
             no("revision", "how often it changed"),
             no("published", "as of which change it is published"),
             no("published_until", "how long what is published lasts"),
+            no(
+                "restored",
+                "whether the database was found to be older than it",
+            ),
         ],
         until: Until::List,
     },
@@ -483,6 +487,7 @@ pub const HELD: &[Held] = &[
         columns: &[
             no("list", "which list"),
             no("idx", "which entry; nothing leads from it to a unit"),
+            no("revision", "with which change of the list it was set"),
         ],
         until: Until::List,
     },
