@@ -12,6 +12,7 @@
 //! | sign and check the provider's answers | [`SignedAnswer`] |
 //! | ask for attestations | [`WiaRequest`], [`KaRequest`], [`KeystoreKaRequest`], [`Attestations`] |
 //! | have the instance checked again | [`NonceRequest`], [`CheckRequest`], [`bound_challenge`] |
+//! | replace the key of the answers, and follow | [`Handover`], [`PinnedKeys`] |
 //! | revoke without the phone | [`RevocationRequest`] |
 //! | tell why not | [`Problem`] |
 
@@ -19,6 +20,7 @@ mod activation;
 mod answer;
 mod attestation;
 mod check;
+mod handover;
 mod key_proof;
 mod keystore;
 mod problem;
@@ -40,6 +42,7 @@ pub use attestation::{
 pub use check::{
     CheckAnswer, CheckEvidence, CheckRequest, NoncePurpose, NonceRequest, bound_challenge,
 };
+pub use handover::{HANDOVER_OVERLAP, HANDOVER_TYP, Handover, MAX_HANDOVERS, PinnedKeys};
 pub use key_proof::{KEY_PROOF_TYP, KeyProof};
 pub use keystore::{KeystoreKaRequest, KeystoreKeys};
 pub use problem::Problem;

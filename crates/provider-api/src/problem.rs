@@ -67,11 +67,13 @@ pub enum Problem {
     Scope,
     /// The WSCD or keystore is revoked.
     StorageRevoked,
+    /// The provider has no valid certificate to sign under.
+    NoCertificate,
 }
 
 impl Problem {
     /// Every code.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::ChallengeUnknown,
         Self::ChallengeExpired,
         Self::WrongDeviceKey,
@@ -99,6 +101,7 @@ impl Problem {
         Self::KeyUsed,
         Self::Scope,
         Self::StorageRevoked,
+        Self::NoCertificate,
     ];
 
     /// The rule that the request broke.
@@ -130,6 +133,7 @@ impl Problem {
             Self::KeyUsed => &rules::KEY_FRESH,
             Self::Scope => &rules::SCOPE,
             Self::StorageRevoked => &rules::STORAGE_REVOKED,
+            Self::NoCertificate => &rules::CERTIFICATE,
         }
     }
 
@@ -163,6 +167,7 @@ impl Problem {
             Self::KeyUsed => "key-used",
             Self::Scope => "scope",
             Self::StorageRevoked => "storage-revoked",
+            Self::NoCertificate => "no-certificate",
         }
     }
 

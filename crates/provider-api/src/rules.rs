@@ -53,6 +53,10 @@ finding::rules! {
         "an issuer scope has 32 bytes, and a unit has no more of them than the provider offers";
     STORAGE_REVOKED = "WP-STORAGE-REVOKED", "ARF 3.0, WURevocation_07a and _09a", Error,
         "a KA is issued over keys of a WSCD or keystore that is not revoked";
+    CERTIFICATE = "WP-CERTIFICATE", "ARF 3.0, WUA_10", Error,
+        "the provider signs only under a certificate of its own that is valid";
+    ANSWER_KEY = "WP-ANSWER-KEY", "ARF 3.0, WIAM_12", Error,
+        "the key of the answers is the pinned one, or one that it handed over to";
     ANSWER = "WP-ANSWER", "ARF 3.0, WIAM_12", Error,
         "an answer is signed by the provider's pinned key, for this unit and this request";
 }

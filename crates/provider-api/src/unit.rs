@@ -13,6 +13,11 @@ pub struct ProviderView {
     /// The key that signs answers.
     #[schema(value_type = Object)]
     pub answer_key: PublicKey,
+    /// The [`crate::Handover`]s from the provider's first answer key to the one in
+    /// force, and to the next where one is announced, each signed by the key before
+    /// it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answer_key_handovers: Vec<String>,
     /// The key that a device's agreement key proves itself towards.
     #[schema(value_type = Object)]
     pub agreement_key: PublicKey,

@@ -7,12 +7,15 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::edge::{self, Limits};
+use crate::client::Proxies;
+use crate::edge::{self, Edge, Limits};
 use crate::in_flight::{InFlight, Places};
 use crate::metrics::Metrics;
+use crate::operators::{Door, Operators};
+use crate::pages::data;
+use crate::rates::{Gates, Rates};
 use crate::routes::folder::PublicFolder;
 use crate::routes::health::{HealthState, Readiness};
-use crate::routes::operator::OperatorToken;
 use crate::routes::reference_provider::Reference;
 use crate::routes::trust::Trust;
 use crate::routes::{
@@ -44,8 +47,12 @@ pub struct App {
     pub reference_provider: Option<String>,
     /// `/v1/trust`, and what is compatible with others: `/trust`, `/evaluation`.
     pub trust: Option<Trust>,
-    /// `/operator`, if there is a token for it.
-    pub operator: Option<OperatorToken>,
+    /// `/operator`, if there is anyone for it.
+    pub operators: Option<Operators>,
+    /// How often may be asked.
+    pub rates: Rates,
+    /// The proxies in front.
+    pub proxies: Proxies,
     /// Public files: the first part of the address, and the folder.
     pub folders: Vec<(&'static str, PublicFolder)>,
 }
@@ -78,16 +85,23 @@ enum Audience {
     Both,
 }
 
+/// Whether requests are counted by address: those of strangers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Yes,
+    No,
+}
+
 impl App {
     /// The applications of all listeners.
     pub fn into_routers(self) -> Routers {
         let link = self
             .link
             .clone()
-            .map(|wsca| edge::around(wsca_link::routes(wsca), self.limits));
+            .map(|wsca| edge::around(wsca_link::routes(wsca), self.edge(Counted::No)));
         let admin = self.admin_apart.then(|| {
             let (router, _) = self.routes(Audience::Operators).split_for_parts();
-            edge::around(router, self.limits)
+            edge::around(router, self.edge(Counted::No))
         });
         Routers {
             public: self.into_router(),
@@ -108,7 +122,16 @@ impl App {
         for (path, folder) in self.folders.clone() {
             router = router.nest(&format!("/{path}"), folder::routes(folder));
         }
-        edge::around(router, self.limits)
+        let edge = self.edge(Counted::Yes);
+        edge::around(router, edge)
+    }
+
+    fn edge(&self, counted: Counted) -> Edge {
+        Edge {
+            limits: self.limits,
+            proxies: Arc::new(self.proxies.clone()),
+            gates: (counted == Counted::Yes).then(|| Gates::new(self.rates)),
+        }
     }
 
     fn public(&self) -> Audience {
@@ -125,14 +148,19 @@ impl App {
             metrics: self.metrics.clone(),
             lists: self.trust.as_ref().map(|trust| Arc::clone(&trust.service)),
             list_gauges: Arc::default(),
+            provider: self.provider.clone(),
+            certificate_gauges: Arc::default(),
         };
         let mut router = OpenApiRouter::with_openapi(Description::openapi())
             .merge(health::routes(health.clone()));
         if audience != Audience::Everyone {
             router = router.merge(health::metrics_routes(health));
-            if let (Some(provider), Some(token)) = (&self.provider, &self.operator) {
-                let routes = operator::routes(Arc::clone(provider), token.clone());
-                router = router.nest("/operator", routes);
+            if let Some(operators) = &self.operators {
+                let door = Door {
+                    operators: operators.clone(),
+                    gates: Gates::new(self.rates),
+                };
+                router = router.nest("/operator", operator::routes(door));
             }
         }
         if audience == Audience::Operators {
@@ -143,7 +171,9 @@ impl App {
             router = router.nest("/wsca", wsca::routes(Arc::clone(wsca), places));
         }
         if let Some(provider) = &self.provider {
-            router = router.nest("/wallet-provider", provider::routes(Arc::clone(provider)));
+            router = router
+                .nest("/wallet-provider", provider::routes(Arc::clone(provider)))
+                .merge(data::routes());
             if let Some(public_url) = &self.reference_provider {
                 let path = reference_provider::PATH;
                 let reference = Reference {

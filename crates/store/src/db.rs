@@ -4,9 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use sqlx::migrate::{MigrateError, MigrationType};
 use sqlx::{PgPool, SqlSafeStr, SqlitePool};
+use tokio::sync::Notify;
+use tracing::Instrument;
 
 use crate::group::{JobFuture, Writer};
 use crate::sql::{Connection, Query, query};
@@ -22,6 +25,7 @@ use crate::{postgres, sqlite};
 pub struct Database {
     pools: Pools,
     writer: Writer,
+    bell: Arc<Notify>,
 }
 
 #[derive(Debug, Clone)]
@@ -209,7 +213,11 @@ impl Database {
             Pools::Sqlite { writing, .. } => Turns::Sqlite(writing.clone()),
             Pools::Postgres { in_turn, .. } => Turns::Postgres(in_turn.clone()),
         });
-        Ok(Self { pools, writer })
+        Ok(Self {
+            pools,
+            writer,
+            bell: Arc::default(),
+        })
     }
 
     /// Which of the two it is.
@@ -276,11 +284,12 @@ impl Database {
         E: From<Error> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
     {
+        let _measured = Measured::begin();
         let Pools::Postgres { writers, .. } = &self.pools else {
             return self.writer.run(job).await;
         };
         let writers = writers.clone();
-        let running = tokio::spawn(async move {
+        let work = async move {
             let connection = writers.acquire().await.map_err(Error::from)?;
             let connection = Connection::Postgres(connection);
             let mut transaction = Transaction::begin(connection, "BEGIN").await?;
@@ -295,7 +304,8 @@ impl Database {
                     Err(error)
                 }
             }
-        });
+        };
+        let running = tokio::spawn(work.in_current_span());
         running.await.map_err(|_| Error::Abandoned)?
     }
 
@@ -307,7 +317,26 @@ impl Database {
         E: From<Error> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
     {
+        let _measured = Measured::begin();
         self.writer.run(job).await
+    }
+
+    /// As [`Database::write`], for a job that may put a notice into the outbox
+    /// ([`crate::notices::add`]): rings for those on this node who deliver it.
+    pub async fn write_and_tell<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
+    {
+        let done = self.write(job).await?;
+        self.bell.notify_waiters();
+        Ok(done)
+    }
+
+    /// What rings when this node has put something into the outbox.
+    pub fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.bell)
     }
 
     /// Whether the store can be read and written.
@@ -481,9 +510,26 @@ pub(crate) fn steps(of: impl Fn(&Migration) -> &'static str) -> Vec<sqlx::migrat
         .collect()
 }
 
+/// How long a write takes, from being asked for until it is on disk or undone.
+struct Measured(Instant);
+
+impl Measured {
+    fn begin() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Drop for Measured {
+    fn drop(&mut self) {
+        metrics::histogram!("claviger_store_write_seconds").record(self.0.elapsed().as_secs_f64());
+    }
+}
+
 pub(crate) fn migrations() -> impl Iterator<Item = &'static Migration> {
     crate::provider::MIGRATIONS
         .iter()
+        .chain(crate::notices::MIGRATIONS)
+        .chain(crate::operators::MIGRATIONS)
         .chain(crate::wsca::MIGRATIONS)
 }
 

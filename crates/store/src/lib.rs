@@ -3,7 +3,8 @@
 //! [`Database`] is the one way in: it opens a file or a server's database, sees that
 //! commits are on disk when they are acknowledged, brings the schema up to date, and
 //! gives connections to read from and a way to write. Each room's port is implemented
-//! in a module of its own: [`provider`] for the wallet provider, [`wsca`] for the
+//! in a module of its own: [`provider`] for the wallet provider, [`notices`] for what
+//! users are told, [`operators`] for the trail of what operators did, [`wsca`] for the
 //! WSCA; statements are written once for both databases, in the terms of [`sql`].
 //!
 //! Migrations are plain SQL files, one for each database under one name in
@@ -13,6 +14,8 @@
 
 mod db;
 mod group;
+pub mod notices;
+pub mod operators;
 mod postgres;
 pub mod provider;
 pub mod sql;

@@ -19,6 +19,7 @@ impl WalletProvider {
     ///
     /// A device whose answer was lost may begin again with a new challenge: it
     /// gets the same unit, as long as that is not yet operational.
+    #[tracing::instrument(name = "provider.activate", skip_all)]
     pub async fn begin_activation(&self, request: &ActivationRequest) -> Result<String, Error> {
         let now = self.clock.now();
         let provider = &self.config.base_url;
@@ -101,6 +102,7 @@ impl WalletProvider {
 
     /// Completes an activation: the unit becomes operational once its user has a
     /// PIN at the WSCA. The answer, signed, is the unit's view.
+    #[tracing::instrument(name = "provider.complete", skip_all)]
     pub async fn complete_activation(&self, caller: &Caller) -> Result<String, Error> {
         if caller.unit.state == UnitState::Revoked {
             caller.operational()?;

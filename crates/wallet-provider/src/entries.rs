@@ -1,6 +1,8 @@
 //! From what is to be attested to what was: status entries, seals, and the record of
 //! both in one transaction.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jose::PublicKey;
 use provider_api::Problem;
@@ -9,7 +11,7 @@ use wua::{Ka, Level, StatusPeriod, Wia};
 
 use crate::allocation::Allocated;
 use crate::ports::issuance_store::{Holder, StorageKind};
-use crate::{Error, Issuance, ListKind, NewEntry, StoreError, WalletProvider};
+use crate::{Error, Generation, Issuance, ListKind, NewEntry, StoreError, WalletProvider};
 
 /// How often an entry that is kept for somebody is looked up, before the store is said
 /// to be at fault: each time, another issuance came first.
@@ -23,6 +25,7 @@ pub(crate) enum Order {
         keys: Vec<PublicKey>,
         issued: Timestamp,
         expires: Timestamp,
+        generation: Arc<Generation>,
     },
     /// KAs.
     Kas {
@@ -30,6 +33,7 @@ pub(crate) enum Order {
         nonce: Option<String>,
         issued: Timestamp,
         expires: Timestamp,
+        generation: Arc<Generation>,
     },
 }
 
@@ -124,9 +128,10 @@ impl WalletProvider {
                 keys,
                 issued,
                 expires,
+                generation,
             } => {
                 let solution = &self.config.solution;
-                let (seal, draft) = (&self.wia_seal, self.config.wia_draft);
+                let (seal, draft) = (generation.seal(), self.config.wia_draft);
                 for (key, entry) in keys.iter().zip(entries) {
                     let wia = Wia {
                         issuer: Some(self.config.base_url.clone()),
@@ -148,8 +153,9 @@ impl WalletProvider {
                 nonce,
                 issued,
                 expires,
+                generation,
             } => {
-                let seal = &self.ka_seal;
+                let seal = generation.seal();
                 for (share, entry) in shares.iter().zip(entries) {
                     let ka = Ka {
                         issued: *issued,

@@ -6,23 +6,26 @@ use provider_api::{Attestations, KeyProof, Problem, WiaRequest};
 use wsca::AdminError;
 
 use crate::entries::Order;
-use crate::{Caller, Error, Issuance, WalletProvider};
+use crate::{Caller, Error, Issuance, ListKind, Seals, WalletProvider, counts};
 
 impl WalletProvider {
     /// Issues one WIA for each proof, each over its own key, to an instance that was
     /// checked lately. Each has its own status entry, or all have that of their issuer
     /// scope. The answer is signed.
+    #[tracing::instrument(name = "provider.wia", skip_all)]
     pub async fn issue_wia(&self, caller: &Caller, request: &WiaRequest) -> Result<String, Error> {
         caller.operational()?;
         self.check_batch(request.proofs.len())?;
         let now = self.clock.now();
         let checked = self.last_check(caller, now)?;
+        let generation = self.keys.seal(Seals::Wia, now)?;
         let preferred = self.period(request.preferred_client_status_period)?;
         let holder = self.issuer_holder(request.issuer_scope.as_deref(), None)?;
         let keys = self.prove_keys(caller, &request.proofs, now)?;
 
         let rounding = &self.config.rounding;
         let expires = rounding.wia_expiry(checked, self.config.wia_lifetime);
+        let expires = generation.expiry(now, expires, rounding)?;
         if expires <= now {
             let what = format!("a WIA would have ended at {expires}");
             return Err(Error::refused(Problem::CheckDue, "unit", what));
@@ -37,9 +40,11 @@ impl WalletProvider {
             keys,
             issued: rounding.down(now),
             expires,
+            generation,
         };
         let attestations = self.issue(issuance, &order, maintained_until).await?;
         tracing::info!(event = "wia.issued", count = attestations.len());
+        counts::issued(ListKind::Wia, attestations.len());
         self.answer(caller.request.jti(), self.batch(attestations))
             .await
     }

@@ -9,7 +9,7 @@ use wua::{AttackPotential, KeyProofProfile, Level};
 
 use crate::entries::{Order, Share};
 use crate::ports::issuance_store::{Holder, Storage, StorageKind};
-use crate::{Caller, Error, Issuance, KaIndex, WalletProvider, secrets};
+use crate::{Caller, Error, Issuance, KaIndex, ListKind, Seals, WalletProvider, counts, secrets};
 
 /// The longest `c_nonce`, in bytes.
 const MAX_C_NONCE: usize = 1024;
@@ -42,6 +42,7 @@ impl WalletProvider {
     /// Issues KAs over the keys that the WSCA states for the caller's unit. The
     /// levels are the statement's; a key that earns none gets none. The answer is
     /// signed.
+    #[tracing::instrument(name = "provider.ka", skip_all)]
     pub async fn issue_ka(&self, caller: &Caller, request: &KaRequest) -> Result<String, Error> {
         caller.operational()?;
         let wanted = Wanted {
@@ -115,9 +116,11 @@ impl WalletProvider {
             let what = format!("{} keys cannot be dealt out to {count} evenly", keys.len());
             return Err(Error::refused(Problem::Batch, "count", what));
         }
+        let generation = self.keys.seal(Seals::Ka, now)?;
         let rounding = &self.config.rounding;
         let issued = rounding.down(now);
         let expires = rounding.down(now.checked_add(self.config.ka_lifetime).unwrap_or(now));
+        let expires = generation.expiry(now, expires, rounding)?;
         let maintained_until = rounding.maintenance_end(now, expires, preferred);
         issuance.keys = keys.iter().map(|found| found.key.thumbprint()).collect();
         issuance.holder = self.ka_holder(&found.storage, wanted.issuer_scope)?;
@@ -133,9 +136,11 @@ impl WalletProvider {
             nonce: wanted.c_nonce.map(str::to_owned),
             issued,
             expires,
+            generation,
         };
         let attestations = self.issue(issuance, &order, maintained_until).await?;
         tracing::info!(event = "ka.issued", count, keys = keys.len());
+        counts::issued(ListKind::Ka, attestations.len());
         self.answer(caller.request.jti(), self.batch(attestations))
             .await
     }

@@ -5,7 +5,7 @@
 //! `WIAM_12a`); it keeps references to status entries, not the tokens that carry
 //! them. What it stands on comes through ports: a [`ProviderStore`] for its
 //! memory, [`wsca::WscaAdmin`] for the WSCA, a [`Publisher`] for its status lists,
-//! [`jose::Signer`]s for its keys, a [`clock::Clock`] for the time.
+//! a [`Keyring`] for its keys, a [`clock::Clock`] for the time.
 //!
 //! A request takes one way through: the edge calls [`WalletProvider::authenticate`]
 //! and then one operation; the operation reads, checks, signs, and last of all
@@ -19,18 +19,23 @@ mod association;
 mod check;
 mod choices;
 mod config;
+mod counts;
 mod device_facts;
 mod entries;
 mod error;
 mod evidence;
 mod issuance;
 mod ka;
+pub mod keyring;
 mod keystore;
+pub mod operators;
 mod ports;
 mod provider;
 mod publication;
 pub mod reference;
+pub mod retention;
 mod revocation;
+pub mod rules;
 mod secrets;
 
 pub use check::CheckBy;
@@ -38,10 +43,15 @@ pub use config::{Config, ConfigError, KaIndex, WalletSolution};
 pub use device_facts::{BootFacts, DeviceFacts};
 pub use error::Error;
 pub use evidence::{AppAttestRecord, DeviceRecord};
+pub use keyring::{
+    AnswerKeys, CertificateState, Generation, Generations, KeyPurpose, KeySet, Keyring,
+    LaterAnswerKey, NotAGeneration, Seal, Seals, Standing, Succession, check_chain,
+};
 pub use ports::issuance_store::{
     FailedCheck, HeldEntry, Holder, InstanceCheck, IssuanceStore, SpentCheck, Storage, StorageKind,
     StorageRecord, TypeRevocation, TypeRevoked,
 };
+pub use ports::operator_trail::OperatorTrail;
 pub use ports::publisher::{FolderPublisher, PublishError, Publisher};
 pub use ports::reference_store::{LooseIssuance, LooseSelection, ReferenceStore};
 pub use ports::store::{
@@ -49,7 +59,7 @@ pub use ports::store::{
     NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError,
     UnitRecord,
 };
-pub use provider::{Caller, Parts, Seal, WalletProvider};
+pub use provider::{Caller, Parts, WalletProvider};
 pub use secrets::IndexSecret;
 
 pub use provider_api::{RULES, RevocationReason, Revoker, UnitState};

@@ -4,7 +4,7 @@ use std::sync::{Arc, RwLock};
 use clock::Clock;
 use device_evidence::android::RevocationList;
 use jiff::Timestamp;
-use jose::{KeyAgreement, Signer};
+use jose::KeyAgreement;
 use provider_api::{
     Challenge, Expected, HistoryEntry, NoncePurpose, Problem, ProviderView, SignedAnswer,
     UnitState, UnitView, UnverifiedUnitRequest, VerifiedUnitRequest,
@@ -15,7 +15,7 @@ use wsca::WscaAdmin;
 
 use crate::allocation::Allocation;
 use crate::{
-    Config, ConfigError, Error, Event, IndexSecret, ProviderStore, Publisher, Purpose,
+    Config, ConfigError, Error, Event, IndexSecret, Keyring, ProviderStore, Publisher, Purpose,
     SpentRequest, StorageKind, StoreError, UnitRecord, secrets,
 };
 
@@ -27,10 +27,7 @@ pub struct WalletProvider {
     pub(crate) wsca: Arc<dyn WscaAdmin>,
     pub(crate) publisher: Arc<dyn Publisher>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) wia_seal: Seal,
-    pub(crate) ka_seal: Seal,
-    pub(crate) status_seal: Seal,
-    pub(crate) answer_key: Arc<dyn Signer>,
+    pub(crate) keys: Arc<Keyring>,
     pub(crate) agreement_key: Arc<dyn KeyAgreement>,
     pub(crate) allocation: Allocation,
     /// One publication at a time: an older state of a list never replaces a newer.
@@ -63,27 +60,13 @@ pub struct Parts {
     pub publisher: Arc<dyn Publisher>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Seals WIAs.
-    pub wia_seal: Seal,
-    /// Seals KAs.
-    pub ka_seal: Seal,
-    /// Seals status lists.
-    pub status_seal: Seal,
-    /// Signs answers. The app pins its public key.
-    pub answer_key: Arc<dyn Signer>,
+    /// What it signs with. Who puts a provider together can give the keyring other
+    /// keys later.
+    pub keys: Arc<Keyring>,
     /// What the devices' agreement keys prove themselves towards.
     pub agreement_key: Arc<dyn KeyAgreement>,
     /// What the order of status indices is drawn from.
     pub index_secret: IndexSecret,
-}
-
-/// A signing key and its certificates.
-#[derive(Debug, Clone)]
-pub struct Seal {
-    /// The key.
-    pub signer: Arc<dyn Signer>,
-    /// The certificates, in DER, the key's own first.
-    pub chain: Vec<Vec<u8>>,
 }
 
 /// A unit that has proved itself for one request.
@@ -122,18 +105,6 @@ impl WalletProvider {
     pub fn new(parts: Parts) -> Result<Self, ConfigError> {
         parts.config.check()?;
         check_wsca(&parts)?;
-        for (key, seal) in [
-            ("wia_seal", &parts.wia_seal),
-            ("ka_seal", &parts.ka_seal),
-            ("status_seal", &parts.status_seal),
-        ] {
-            if seal.chain.is_empty() {
-                return Err(ConfigError {
-                    key,
-                    what: "a certificate is needed".into(),
-                });
-            }
-        }
         Ok(Self {
             allocation: Allocation::new(parts.index_secret),
             config: parts.config,
@@ -141,10 +112,7 @@ impl WalletProvider {
             wsca: parts.wsca,
             publisher: parts.publisher,
             clock: parts.clock,
-            wia_seal: parts.wia_seal,
-            ka_seal: parts.ka_seal,
-            status_seal: parts.status_seal,
-            answer_key: parts.answer_key,
+            keys: parts.keys,
             agreement_key: parts.agreement_key,
             publishing: tokio::sync::Mutex::default(),
             challenge_room: tokio::sync::Mutex::default(),
@@ -188,9 +156,11 @@ impl WalletProvider {
 
     /// What a wallet instance has to know.
     pub fn view(&self) -> ProviderView {
+        let set = self.keys.set();
         ProviderView {
             issuer: self.config.base_url.clone(),
-            answer_key: self.answer_key.public_key().clone(),
+            answer_key: set.answers.at(self.clock.now()).public_key().clone(),
+            answer_key_handovers: set.answers.handovers(),
             agreement_key: self.agreement_key.public_key().clone(),
             wallet_name: self.config.solution.name.clone(),
             certification: self.config.solution.certification.clone(),
@@ -243,6 +213,7 @@ impl WalletProvider {
     /// (with a slash at its beginning), `body` as it came.
     ///
     /// It does not spend the request: the operation that follows does.
+    #[tracing::instrument(name = "provider.authenticate", skip_all)]
     pub async fn authenticate(
         &self,
         header: &str,
@@ -326,19 +297,21 @@ impl WalletProvider {
             .ok_or_else(|| Error::refused(Problem::UnknownUnit, "unit", "there is no such unit"))
     }
 
-    /// Signs an answer under the key that the app pins.
+    /// Signs an answer under the key that the app pins, or was handed over to.
     pub(crate) async fn answer<T: Serialize>(
         &self,
         in_reply_to: &str,
         body: T,
     ) -> Result<String, Error> {
+        let now = self.clock.now();
+        let set = self.keys.set();
         let answer = SignedAnswer {
             iss: self.config.base_url.clone(),
             in_reply_to: in_reply_to.to_owned(),
-            iat: self.clock.now_seconds(),
+            iat: now.as_second(),
             body,
         };
-        Ok(answer.sign(self.answer_key.as_ref()).await?)
+        Ok(answer.sign(set.answers.at(now).as_ref()).await?)
     }
 
     /// Refuses a challenge where too many wait for their answer. They are counted

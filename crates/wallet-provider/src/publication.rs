@@ -2,12 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use jose::PublicKey;
+use pki::Certificate;
 use status_list::{
     Bits, Limits, Status, StatusList, StatusListCheck, StatusListToken, UnverifiedStatusList,
     VerifiedStatusList,
 };
+use wua::Rounding;
 
-use crate::{Error, ListState, Purged, WalletProvider};
+use crate::{Error, ListState, Purged, Seals, WalletProvider, counts};
 
 /// How long a list that hands out no more indices is kept at least, so that a
 /// node that still holds a block of it has long used or lost it.
@@ -24,6 +26,7 @@ impl WalletProvider {
     ///
     /// A list counts as published only once its token survives a crash; until
     /// then the store remembers that it is to be published.
+    #[tracing::instrument(name = "provider.publish", skip_all)]
     pub async fn publish_changed(&self) -> Result<usize, Error> {
         let _one_at_a_time = self.publishing.lock().await;
         let now = self.clock.now();
@@ -113,12 +116,16 @@ impl WalletProvider {
                 sound = false;
             }
         }
+        let generation = self.keys.seal(Seals::Status, now)?;
         let lifetime = self.config.list_lifetime;
         let expires = issued.checked_add(lifetime).unwrap_or(issued);
+        // A list's times are not rounded: nothing is linked by them.
+        let exact = Rounding::to(SignedDuration::ZERO);
+        let expires = generation.expiry(issued, expires, &exact)?;
         let mut token = StatusListToken::new(state.uri.clone(), issued, list);
         token.expires = Some(expires);
         token.ttl = Some(self.config.list_ttl);
-        let seal = &self.status_seal;
+        let seal = generation.seal();
         let text = token
             .sign(&seal.chain, seal.signer.as_ref())
             .await
@@ -128,16 +135,18 @@ impl WalletProvider {
             .published(state.list, state.revision, expires)
             .await?;
         tracing::info!(event = "list.published", revoked = revoked.len());
+        counts::published();
         Ok(sound)
     }
 
     /// The list as the world reads it now. `None` where there is none, or none that
-    /// this provider's status key signed: such a one says nothing, and is replaced.
+    /// one of this provider's status keys signed, of whatever generation: such a one
+    /// says nothing, and is replaced.
     async fn published(&self, state: &ListState) -> Result<Option<VerifiedStatusList>, Error> {
         let Some(token) = self.publisher.get(&state.name).await? else {
             return Ok(None);
         };
-        match read(&token, state, self.status_seal.signer.public_key()) {
+        match read(&token, state, &self.keys.own_keys(Seals::Status)) {
             Ok(published) => Ok(Some(published)),
             Err(refusal) => {
                 tracing::error!(
@@ -145,7 +154,7 @@ impl WalletProvider {
                     event = "list.not-ours",
                     list = state.list,
                     %refusal,
-                    "the published token is not one that this status key signed; it is replaced"
+                    "the published token is not one that a status key of ours signed; it is replaced"
                 );
                 Ok(None)
             }
@@ -158,7 +167,7 @@ const ALARM: &str = "claviger::alarm";
 
 /// A token of one's own, at whatever time: it may have expired, and the clock may
 /// have gone back.
-fn read(token: &[u8], state: &ListState, key: &PublicKey) -> Result<VerifiedStatusList, String> {
+fn read(token: &[u8], state: &ListState, keys: &[PublicKey]) -> Result<VerifiedStatusList, String> {
     let list_bytes = usize::try_from(state.size.div_ceil(8)).unwrap_or(usize::MAX);
     let limits = Limits {
         // What does not compress grows by a third, twice, and has a header.
@@ -175,8 +184,18 @@ fn read(token: &[u8], state: &ListState, key: &PublicKey) -> Result<VerifiedStat
         })
         .and_then(|claims| status_list::numeric_date(claims.get("iat")?))
         .ok_or("it is no status list token")?;
-    UnverifiedStatusList::parse(token, &limits)
-        .and_then(|token| token.verify(&StatusListCheck::new(&state.uri, key, issued)))
+    let token =
+        UnverifiedStatusList::parse(token, &limits).map_err(|refusal| refusal.to_string())?;
+    // The certificate it carries says which key is meant; whether that is ours is for
+    // the signature to show.
+    let key = token
+        .x5c()
+        .first()
+        .and_then(|own| Certificate::from_der(own).ok()?.public_key().ok())
+        .and_then(|named| keys.iter().find(|key| **key == named))
+        .ok_or("it names a key that is not ours")?;
+    token
+        .verify(&StatusListCheck::new(&state.uri, key, issued))
         .map_err(|refusal| refusal.to_string())
 }
 

@@ -22,7 +22,7 @@ use crate::device_facts::DeviceFacts;
 use crate::entries::{Order, Share};
 use crate::ka::{FoundKey, address, common_level};
 use crate::ports::reference_store::{LooseIssuance, LooseSelection};
-use crate::{Error, ListKind, NewEntry, StoreError, WalletProvider, secrets};
+use crate::{Error, NewEntry, Seals, StoreError, WalletProvider, counts, secrets};
 
 /// The profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,9 +100,10 @@ impl WalletProvider {
         options: &ReferenceWiaOptions,
     ) -> Answer<String> {
         let profile = self.reference()?;
-        let asked = options.supported_signing_algorithms.as_deref();
-        check_algorithm(asked, self.wia_seal.signer.as_ref())?;
         let now = self.clock.now();
+        let generation = self.keys.seal(Seals::Wia, now)?;
+        let asked = options.supported_signing_algorithms.as_deref();
+        check_algorithm(asked, generation.seal().signer.as_ref())?;
         let (mut keys, challenge) = self.look_at(vouched, now)?;
         let (Some(key), true) = (keys.pop(), keys.is_empty()) else {
             return Err(refused(
@@ -112,6 +113,7 @@ impl WalletProvider {
         };
         let rounding = &self.config.rounding;
         let expires = rounding.wia_expiry(now, self.config.wia_lifetime);
+        let expires = generation.expiry(now, expires, rounding)?;
         let preferred = self.most(options.preferred_client_status_period);
         let until = rounding.maintenance_end(now, expires, preferred);
         let order = Order::Wias {
@@ -119,6 +121,7 @@ impl WalletProvider {
             keys: vec![key.found.key.clone()],
             issued: rounding.down(now),
             expires,
+            generation,
         };
         let vouched_for = !matches!(vouched, Vouched::Nothing(_));
         let mut issuance = LooseIssuance::new(challenge, &key.facts, now);
@@ -136,9 +139,10 @@ impl WalletProvider {
         options: &ReferenceKaOptions,
     ) -> Answer<String> {
         self.reference()?;
-        let asked = options.supported_signing_algorithms.as_deref();
-        check_algorithm(asked, self.ka_seal.signer.as_ref())?;
         let now = self.clock.now();
+        let generation = self.keys.seal(Seals::Ka, now)?;
+        let asked = options.supported_signing_algorithms.as_deref();
+        check_algorithm(asked, generation.seal().signer.as_ref())?;
         let (keys, challenge) = self.look_at(vouched, now)?;
         let nonce = options.nonce.clone().filter(|nonce| nonce.len() <= 1024);
         if nonce != options.nonce {
@@ -147,6 +151,7 @@ impl WalletProvider {
         }
         let rounding = &self.config.rounding;
         let expires = rounding.down(now.checked_add(self.config.ka_lifetime).unwrap_or(now));
+        let expires = generation.expiry(now, expires, rounding)?;
         let preferred = self.most(options.preferred_key_storage_status_period);
         let until = rounding.maintenance_end(now, expires, preferred);
         let certification = keys
@@ -169,33 +174,24 @@ impl WalletProvider {
             nonce,
             issued: rounding.down(now),
             expires,
+            generation,
         };
         let mut issuance = LooseIssuance::new(challenge, &facts, now);
         issuance.keys = found.iter().map(|found| found.key.thumbprint()).collect();
         self.issue_loose(issuance, &order, until).await
     }
 
-    /// The keys that sign WIAs and KAs, as a JWK Set with their certificates.
+    /// The keys that sign WIAs, KAs and status lists.
     pub fn reference_jwks(&self) -> Answer<Value> {
         self.reference()?;
-        let mut keys: Vec<Value> = Vec::new();
-        for seal in [&self.wia_seal, &self.ka_seal] {
-            let mut jwk = seal.signer.public_key().to_jwk();
-            if let Some(members) = jwk.as_object_mut() {
-                let chain = seal.chain.iter().map(|der| b64::encode_std(der));
-                members.insert("x5c".into(), chain.collect());
-            }
-            if !keys.contains(&jwk) {
-                keys.push(jwk);
-            }
-        }
-        Ok(serde_json::json!({ "keys": keys }))
+        Ok(self.jwks())
     }
 
     /// The protected resource metadata (RFC 9728), for the address the profile is at.
     pub fn reference_metadata(&self, resource: &str) -> Answer<Value> {
         self.reference()?;
-        let algorithm = self.ka_seal.signer.public_key().algorithm().name();
+        let generation = self.keys.seal(Seals::Ka, self.clock.now())?;
+        let algorithm = generation.seal().signer.public_key().algorithm().name();
         Ok(serde_json::json!({
             "resource": resource,
             "jwks_uri": format!("{resource}/jwks"),
@@ -378,11 +374,8 @@ impl WalletProvider {
             }
             Err(error) => return Err(of_challenge(error)),
         }
-        let kind = match order.list() {
-            ListKind::Wia => "wia",
-            ListKind::Ka => "ka",
-        };
-        tracing::info!(event = "reference.issued", kind);
+        counts::issued(order.list(), 1);
+        tracing::info!(event = "reference.issued", kind = order.list().name());
         Ok(attestation)
     }
 }

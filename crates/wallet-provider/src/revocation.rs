@@ -8,7 +8,7 @@ use sci::UnitId;
 use subtle::ConstantTimeEq;
 use wsca::AdminError;
 
-use crate::{AccountRecord, Error, Revocation, WalletProvider, secrets};
+use crate::{AccountRecord, Error, Revocation, Revoked, WalletProvider, counts, secrets};
 
 /// What the WSCA's audit log reads.
 const FREEZE_REASON: &str = "unit-revoked";
@@ -79,29 +79,39 @@ impl WalletProvider {
         by: Revoker,
         reason: RevocationReason,
     ) -> Result<UnitView, Error> {
-        let at = self.clock.now();
-        let revoked = self
-            .store
-            .revoke(Revocation {
-                unit,
-                by,
-                reason,
-                at,
-            })
-            .await?;
+        let revocation = Revocation {
+            unit,
+            by,
+            reason,
+            at: self.clock.now(),
+        };
+        let revoked = self.store.revoke(revocation).await?;
+        self.follow_revocation(revocation, revoked).await
+    }
+
+    /// What follows a revocation that is on disk.
+    #[tracing::instrument(name = "provider.follow-revocation", skip_all)]
+    pub(crate) async fn follow_revocation(
+        &self,
+        revocation: Revocation,
+        revoked: Revoked,
+    ) -> Result<UnitView, Error> {
         tracing::info!(
             event = "unit.revoked",
-            by = by.name(),
-            reason = reason.name(),
+            by = revocation.by.name(),
+            reason = revocation.reason.name(),
             entries = revoked.entries,
             already = revoked.already
         );
-        if let Err(error) = self.freeze(unit).await {
+        if !revoked.already {
+            counts::revoked(revocation.by, revocation.reason);
+        }
+        if let Err(error) = self.freeze(revocation.unit).await {
             tracing::error!(event = "unit.freeze-failed", %error);
         }
         // Those that fail are told of one by one.
         let _ = self.publish_changed().await;
-        self.unit_view(unit).await
+        self.unit_view(revocation.unit).await
     }
 
     /// An unknown alias and a wrong code are told apart by nobody.

@@ -236,8 +236,11 @@ async fn an_assertion_counter_only_grows() {
         "EVIDENCE-APPLE-SIGNATURE",
     );
     // Other evidence than the unit was activated with.
-    let android = device.check_android(&house, &running, &android::Bed::new(), |says| says);
-    assert_eq!(problem(android.await), Problem::Evidence);
+    let android = android::Bed::new();
+    let result = device
+        .check_android(&house, &running, &android, |says| says)
+        .await;
+    assert_eq!(problem(result), Problem::Evidence);
 }
 
 #[tokio::test]
@@ -293,8 +296,8 @@ async fn a_play_token_is_a_check_where_that_is_chosen() {
         let running = start(&house, &bed, &apple::Bed::new(), |config| {
             config.check_by = by;
             config.evidence.play = Some(play);
-        });
-        let running = running.await;
+        })
+        .await;
         let device = android_unit(&house, &running, &bed, &format!("{by:?}")).await;
         let (challenge, bound) = device.bound(&house, &running, NoncePurpose::Check).await;
         let token = |nonce: &str, label: &str| {

@@ -102,8 +102,8 @@ async fn the_users_authentication_and_a_certification_count_where_hardware_and_p
         });
         let certified = serde_json::from_value(certified).unwrap();
         config.evidence.android.certified = vec![certified];
-    });
-    let running = running.await;
+    })
+    .await;
     let device = android_unit(&house, &running, &bed, "mine").await;
     let made = keys(2);
     let asks = |says: Description| says.without(503).with(504, der::integer(3));
@@ -241,8 +241,8 @@ async fn keys_of_several_keystores_share_no_ka_and_a_unit_has_one_keystore() {
     let policy = strong.policy().roots;
     let running = start(&house, &bed, &apple::Bed::new(), |config| {
         config.evidence.android.roots.extend(policy);
-    });
-    let running = running.await;
+    })
+    .await;
     let device = android_unit(&house, &running, &bed, "mine").await;
     let made = keys(3);
     let strongly = |says: Description| Description {
@@ -412,8 +412,8 @@ async fn a_c_nonce_is_asked_for_as_its_proof_and_profile_have_it() {
         let (house, bed) = (House::new(), android::Bed::new());
         let running = start(&house, &bed, &apple::Bed::new(), |config| {
             config.ka_profile = profile;
-        });
-        let running = running.await;
+        })
+        .await;
         let device = android_unit(&house, &running, &bed, "mine").await;
         let made = keys(1);
         let mut request = chains(&device, &house, &running, &bed, &each(&made), |says| says).await;

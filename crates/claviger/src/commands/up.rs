@@ -9,14 +9,18 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use clock::{Clock, SystemClock};
 use owo_colors::OwoColorize;
 use serde::Serialize;
+use server::{KnownOperators, Proxies, Rates};
 use tokio::net::TcpListener;
-use wallet_provider::Seal;
+use wallet_provider::{Generation, KeyPurpose, Seal};
 
+use super::serve::single_operator;
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{Output, Report};
 use crate::settings::{CompatibilitySettings, DATABASE_FILE, IssuanceSettings, Role};
 use crate::testbed::{ListName, Party, SampleLists, TestBed};
-use crate::wiring::{EvidenceParts, Node, NodeParts, ProviderParts, WscaParts};
+use crate::wiring::{
+    EvidenceParts, Node, NodeParts, NoticeParts, OperatorParts, ProviderParts, WscaParts,
+};
 use crate::{files, logging, runtime, shutdown};
 
 #[derive(Debug, clap::Args)]
@@ -119,12 +123,15 @@ impl Development {
             wsca: part.wsca,
             provider: Some(ProviderParts {
                 solution: sample_solution(),
-                attestation_seal: seal(&test_bed.wallet_provider),
-                status_seal: seal(&test_bed.wallet_status),
+                first_keys: vec![
+                    sample_key(KeyPurpose::Attestations, &test_bed.wallet_provider)?,
+                    sample_key(KeyPurpose::Status, &test_bed.wallet_status)?,
+                ],
                 development: true,
                 evidence: part.evidence,
                 issuance: part.issuance,
                 compatibility: part.compatibility,
+                notices: part.notices,
             }),
             limits: part.limits,
             policy: trust::Policy::default(),
@@ -133,10 +140,16 @@ impl Development {
                 sources: lists.sources(&test_bed.operator.certificate),
                 ..trust::Config::default()
             },
-            operator_token: Some(match part.operator_token {
-                Some(token) => token,
-                None => operator_token(data)?,
-            }),
+            operators: match part.operators {
+                Some(operators) if !operators.known.is_empty() => operators,
+                _ => OperatorParts {
+                    known: KnownOperators::new(vec![single_operator(&operator_token(data)?)])
+                        .doing("operators")?,
+                    ..OperatorParts::default()
+                },
+            },
+            rates: part.rates,
+            proxies: part.proxies,
             admin_apart: part.admin_apart,
         })
         .await?;
@@ -154,7 +167,9 @@ pub(crate) struct Part {
     pub(crate) roles: Vec<Role>,
     pub(crate) wsca: WscaParts,
     pub(crate) limits: server::Limits,
-    pub(crate) operator_token: Option<String>,
+    pub(crate) operators: Option<OperatorParts>,
+    pub(crate) rates: Rates,
+    pub(crate) proxies: Proxies,
     pub(crate) admin_apart: bool,
     /// The database's address, where it is not a file among the data.
     pub(crate) database: Option<PathBuf>,
@@ -164,6 +179,7 @@ pub(crate) struct Part {
     pub(crate) issuance: IssuanceSettings,
     /// Which interfaces of others are served too.
     pub(crate) compatibility: CompatibilitySettings,
+    pub(crate) notices: NoticeParts,
 }
 
 impl Default for Part {
@@ -173,7 +189,10 @@ impl Default for Part {
             roles: Role::ALL.to_vec(),
             wsca: WscaParts::default(),
             limits: server::Limits::default(),
-            operator_token: None,
+            notices: NoticeParts::default(),
+            operators: None,
+            rates: Rates::default(),
+            proxies: Proxies::default(),
             admin_apart: false,
             database: None,
             evidence: EvidenceParts::default(),
@@ -199,6 +218,10 @@ pub(crate) fn seal(party: &Party) -> Seal {
         signer: party.signer.clone(),
         chain: vec![party.certificate.der().to_vec()],
     }
+}
+
+fn sample_key(purpose: KeyPurpose, party: &Party) -> Result<Generation, Failure> {
+    Generation::new(purpose, 0, seal(party)).doing("a sample key")
 }
 
 /// The software device of a development folder, its store sealed under a key in

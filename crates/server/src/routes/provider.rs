@@ -21,6 +21,8 @@ use utoipa_axum::routes;
 use wallet_provider::{Caller, Error, WalletProvider};
 
 use crate::problem::Problem;
+use crate::rates::AccountGate;
+use crate::routes::folder::cached;
 
 pub(crate) type Provider = Arc<WalletProvider>;
 
@@ -29,6 +31,7 @@ pub(crate) fn routes(provider: Provider) -> OpenApiRouter {
         .routes(routes!(view))
         .routes(routes!(certification))
         .routes(routes!(keystore_certification))
+        .routes(routes!(jwks))
         .routes(routes!(challenge))
         .routes(routes!(activations))
         .routes(routes!(complete_activation))
@@ -77,6 +80,20 @@ async fn certification(State(provider): State<Provider>) -> Json<serde_json::Val
     responses((status = 200, body = Object)))]
 async fn keystore_certification(State(provider): State<Provider>) -> Json<serde_json::Value> {
     Json(provider.keystore_certification())
+}
+
+/// How long a cache may keep the key set: a next key stands in it long before it signs.
+const JWKS_MAX_AGE: u32 = 300;
+
+/// The keys that WIA, KA and status lists are verified under
+#[utoipa::path(get, path = "/jwks", tag = "wallet provider",
+    responses(
+        (status = 200, content_type = "application/jwk-set+json", body = Object,
+            description = "A JWK set (RFC 7517): each key with `kid` (its thumbprint), `use`, `alg` and `x5c`"),
+        (status = 304, description = "It is the one that `If-None-Match` names")))]
+async fn jwks(State(provider): State<Provider>, request: HeaderMap) -> Response {
+    let content = provider.jwks().to_string().into_bytes();
+    cached(&request, content, "application/jwk-set+json", JWKS_MAX_AGE)
 }
 
 /// A challenge for an activation
@@ -224,9 +241,11 @@ async fn associate(State(provider): State<Provider>, headers: HeaderMap, body: B
     responses((status = 200, body = AccountView), (status = 403, body = Problem)))]
 async fn account(
     State(provider): State<Provider>,
+    gate: AccountGate,
     body: Bytes,
 ) -> Result<Json<AccountView>, Problem> {
     let request: AccountRequest = read(&body)?;
+    gate.pass(&request.alias)?;
     let view = provider.account_view(&request).await;
     view.map(Json).map_err(problem)
 }
@@ -240,9 +259,11 @@ async fn account(
         (status = 403, body = Problem)))]
 async fn revocation(
     State(provider): State<Provider>,
+    gate: AccountGate,
     body: Bytes,
 ) -> Result<Json<UnitView>, Problem> {
     let request: RevocationRequest = read(&body)?;
+    gate.pass(&request.alias)?;
     let view = provider.revoke_by_user(&request).await;
     view.map(Json).map_err(problem)
 }
@@ -306,6 +327,7 @@ pub(crate) fn problem(error: Error) -> Problem {
             StatusCode::CONFLICT
         }
         Code::NotOffered => StatusCode::NOT_IMPLEMENTED,
+        Code::NoCertificate => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::FORBIDDEN,
     };
     let detail = refusal

@@ -7,8 +7,8 @@ mod issuance;
 mod issuance_store;
 mod lists;
 mod loose;
-mod revocation;
-mod rows;
+pub(crate) mod revocation;
+pub(crate) mod rows;
 mod storages;
 
 use std::future::Future;
@@ -41,6 +41,10 @@ impl SqlProviderStore {
     pub fn new(database: Database) -> Self {
         Self { database }
     }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
 }
 
 impl From<Error> for StoreError {
@@ -60,7 +64,7 @@ pub(crate) fn signed(number: u64) -> i64 {
 }
 
 /// Gives each transaction's body its boxed shape.
-fn boxed<'c, T>(
+pub(crate) fn boxed<'c, T>(
     body: impl Future<Output = Result<T, StoreError>> + Send + 'c,
 ) -> crate::JobFuture<'c, T, StoreError> {
     Box::pin(body)
@@ -166,7 +170,7 @@ impl ProviderStore for SqlProviderStore {
 
     async fn revoke(&self, revocation: Revocation) -> Result<Revoked, StoreError> {
         self.database
-            .write(move |tx| boxed(revocation::revoke(tx, revocation)))
+            .write_and_tell(move |tx| boxed(revocation::revoke(tx, revocation)))
             .await
     }
 

@@ -1,6 +1,7 @@
 //! The end of a unit.
 
 use crate::sql::{Connection, query};
+use notices::{Fact, Keys, NewNotice};
 use sci::UnitId;
 use wallet_provider::UnitState;
 use wallet_provider::{Revocation, Revoked, StoreError};
@@ -9,7 +10,7 @@ use super::activation::add_event;
 use super::issuance::locked_state;
 use super::rows;
 
-pub(super) async fn revoke(
+pub(crate) async fn revoke(
     tx: &mut Connection,
     revocation: Revocation,
 ) -> Result<Revoked, StoreError> {
@@ -27,6 +28,7 @@ pub(super) async fn revoke(
         .await?;
     let why = Some((revocation.by.name(), revocation.reason.name()));
     add_event(tx, unit, UnitState::Revoked, revocation.at, why).await?;
+    crate::notices::add(tx, &notice(&revocation)).await?;
     let set = query(
         "INSERT INTO status_set (list, idx) SELECT list, idx FROM status_entry WHERE unit = ?
          ON CONFLICT DO NOTHING",
@@ -55,6 +57,17 @@ pub(super) async fn revoke(
         already: false,
         entries: set,
     })
+}
+
+/// What its user is told of it.
+fn notice(revocation: &Revocation) -> NewNotice {
+    let fact = Fact::UnitRevoked {
+        by: revocation.by,
+        reason: revocation.reason,
+        keys: Keys::Frozen,
+        advisory: None,
+    };
+    NewNotice::of_unit(revocation.unit, fact, revocation.at)
 }
 
 pub(super) async fn unfrozen(connection: &mut Connection) -> Result<Vec<UnitId>, StoreError> {

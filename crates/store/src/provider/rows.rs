@@ -98,7 +98,7 @@ pub(super) async fn history(
         .collect()
 }
 
-pub(super) struct UnitRow {
+pub(crate) struct UnitRow {
     id: Vec<u8>,
     state: String,
     signing_key: Vec<u8>,
@@ -125,7 +125,7 @@ impl Columns for UnitRow {
 }
 
 impl UnitRow {
-    fn record(self) -> Result<UnitRecord, StoreError> {
+    pub(crate) fn record(self) -> Result<UnitRecord, StoreError> {
         let key = |column, der: &[u8]| {
             PublicKey::from_spki_der(der).map_err(|_| damaged("unit", column, "is no public key"))
         };
@@ -168,7 +168,7 @@ pub(super) fn time(
     Timestamp::from_second(seconds).map_err(|_| damaged(table, column, "is no time"))
 }
 
-pub(super) fn hash<const N: usize>(
+pub(crate) fn hash<const N: usize>(
     table: &'static str,
     column: &'static str,
     bytes: &[u8],
@@ -178,7 +178,7 @@ pub(super) fn hash<const N: usize>(
         .map_err(|_| damaged(table, column, "has another length"))
 }
 
-pub(super) fn unsigned(
+pub(crate) fn unsigned(
     table: &'static str,
     column: &'static str,
     number: i64,
@@ -186,7 +186,7 @@ pub(super) fn unsigned(
     u64::try_from(number).map_err(|_| damaged(table, column, "is negative"))
 }
 
-pub(super) fn named<T>(
+pub(crate) fn named<T>(
     table: &'static str,
     column: &'static str,
     name: &str,
@@ -195,7 +195,7 @@ pub(super) fn named<T>(
     read(name).ok_or_else(|| damaged(table, column, "is a word this version does not know"))
 }
 
-pub(super) fn damaged(table: &'static str, column: &'static str, what: &'static str) -> StoreError {
+pub(crate) fn damaged(table: &'static str, column: &'static str, what: &'static str) -> StoreError {
     Error::Damaged {
         table,
         column,

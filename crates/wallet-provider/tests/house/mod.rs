@@ -10,8 +10,11 @@
 )]
 
 use std::collections::HashSet;
+use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use claviger_fixtures::TestKey;
@@ -43,6 +46,7 @@ pub struct House {
     pub clock: Arc<ManualClock>,
     pub wsca: Arc<TestWsca>,
     pub seal: Arc<TestKey>,
+    pub keys: Arc<Keyring>,
     pub answers: Arc<TestKey>,
     pub agreement: Arc<TestKey>,
     pub index_secret: u8,
@@ -70,13 +74,15 @@ impl House {
     /// A house in a folder that somebody else looks after.
     pub fn at(folder: &Path, tune: fn(&mut Config)) -> Self {
         let key = || Arc::new(TestKey::generate(Curve::P256));
+        let (seal, answers) = (key(), key());
         Self {
             folder: folder.to_owned(),
             temporary: None,
             clock: Arc::new(ManualClock::at("2026-11-22T12:34:56Z".parse().unwrap())),
             wsca: Arc::new(TestWsca::new()),
-            seal: key(),
-            answers: key(),
+            keys: Arc::new(keyring(&seal, &answers)),
+            seal,
+            answers,
             agreement: key(),
             index_secret: 7,
             tune,
@@ -135,20 +141,13 @@ impl House {
         config.block_size = 50;
         (self.tune)(&mut config);
         more(&mut config);
-        let seal = || Seal {
-            signer: self.seal.clone(),
-            chain: vec![vec![0x30, 0]],
-        };
         let provider = WalletProvider::new(Parts {
             config,
             store: Arc::new(SqlProviderStore::new(database.clone())),
             wsca: self.wsca.clone(),
             publisher,
             clock: self.clock.clone(),
-            wia_seal: seal(),
-            ka_seal: seal(),
-            status_seal: seal(),
-            answer_key: self.answers.clone(),
+            keys: self.keys.clone(),
             agreement_key: self.agreement.clone(),
             index_secret: IndexSecret::new(Zeroizing::new([self.index_secret; 32])),
         })?;
@@ -199,6 +198,39 @@ impl House {
         std::fs::read_dir(self.folder.join("lists"))
             .unwrap()
             .count()
+    }
+}
+
+/// One key for attestations and status lists, which outlasts every test.
+fn keyring(seal: &Arc<TestKey>, answers: &Arc<TestKey>) -> Keyring {
+    let of = |purpose| {
+        let seal = self::seal(seal, "2020-01-01T00:00:00Z", "2049-01-01T00:00:00Z");
+        Generation::new(purpose, 0, seal).unwrap()
+    };
+    Keyring::new(KeySet {
+        generations: [of(KeyPurpose::Attestations), of(KeyPurpose::Status)]
+            .into_iter()
+            .collect(),
+        answers: AnswerKeys::first(answers.clone()),
+    })
+    .unwrap()
+}
+
+/// A key with a certificate of its own making, which lasts from `from` to `to`.
+pub fn seal(key: &Arc<TestKey>, from: &str, to: &str) -> Seal {
+    let subject = pki::Subject::legal("BE", "Example", "NTRBE-0123456789", "Example Wallet");
+    let public = Signer::public_key(key.as_ref()).clone();
+    let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+    let request = pki::Request::new(pki::Profile::Wallet, subject, public, from, to);
+    // A test key signs at once, so that one look at the future is enough.
+    let mut issuing = pin!(pki::issue(&request, pki::Issuer::Itself(key.as_ref())));
+    let mut context = Context::from_waker(Waker::noop());
+    let Poll::Ready(certificate) = issuing.as_mut().poll(&mut context) else {
+        panic!("the test key made somebody wait");
+    };
+    Seal {
+        signer: key.clone(),
+        chain: vec![certificate.unwrap().der().to_vec()],
     }
 }
 

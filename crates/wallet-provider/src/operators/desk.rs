@@ -1,0 +1,189 @@
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use provider_api::{RevocationReason, Revoker, UnitView};
+use sci::UnitId;
+
+use super::{Errand, FoundUnit, Operator, TrailEnds, TrailRow, UnitFilter, UnitSearch};
+use crate::{DeviceRecord, Error, OperatorTrail, Revocation, StoreError, WalletProvider};
+
+/// Where operators are served: the provider, and the trail of what they did.
+#[derive(Debug)]
+pub struct OperatorDesk {
+    provider: Arc<WalletProvider>,
+    trail: Arc<dyn OperatorTrail>,
+    search: Arc<dyn UnitSearch>,
+}
+
+/// A unit as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenUnit {
+    /// As its user sees it.
+    pub view: UnitView,
+    /// The version of the wallet solution it was activated with.
+    pub wallet_version: String,
+    /// When its activation began.
+    pub activated_at: Timestamp,
+    /// What was found of the device.
+    pub device: DeviceRecord,
+    /// The device's model; absent where its evidence says nothing.
+    pub model: Option<String>,
+    /// The security patch level of its system: year and month.
+    pub patch_level: Option<u32>,
+}
+
+/// Some of the units that were looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitPage {
+    /// In the order of their identifiers.
+    pub units: Vec<SeenUnit>,
+    /// After which one to go on; absent where there is nothing more.
+    pub next: Option<UnitId>,
+}
+
+impl OperatorDesk {
+    /// A desk for this provider.
+    pub fn new(
+        provider: Arc<WalletProvider>,
+        trail: Arc<dyn OperatorTrail>,
+        search: Arc<dyn UnitSearch>,
+    ) -> Self {
+        Self {
+            provider,
+            trail,
+            search,
+        }
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> &Arc<WalletProvider> {
+        &self.provider
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.provider.clock.now()
+    }
+
+    /// Writes down what an operator did, or was refused, that wrote nothing else.
+    pub async fn note(
+        &self,
+        operator: &Operator,
+        errand: &Errand,
+        outcome: &str,
+    ) -> Result<TrailRow, Error> {
+        let act = operator.act(errand, outcome, self.now());
+        let row = self.trail.append(act).await?;
+        told(&row);
+        Ok(row)
+    }
+
+    /// Revokes a unit. The revocation and its row are one transaction; a refusal has a
+    /// row of its own.
+    pub async fn revoke(
+        &self,
+        operator: &Operator,
+        errand: &Errand,
+        unit: UnitId,
+        reason: RevocationReason,
+    ) -> Result<UnitView, Error> {
+        let errand = errand.clone().for_reason(reason.name());
+        let at = self.now();
+        let revocation = Revocation {
+            unit,
+            by: Revoker::Operator,
+            reason,
+            at,
+        };
+        let act = operator.act(&errand, "ok", at);
+        match self.trail.revoke(revocation, act).await {
+            Ok((revoked, row)) => {
+                told(&row);
+                self.provider.follow_revocation(revocation, revoked).await
+            }
+            Err(error) => {
+                let error = Error::from(error);
+                let outcome = error.problem().map_or("failed", |problem| problem.code());
+                self.note(operator, &errand, outcome).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The units that `filter` is for, after `after`, at most `limit`.
+    pub async fn units(
+        &self,
+        filter: &UnitFilter,
+        after: Option<UnitId>,
+        limit: u32,
+    ) -> Result<UnitPage, Error> {
+        // One more than was asked for tells whether there is more.
+        let more = limit.saturating_add(1);
+        let mut found = self.search.search(filter, after, more).await?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let cut = found.len() > limit;
+        found.truncate(limit);
+        let mut units = Vec::with_capacity(found.len());
+        for unit in found {
+            units.push(self.seen(unit).await?);
+        }
+        let next = cut.then(|| units.last().map(|unit| unit.view.unit));
+        Ok(UnitPage {
+            next: next.flatten(),
+            units,
+        })
+    }
+
+    /// One unit.
+    pub async fn unit(&self, unit: UnitId) -> Result<SeenUnit, Error> {
+        match self.search.found(unit).await? {
+            Some(found) => self.seen(found).await,
+            None => Err(StoreError::UnitUnknown.into()),
+        }
+    }
+
+    /// The rows of the trail after number `after`, the oldest first.
+    pub async fn trail(&self, after: u64, limit: u32) -> Result<Vec<TrailRow>, Error> {
+        Ok(self.trail.rows(after, limit).await?)
+    }
+
+    /// Where the trail begins and ends.
+    pub async fn trail_ends(&self) -> Result<TrailEnds, Error> {
+        Ok(self.trail.ends().await?)
+    }
+
+    /// Forgets the rows that are older than so many days, and keeps the chain of those
+    /// that stay; how many. 0 keeps them all.
+    pub async fn forget_older(&self, days: u32) -> Result<u64, Error> {
+        let age = SignedDuration::from_hours(24 * i64::from(days));
+        match self.now().checked_sub(age) {
+            Ok(before) if days > 0 => Ok(self.trail.forget(before).await?),
+            _ => Ok(0),
+        }
+    }
+
+    async fn seen(&self, found: FoundUnit) -> Result<SeenUnit, Error> {
+        let record = found.record;
+        Ok(SeenUnit {
+            wallet_version: record.wallet_version.clone(),
+            activated_at: record.created_at,
+            device: DeviceRecord::read(&record.evidence, record.created_at),
+            model: found.model,
+            patch_level: found.patch_level,
+            view: self.provider.view_of(record).await?,
+        })
+    }
+}
+
+/// The log keeps each head outside of the database.
+fn told(row: &TrailRow) {
+    tracing::info!(
+        event = "operator.act",
+        operator = row.act.operator,
+        role = row.act.role.name(),
+        action = row.act.action,
+        object = row.act.object,
+        outcome = row.act.outcome,
+        head = %row.head(),
+    );
+}

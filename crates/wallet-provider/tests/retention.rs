@@ -1,0 +1,178 @@
+//! Time passes over everything that a unit leaves behind, and what is told of each
+//! table's end is what happens.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod house;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use claviger_fixtures::TestKey;
+use clock::Clock;
+use house::*;
+use jiff::SignedDuration;
+use jose::{Curve, b64};
+use provider_api::reference::JwkSet;
+use provider_api::{RevocationReason, WiaRequest};
+use store::operators::SqlOperatorTrail;
+use store::provider::SqlProviderStore;
+use store::sql::query;
+use wallet_provider::operators::{Credential, Errand, Operator, OperatorDesk, OperatorRole};
+use wallet_provider::reference::{ReferenceProfile, Vouched};
+use wallet_provider::retention::{HELD, Held, Until};
+use wallet_provider::{InstanceCheck, IssuanceStore, ProviderStore, SpentCheck, SpentRequest};
+
+const DAY: i64 = 24 * 3600;
+
+async fn number(database: &store::Database, statement: String) -> i64 {
+    let mut reader = database.reader().await.unwrap();
+    let number: Option<i64> = query(statement.leak()).one(&mut reader).await.unwrap();
+    number.unwrap_or_default()
+}
+
+async fn rows(database: &store::Database, table: &str) -> i64 {
+    number(database, format!("SELECT COUNT(*) FROM {table}")).await
+}
+
+fn tables(wanted: fn(&Until) -> bool) -> impl Iterator<Item = &'static Held> {
+    // What the key storage holds is looked at beside its own store.
+    HELD.iter()
+        .filter(move |held| wanted(&held.until) && !held.table.starts_with("wsca_"))
+}
+
+/// Waits until this many seconds since 1970.
+fn wait_until(house: &House, second: i64) {
+    house
+        .clock
+        .set(jiff::Timestamp::from_second(second).unwrap());
+}
+
+#[tokio::test]
+async fn what_is_told_of_each_tables_end_is_what_happens() {
+    let house = House::tuned(|config| {
+        config.issuer_scopes = 1;
+        let wallet_version = "1".into();
+        config.reference = Some(ReferenceProfile { wallet_version });
+    });
+    let Running { provider, database } = house.start().await;
+    let running = Running {
+        provider,
+        database: database.clone(),
+    };
+    let phone = Device::operational(&house, &running, "ada").await;
+    phone.fresh_wia(&house, &running, 2).await.unwrap();
+    phone.fresh_ka(&house, &running, 1, 1).await.unwrap();
+    running.provider.challenge().await.unwrap();
+    let key = TestKey::generate(Curve::P256);
+    let scoped = |request: &mut WiaRequest| request.issuer_scope = Some(b64::encode([1; 32]));
+    phone
+        .wia_with(&house, &running, &[&key], scoped)
+        .await
+        .unwrap();
+    let keys = JwkSet {
+        keys: vec![fresh_keys(1)[0].to_jwk()],
+    };
+    let loose = running
+        .provider
+        .reference_wia(Vouched::Nothing(&keys), &<_>::default());
+    loose.await.unwrap();
+    running.provider.recover().await.unwrap();
+
+    let provider = Arc::new(running.provider);
+    let store = SqlProviderStore::new(database.clone());
+    let spent = || SpentCheck {
+        unit: phone.unit,
+        request: SpentRequest {
+            jti: jti(),
+            forget_at: house.clock.now(),
+        },
+        nonce: None,
+        at: house.clock.now(),
+    };
+    store
+        .record_failed_check(spent(), "unlocked".into())
+        .await
+        .unwrap();
+    let check = InstanceCheck {
+        spent: spent(),
+        evidence: None,
+        patch_level: None,
+        counter: Some(1),
+    };
+    store.record_check(check).await.unwrap();
+    let desk = OperatorDesk::new(
+        Arc::clone(&provider),
+        Arc::new(SqlOperatorTrail::new(database.clone())),
+        Arc::new(store.clone()),
+    );
+    let operator = Operator {
+        name: "bob".into(),
+        role: OperatorRole::Admin,
+        by: Credential::Token,
+    };
+    let errand = Errand::new("unit.revoke", "units/1", Some("ticket 12")).unwrap();
+    let revoking = desk.revoke(&operator, &errand, phone.unit, RevocationReason::Security);
+    revoking.await.unwrap();
+    for list in [1, 2] {
+        store.close_list(list, house.clock.now()).await.unwrap();
+    }
+
+    // Every table that is told to end has something in it that can end.
+    for held in tables(|until| !matches!(until, Until::Always)) {
+        assert!(rows(&database, held.table).await > 0, "{}", held.table);
+    }
+
+    let mut ends: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
+    for held in tables(|until| matches!(until, Until::Past { .. })) {
+        let Until::Past { column } = held.until else {
+            unreachable!()
+        };
+        let last = format!("SELECT MAX({column}) FROM {}", held.table);
+        let end = number(&database, last).await + DAY;
+        ends.entry(end).or_default().push(held.table);
+    }
+    for (end, tables) in ends {
+        wait_until(&house, end - 1);
+        provider.purge().await.unwrap();
+        for table in &tables {
+            assert!(rows(&database, table).await > 0, "{table} ends too soon");
+        }
+        wait_until(&house, end);
+        provider.purge().await.unwrap();
+        for table in &tables {
+            assert_eq!(rows(&database, table).await, 0, "{table} does not end");
+        }
+    }
+
+    // The lists' entries are maintained for no more than some weeks: what is left is
+    // how long a closed list stays.
+    let closed = "SELECT MAX(closed_at) FROM status_list".to_owned();
+    let end = number(&database, closed).await + 40 * DAY;
+    wait_until(&house, end.max(house.clock.now_seconds()) + 1);
+    provider.purge().await.unwrap();
+    for held in tables(|until| matches!(until, Until::List)) {
+        assert_eq!(rows(&database, held.table).await, 0, "{}", held.table);
+    }
+
+    // A trail keeps its newest row, whatever its age.
+    desk.note(&operator, &errand, "ok").await.unwrap();
+    house.clock.advance(SignedDuration::from_hours(24 * 1095));
+    assert_eq!(
+        desk.forget_older(1096).await.unwrap(),
+        1,
+        "the revocation's"
+    );
+    assert_eq!(desk.forget_older(0).await.unwrap(), 0);
+    assert_eq!(rows(&database, "operator_trail").await, 1);
+
+    // What is kept for longer is still there.
+    for held in tables(|until| matches!(until, Until::Account | Until::Unit)) {
+        assert!(rows(&database, held.table).await > 0, "{}", held.table);
+    }
+    assert!(rows(&database, "attested_key").await > 0, "for good");
+}
