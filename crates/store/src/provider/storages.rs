@@ -141,6 +141,20 @@ pub(super) async fn of_unit(
         .collect()
 }
 
+pub(super) async fn types(
+    connection: &mut Connection,
+) -> Result<Vec<(Storage, String)>, StoreError> {
+    let found: Vec<(String, String)> =
+        query("SELECT storage, type FROM storage_type WHERE revoked_at IS NULL ORDER BY 1, 2")
+            .all(connection)
+            .await?;
+    let read = |(kind, name): (String, String)| {
+        let kind = rows::named("storage_type", "storage", &kind, Storage::from_name)?;
+        Ok((kind, name))
+    };
+    found.into_iter().map(read).collect()
+}
+
 /// First the type, then the units' storages: whoever issues meanwhile either waits for
 /// one of the two and is refused, or is waited for and found.
 pub(super) async fn revoke_type(
