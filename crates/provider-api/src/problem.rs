@@ -65,7 +65,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every code.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::ChallengeUnknown,
         Self::ChallengeExpired,
         Self::WrongDeviceKey,
