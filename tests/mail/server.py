@@ -19,8 +19,9 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 
 class Handler:
-    def __init__(self):
+    def __init__(self, implicit_tls):
         self.answers = {}
+        self.implicit_tls = implicit_tls
 
     def answer(self, command):
         waiting = self.answers.get(command)
@@ -49,7 +50,7 @@ class Handler:
                     "to": envelope.rcpt_tos,
                     "data": envelope.original_content.decode("utf-8", "replace"),
                     "hello": session.host_name,
-                    "tls": session.ssl is not None,
+                    "tls": self.implicit_tls or session.ssl is not None,
                     "user": session.auth_data,
                 }
             )
@@ -102,7 +103,7 @@ def certificate():
 
 
 async def serve(arguments):
-    handler = Handler()
+    handler = Handler(arguments.tls == "implicit")
     loop = asyncio.get_running_loop()
     context, ca = certificate() if arguments.tls != "none" else (None, None)
     options = {"hostname": "mail.test", "enable_SMTPUTF8": False}

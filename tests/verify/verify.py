@@ -5,7 +5,7 @@ usage: verify.py DIR                    exit 0 when all holds, 1 with the first 
        verify.py --sabotage-check DIR   breaks a copy of every artefact in turn and
                                         demands that each break is noticed
 
-JOSE, the status lists and the QCStatements are read here by hand; X.509 and
+JOSE, COSE, the status lists and the QCStatements are read here by hand; X.509 and
 ECDSA come from the Python module `cryptography`, JSON and zlib from Python.
 """
 
@@ -35,6 +35,10 @@ QCT_PID = "0.4.0.194126.1.1"
 QCT_WALLET = "0.4.0.194126.1.2"
 # Headers that JAdES lets a signer make critical (ETSI TS 119 182-1, 5.1.9).
 JADES_CRITICAL = {"sigT", "sigD", "b64", "srCms", "sigPl", "srAts", "adoTst", "sigPId", "x5t#o", "sigX5ts", "etsiU"}
+COSE_ALGORITHMS = {-7: "ES256", -35: "ES384", -36: "ES512"}
+# The claims of a status list token as CWT (RFC 8392; Token Status List, 5.2).
+CWT_CLAIMS = {"sub": 2, "exp": 4, "iat": 6, "ttl": 65534}
+CWT_STATUS_LIST = 65533
 LARGEST_STATUS_LIST = 64 * 1024 * 1024
 DAY = 24 * 60 * 60
 
@@ -171,8 +175,7 @@ class Run:
             demand((kept["uri"], kept["idx"]) == stated, f"{member}: the token points to {stated}")
         listed = {}
         for entry in self.manifest["status"]:
-            before = self.status_list(entry["before"], entry["uri"])
-            after = self.status_list(entry["after"], entry["uri"])
+            before, after = (self.both_forms(entry[w], entry[f"{w}_cwt"], entry["uri"]) for w in ("before", "after"))
             demand(before["iat"] <= after["iat"], f"{entry['after']}: older than {entry['before']}")
             demand(not bits_lost(before, after), f"{entry['after']}: a revoked entry came back to life")
             listed[entry["uri"]] = (before, after)
@@ -186,24 +189,47 @@ class Run:
             demand(after == wanted, f"{member}: entry {idx} is {after} after the revocation")
             self.proven.append(f"{member}: entry {idx} was {before} and became {after}")
 
+    def both_forms(self, jwt_name, cwt_name, uri):
+        """The list as it was served in either form, which say the same."""
+        jwt, cwt = self.status_list(jwt_name, uri), self.status_list_cwt(cwt_name, uri)
+        for said in ("bits", "packed", "iat", "exp", "ttl", "aggregation_uri"):
+            demand(jwt[said] == cwt[said], f"{cwt_name}: its {said} is not that of {jwt_name}")
+        return jwt
+
     def status_list(self, name, uri):
         jws = self.jws(name, "statuslist+jwt")
-        signers = [c for k, _, c in services(self.entity) if k.endswith("/Revocation")]
-        signer = next((c for c in signers if der(c) == jws.chain()[0]), None)
-        demand(signer is not None, f"{name}: its signer is not the provider's revocation service")
-        jws.verify(signer.public_key())
+        jws.verify(self.status_signer(name, jws.chain()).public_key())
         claims = jws.payload
+        stated = claims["status_list"]
+        return self.status_claims(name, uri, claims, stated, unb64(name, stated["lst"]))
+
+    def status_list_cwt(self, name, uri):
+        cose = CoseSign1(name, self.bytes(name), "application/statuslist+cwt")
+        cose.verify(self.status_signer(name, cose.chain()).public_key())
+        claims = {said: cose.payload[key] for said, key in CWT_CLAIMS.items()}
+        stated = cose.payload[CWT_STATUS_LIST]
+        return self.status_claims(name, uri, claims, stated, stated["lst"])
+
+    def status_signer(self, name, chain):
+        signers = [c for k, _, c in services(self.entity) if k.endswith("/Revocation")]
+        signer = next((c for c in signers if der(c) == chain[0]), None)
+        demand(signer is not None, f"{name}: its signer is not the provider's revocation service")
+        return signer
+
+    def status_claims(self, name, uri, claims, stated, lst):
         demand(claims["sub"] == uri, f"{name}: speaks of {claims['sub']}")
         demand(claims["iat"] < claims["exp"], f"{name}: ends before it begins")
-        bits = claims["status_list"]["bits"]
+        bits = stated["bits"]
         demand(bits in (1, 2, 4, 8), f"{name}: {bits} bits per entry")
         inflate = zlib.decompressobj()
-        packed = inflate.decompress(unb64(name, claims["status_list"]["lst"]), LARGEST_STATUS_LIST)
+        packed = inflate.decompress(lst, LARGEST_STATUS_LIST)
         demand(inflate.eof and not inflate.unused_data, f"{name}: the list is cut off, too long, or followed by more")
         entries = len(packed) * 8 // bits
         demand(entries >= 10_000, f"{name}: only {entries} entries")
         self.proven.append(f"{name}: signed by the listed revocation service, {entries} entries")
-        return {"name": name, "bits": bits, "packed": packed, "entries": entries, "iat": claims["iat"]}
+        times = {said: claims[said] for said in ("iat", "exp", "ttl")}
+        aggregation = stated.get("aggregation_uri")
+        return {"name": name, "bits": bits, "packed": packed, "entries": entries, "aggregation_uri": aggregation} | times
 
     # Reading.
 
@@ -250,15 +276,95 @@ class Jws:
         return [base64.b64decode(c, validate=True) for c in self.header["x5c"]]
 
     def verify(self, key):
-        curve, digest, size = ALGORITHMS[self.header["alg"]]
-        demand(isinstance(key, ec.EllipticCurvePublicKey), f"{self.name}: not an elliptic-curve key")
-        demand(isinstance(key.curve, curve), f"{self.name}: the key's curve does not fit {self.header['alg']}")
-        demand(len(self.signature) == 2 * size, f"{self.name}: a signature of {len(self.signature)} bytes")
-        r, s = (int.from_bytes(half, "big") for half in (self.signature[:size], self.signature[size:]))
-        try:
-            key.verify(utils.encode_dss_signature(r, s), self.signed, ec.ECDSA(digest()))
-        except InvalidSignature:
-            raise Mismatch(f"{self.name}: the signature does not verify") from None
+        verify_signature(self.name, self.header["alg"], key, self.signed, self.signature)
+
+
+class CoseSign1:
+    """A tagged COSE_Sign1 (RFC 9052) with a map as its payload."""
+
+    def __init__(self, name, raw, typ):
+        self.name = name
+        message, rest = cbor(raw)
+        demand(not rest, f"{name}: bytes follow the message")
+        demand(isinstance(message, Tagged) and message.tag == 18, f"{name}: not a tagged COSE_Sign1")
+        protected, unprotected, payload, self.signature = message.content
+        self.header, rest = cbor(protected)
+        demand(not rest and unprotected == {}, f"{name}: headers that are not all protected")
+        demand(self.header.get(16) == typ, f"{name}: typ is {self.header.get(16)}, not {typ}")
+        demand(self.header.get(1) in COSE_ALGORITHMS, f"{name}: algorithm {self.header.get(1)}")
+        # Sig_structure: an array of a text and three byte strings.
+        self.signed = b"\x84\x6aSignature1" + b"".join(map(cbor_bytes, (protected, b"", payload)))
+        self.payload, rest = cbor(payload)
+        demand(not rest, f"{name}: bytes follow the claims")
+
+    def chain(self):
+        chain = self.header[33]
+        return [chain] if isinstance(chain, bytes) else chain
+
+    def verify(self, key):
+        verify_signature(self.name, COSE_ALGORITHMS[self.header[1]], key, self.signed, self.signature)
+
+
+class Tagged:
+    def __init__(self, tag, content):
+        self.tag, self.content = tag, content
+
+
+def cbor(raw):
+    """The first item of definite length (RFC 8949) and the bytes after it."""
+    kind, short = raw[0] >> 5, raw[0] & 0x1F
+    if short < 24:
+        number, raw = short, raw[1:]
+    else:
+        demand(24 <= short <= 27, f"CBOR of an indefinite length, or none at all: {raw[0]:#x}")
+        size = 1 << (short - 24)
+        demand(len(raw) > size, "a CBOR item is cut off")
+        number, raw = int.from_bytes(raw[1 : 1 + size], "big"), raw[1 + size :]
+    if kind == 0:
+        return number, raw
+    if kind == 1:
+        return -1 - number, raw
+    if kind in (2, 3):
+        demand(number <= len(raw), "a CBOR string is cut off")
+        text, raw = raw[:number], raw[number:]
+        return (text if kind == 2 else text.decode("utf-8")), raw
+    if kind == 4:
+        items = []
+        for _ in range(number):
+            item, raw = cbor(raw)
+            items.append(item)
+        return items, raw
+    if kind == 5:
+        entries = {}
+        for _ in range(number):
+            key, raw = cbor(raw)
+            demand(key not in entries, f"the CBOR key {key!r} stands twice")
+            entries[key], raw = cbor(raw)
+        return entries, raw
+    demand(kind == 6, f"CBOR of a kind that has no place here: {kind}")
+    content, raw = cbor(raw)
+    return Tagged(number, content), raw
+
+
+def cbor_bytes(raw):
+    """A byte string in CBOR, its length in the shortest form."""
+    length = len(raw)
+    if length < 24:
+        return bytes([0x40 | length]) + raw
+    size = next(size for size in (0, 1, 2, 3) if length < 1 << (8 << size))
+    return bytes([0x58 + size]) + length.to_bytes(1 << size, "big") + raw
+
+
+def verify_signature(name, algorithm, key, signed, signature):
+    curve, digest, size = ALGORITHMS[algorithm]
+    demand(isinstance(key, ec.EllipticCurvePublicKey), f"{name}: not an elliptic-curve key")
+    demand(isinstance(key.curve, curve), f"{name}: the key's curve does not fit {algorithm}")
+    demand(len(signature) == 2 * size, f"{name}: a signature of {len(signature)} bytes")
+    r, s = (int.from_bytes(half, "big") for half in (signature[:size], signature[size:]))
+    try:
+        key.verify(utils.encode_dss_signature(r, s), signed, ec.ECDSA(digest()))
+    except InvalidSignature:
+        raise Mismatch(f"{name}: the signature does not verify") from None
 
 
 def parse(name, raw):
@@ -431,6 +537,13 @@ def sabotages(folder, manifest):
     for entry in manifest["status"]:
         yield f"{entry['uri']}, before for after", {entry["after"]: read(entry["before"])}
         yield f"{entry['uri']}, after for before", {entry["before"]: read(entry["after"])}
+        for when, other in (("before_cwt", "after_cwt"), ("after_cwt", "before_cwt")):
+            yield f"{entry['uri']}, {other} for {when}", {entry[when]: read(entry[other])}
+            raw = read(entry[when])
+            for at in places(raw):
+                yield f"{entry[when]}, byte {at}", {entry[when]: flip(raw, at)}
+            yield f"{entry[when]}, cut off", {entry[when]: raw[:-1]}
+            yield f"{entry[when]}, followed by more", {entry[when]: raw + b"\0"}
     yield "the proof for the attestation", {manifest["ka"]: read(manifest["ka_proof"])}
     for member in ("client_status", "key_storage_status"):
         changed = json.loads(json.dumps(manifest))

@@ -12,6 +12,8 @@
 
 #[path = "support/chains.rs"]
 mod chains;
+#[path = "support/goals.rs"]
+mod goals;
 #[path = "support/lists.rs"]
 mod lists;
 #[path = "support/memory.rs"]
@@ -25,6 +27,7 @@ use std::process::ExitCode;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use goals::Goals;
 use lists::List;
 use timing::{both, throughput, warm_mean};
 use tokio::runtime::Runtime;
@@ -120,61 +123,5 @@ fn loading(list: &List, goals: &mut Goals) {
             );
         }
         Err(why) => println!("SKIPPED memory of loading: {why}"),
-    }
-}
-
-/// What was measured, and whether it holds.
-#[derive(Default)]
-struct Goals {
-    missed: usize,
-}
-
-impl Goals {
-    fn ratio(&mut self, name: &str, of: Duration, to: Duration, most: f64) {
-        let seen = of.as_secs_f64() / to.as_secs_f64();
-        self.bound(&format!("{name} ({of:.1?} / {to:.1?})"), seen, most);
-    }
-
-    fn bound(&mut self, name: &str, seen: f64, most: f64) {
-        self.line(
-            seen <= most,
-            name,
-            format!("{seen:.2}"),
-            format!("at most {most}"),
-        );
-    }
-
-    fn at_least(&mut self, name: String, seen: f64, least: f64) {
-        self.line(
-            seen >= least,
-            &name,
-            format!("{seen:.2}"),
-            format!("at least {least}"),
-        );
-    }
-
-    fn at_most(&mut self, name: &str, seen: Duration, most: Duration) {
-        self.line(
-            seen <= most,
-            name,
-            format!("{seen:.1?}"),
-            format!("at most {most:?}"),
-        );
-    }
-
-    fn line(&mut self, holds: bool, name: &str, seen: String, goal: String) {
-        let mark = if holds { "holds " } else { "MISSED" };
-        println!("{mark}  {seen:>8}  {goal:<14}  {name}");
-        self.missed += usize::from(!holds);
-    }
-
-    fn report(self) -> ExitCode {
-        match self.missed {
-            0 => ExitCode::SUCCESS,
-            missed => {
-                eprintln!("{missed} goals are missed");
-                ExitCode::FAILURE
-            }
-        }
     }
 }

@@ -4,8 +4,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, cert, config, evidence, keys, list, notices, operator, rules, sci, serve, status, trust,
-    unit, up, wsca, wscd, wua,
+    audit, cert, config, db, evidence, keys, list, notices, operator, rules, sci, serve, status,
+    trust, unit, up, wsca, wscd, wua,
 };
 use crate::demo;
 use crate::exit::Done;
@@ -68,6 +68,9 @@ enum Command {
     /// Make, certify and rotate the wallet provider's signing keys
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Back the database up, restore it, check it
+    #[command(subcommand)]
+    Db(db::Command),
     /// See and revoke wallet units, on a running node
     #[command(subcommand)]
     Unit(unit::Command),
@@ -101,6 +104,7 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Wsca(command) => wsca::run(&command, output),
         Command::Audit(command) => audit::run(&command, output),
         Command::Keys(command) => keys::run(&command, output),
+        Command::Db(command) => db::run(&command, output),
         Command::Unit(command) => unit::run(&command, output),
         Command::Notices(command) => notices::run(&command, output),
         Command::Operator(command) => operator::run(&command, output),

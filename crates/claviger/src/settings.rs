@@ -4,6 +4,7 @@
 mod accounts;
 mod notices;
 mod operators;
+mod revocation;
 mod wsca;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ pub(crate) use self::notices::{NoticeSettings, SecuritySetting, SmtpSettings};
 pub(crate) use self::operators::{
     AdminSettings, OperatorSettings, ProxyHeaderSetting, RateSettings,
 };
+pub(crate) use self::revocation::RevocationSettings;
 pub(crate) use self::wsca::{LinkListenSettings, RemoteWscaSettings, TlsSettings, WscaSettings};
 
 /// The database of a folder of data.
@@ -254,11 +256,17 @@ pub(crate) struct WalletProviderSettings {
     /// The certificate of the key `wallet-status`, which signs status lists, with its
     /// chain (PEM). Absent where keys are installed.
     pub(crate) status_certificate: Option<PathBuf>,
+    /// The folder that status lists are published into, which several nodes may share;
+    /// `public/status` in the data, if absent.
+    pub(crate) status_folder: Option<PathBuf>,
     /// What is required of device evidence (TOML). Without it no device is accepted.
     pub(crate) evidence_policy: Option<PathBuf>,
     /// A copy of Google's list of revoked attestation keys, kept fresh by somebody
     /// else; its time of change is when it was fetched.
     pub(crate) android_revocation_list: Option<PathBuf>,
+    /// How revocation is done.
+    #[serde(default)]
+    pub(crate) revocation: RevocationSettings,
 }
 
 /// `[limits]`

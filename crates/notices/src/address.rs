@@ -67,13 +67,13 @@ impl FromStr for MailAddress {
         let Ok(url::Host::Domain(domain)) = url::Host::parse(domain) else {
             return Err(AddressError::Form);
         };
-        let address =
-            lettre::Address::new(local, domain.as_str()).map_err(|_| AddressError::Form)?;
-        let address = Self(address);
-        if address.as_str().len() > MAX {
+        // Converted, the domain may have grown.
+        if local.len() + 1 + domain.len() > MAX {
             return Err(AddressError::TooLong);
         }
-        Ok(address)
+        lettre::Address::new(local, domain.as_str())
+            .map(Self)
+            .map_err(|_| AddressError::Form)
     }
 }
 

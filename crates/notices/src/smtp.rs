@@ -64,6 +64,8 @@ pub struct Credentials {
     pub password: Zeroizing<String>,
 }
 
+/// How a certificate begins.
+const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
 /// How long a server has to say goodbye, which changes nothing any more.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -197,6 +199,10 @@ fn tls(config: &MailerConfig) -> Result<TlsParameters, ConfigError> {
     let mut builder =
         TlsParameters::builder(config.host.clone()).set_min_tls_version(TlsVersion::Tlsv12);
     if let Some(pem) = &config.ca {
+        // A file without one would be read as none, and no CA added.
+        if !pem.windows(PEM.len()).any(|window| window == PEM) {
+            return Err(ConfigError::Ca("no certificate in PEM".to_owned()));
+        }
         let ca = Certificate::from_pem(pem).map_err(|error| ConfigError::Ca(error.to_string()))?;
         builder = builder.add_root_certificate(ca);
     }

@@ -29,11 +29,13 @@ async fn a_revocation_is_told_by_mail_with_its_reason_in_the_users_language() {
         let revocation = Revocation {
             unit: scene.unit,
             by: Revoker::User,
+            name: None,
             reason: RevocationReason::LostOrStolen,
+            advisory: None,
             at: scene.now(),
         };
         let provider = SqlProviderStore::new(scene.database.clone());
-        provider.revoke(revocation).await.unwrap();
+        provider.revoke(revocation.clone()).await.unwrap();
         // Once more: nothing is told twice.
         provider.revoke(revocation).await.unwrap();
         let courier = scene.courier(Some(mailer_to(&server)), vec![]);

@@ -13,6 +13,8 @@
 //! | replace the key of the answers, and follow | [`Handover`], [`PinnedKeys`] |
 //! | ask for attestations | [`WiaRequest`], [`KaRequest`], [`Attestations`] |
 //! | revoke without the phone | [`RevocationRequest`] |
+//! | revoke for a user who died | [`PidRevocationClaims`], [`UnverifiedPidRevocation`] |
+//! | revoke many units | [`BulkRevocation`], [`RevocationJob`] |
 //! | tell why not | [`Problem`] |
 
 mod account;
@@ -21,9 +23,12 @@ mod answer;
 mod attestation;
 mod handover;
 mod key_proof;
+mod pid_provider;
 mod problem;
 mod request;
 pub mod rules;
+mod selector;
+mod storage;
 mod token;
 mod unit;
 
@@ -38,11 +43,20 @@ pub use attestation::{
 };
 pub use handover::{HANDOVER_OVERLAP, HANDOVER_TYP, Handover, MAX_HANDOVERS, PinnedKeys};
 pub use key_proof::{KEY_PROOF_TYP, KeyProof};
+pub use pid_provider::{
+    MAX_PID_REVOCATION, PID_REVOCATION_TYP, PidRevocationAnswer, PidRevocationClaims,
+    PidRevocationRequest, UnverifiedPidRevocation, VerifiedPidRevocation,
+};
 pub use problem::Problem;
 pub use request::{
     Expected, REQUEST_HEADER, REQUEST_TYP, UnitRequest, UnverifiedUnitRequest, VerifiedUnitRequest,
 };
 pub use rules::RULES;
+pub use selector::{
+    BulkRevocation, Extent, JobState, RevocationJob, RevocationJobs, Selected, Selector,
+    SelectorError,
+};
+pub use storage::Storage;
 pub use token::{CLOCK_SKEW, PROOF_LIFETIME};
 pub use unit::{
     AccountRequest, AccountView, Challenge, Empty, HistoryEntry, ProviderView, RevocationReason,

@@ -61,11 +61,18 @@ pub enum Problem {
     NotOffered,
     /// The provider has no valid certificate to sign under.
     NoCertificate,
+    /// Whoever asks for a revocation is no PID provider on the list of them.
+    PidProvider,
+    /// The WIA that is shown is none of this provider, or one whose status is no
+    /// longer maintained.
+    ShownWia,
+    /// Too much was asked for in too short a time.
+    TooMany,
 }
 
 impl Problem {
     /// Every code.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::ChallengeUnknown,
         Self::ChallengeExpired,
         Self::WrongDeviceKey,
@@ -90,6 +97,9 @@ impl Problem {
         Self::Period,
         Self::NotOffered,
         Self::NoCertificate,
+        Self::PidProvider,
+        Self::ShownWia,
+        Self::TooMany,
     ];
 
     /// The rule that the request broke.
@@ -118,6 +128,9 @@ impl Problem {
             Self::Period => &rules::PERIOD,
             Self::NotOffered => &rules::NOT_OFFERED,
             Self::NoCertificate => &rules::CERTIFICATE,
+            Self::PidProvider => &rules::PID_PROVIDER,
+            Self::ShownWia => &rules::SHOWN_WIA,
+            Self::TooMany => &rules::RATE,
         }
     }
 
@@ -148,6 +161,9 @@ impl Problem {
             Self::Period => "period",
             Self::NotOffered => "not-offered",
             Self::NoCertificate => "no-certificate",
+            Self::PidProvider => "pid-provider",
+            Self::ShownWia => "shown-wia",
+            Self::TooMany => "too-many",
         }
     }
 

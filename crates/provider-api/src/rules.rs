@@ -49,6 +49,14 @@ finding::rules! {
         "the provider signs only under a certificate of its own that is valid";
     ANSWER_KEY = "WP-ANSWER-KEY", "ARF 3.0, WIAM_12", Error,
         "the key of the answers is the pinned one, or one that it handed over to";
+    PID_PROVIDER = "WP-PID-PROVIDER", "ARF 3.0, WURevocation_12", Error,
+        "who asks for a revocation as a PID provider is one on the list of PID providers";
+    SHOWN_WIA = "WP-SHOWN-WIA", "ARF 3.0, WURevocation_11", Error,
+        "a unit is named by a WIA that this provider made and whose status it still maintains";
+    RATE = "WP-RATE", "Claviger wallet provider protocol 1, 8.3", Error,
+        "requests come no faster than is told";
+    KEYSTORE_ALONE = "WP-KEYSTORE-ALONE", "ARF 3.0, WURevocation_09c", Error,
+        "a keystore is revoked without its unit only where a risk analysis says why";
     ANSWER = "WP-ANSWER", "ARF 3.0, WIAM_12", Error,
         "an answer is signed by the provider's pinned key, for this unit and this request";
 }

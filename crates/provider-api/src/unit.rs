@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::ConsentView;
+use crate::Storage;
 
 /// What a wallet instance has to know of its provider; the app pins `answer_key`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -148,26 +149,39 @@ impl RevocationReason {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Revoker {
-    /// The user, by the account's code.
+    /// The user, by the account.
     User,
     /// Someone who operates the provider.
     Operator,
+    /// A PID provider, because the user died (ARF `WURevocation_11`).
+    PidProvider,
+    /// The provider by itself: a check of the device failed, or a list of revoked
+    /// devices named it (ARF `WURevocation_09`).
+    Provider,
 }
 
 impl Revoker {
+    /// Everyone who can.
+    pub const ALL: [Self; 4] = [
+        Self::User,
+        Self::Operator,
+        Self::PidProvider,
+        Self::Provider,
+    ];
+
     /// The name on the wire and in the store.
     pub fn name(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Operator => "operator",
+            Self::PidProvider => "pid-provider",
+            Self::Provider => "provider",
         }
     }
 
     /// The revoker of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::User, Self::Operator]
-            .into_iter()
-            .find(|who| who.name() == name)
+        Self::ALL.into_iter().find(|who| who.name() == name)
     }
 }
 
@@ -183,7 +197,7 @@ pub struct UnitView {
     pub history: Vec<HistoryEntry>,
 }
 
-/// One change of a unit's state.
+/// One change of a unit's state, or the revocation of one of its storages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HistoryEntry {
     /// When.
@@ -197,6 +211,12 @@ pub struct HistoryEntry {
     /// Why it was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<RevocationReason>,
+    /// The storage that was revoked, where it was one alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Storage>,
+    /// The name of the PID provider that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// What an account holds, asked for without a phone.
@@ -266,7 +286,7 @@ mod tests {
             assert_eq!(serde_json::to_value(state).unwrap(), state.name());
             assert_eq!(UnitState::from_name(state.name()), Some(state));
         }
-        for who in [Revoker::User, Revoker::Operator] {
+        for who in Revoker::ALL {
             assert_eq!(serde_json::to_value(who).unwrap(), who.name());
             assert_eq!(Revoker::from_name(who.name()), Some(who));
         }

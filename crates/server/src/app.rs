@@ -17,9 +17,10 @@ use crate::pages::data;
 use crate::rates::{Gates, Rates};
 use crate::routes::folder::PublicFolder;
 use crate::routes::health::{HealthState, Readiness};
+use crate::routes::status::StatusLists;
 use crate::routes::trust::Trust;
 use crate::routes::{
-    authzen, folder, health, operator, provider, trust, trust_validator, wsca, wsca_link,
+    authzen, folder, health, operator, provider, status, trust, trust_validator, wsca, wsca_link,
 };
 
 /// What a process serves. A role that is absent has no routes.
@@ -51,6 +52,8 @@ pub struct App {
     pub rates: Rates,
     /// The proxies in front.
     pub proxies: Proxies,
+    /// `/status`: the provider's status lists.
+    pub status: Option<StatusLists>,
     /// Public files: the first part of the address, and the folder.
     pub folders: Vec<(&'static str, PublicFolder)>,
 }
@@ -175,6 +178,10 @@ impl App {
             router = router
                 .nest("/wallet-provider", provider::routes(Arc::clone(provider)))
                 .merge(data::routes());
+            if let Some(lists) = &self.status {
+                let routes = status::routes(Arc::clone(provider), lists.clone());
+                router = router.nest("/status", routes);
+            }
         }
         if let Some(trust) = &self.trust {
             router = router

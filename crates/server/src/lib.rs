@@ -34,6 +34,7 @@ pub use problem::Problem;
 pub use rates::{Rate, Rates};
 pub use routes::folder::PublicFolder;
 pub use routes::health::Readiness;
+pub use routes::status::StatusLists;
 pub use routes::trust::Trust;
 pub use rules::RULES;
 pub use run::{Listener, serve};

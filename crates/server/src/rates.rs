@@ -226,9 +226,12 @@ const MOST_KEYS: usize = 100_000;
 /// How many places those have in common that come when there is no more room.
 const SHARED: u64 = 1024;
 
+type Cells<K, C> =
+    RateLimiter<Place<K>, DashMapStateStore<Place<K>>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+
 /// One limit, for each of its keys.
 pub(crate) struct Limiter<K: Hash + Eq + Clone, C: Clock = MonotonicClock> {
-    cells: RateLimiter<Place<K>, DashMapStateStore<Place<K>>, C, NoOpMiddleware<C::Instant>>,
+    cells: Cells<K, C>,
     clock: C,
     most: usize,
     shared: RandomState,

@@ -39,7 +39,7 @@ pub use permutation::{Permutation, PermutationError};
 pub use reference::Reference;
 pub use rules::RULES;
 pub use status::Status;
-pub use token::{BuildError, StatusListToken};
+pub use token::{BuildError, PackedToken, StatusListToken};
 pub use unverified::UnverifiedStatusList;
 pub use verify::{StatusListCheck, VerifiedStatusList};
 

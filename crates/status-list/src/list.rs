@@ -66,6 +66,19 @@ impl StatusList {
         Ok(())
     }
 
+    /// How many entries are not [`Status::VALID`].
+    pub fn not_valid(&self) -> u64 {
+        let mask = self.bits.mask();
+        let width = usize::from(self.bits.count());
+        let in_byte = |byte: u8| {
+            (0..8)
+                .step_by(width)
+                .filter(move |at| byte >> at & mask != 0)
+        };
+        let count: usize = self.bytes.iter().map(|byte| in_byte(*byte).count()).sum();
+        count as u64
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> u64 {
         (self.bytes.len() as u64).saturating_mul(self.bits.per_byte())
@@ -88,8 +101,7 @@ impl StatusList {
 
     /// The JSON form (draft-20, section 4.2): `{"bits", "lst"}`.
     pub fn to_json(&self, effort: CompressionEffort) -> Value {
-        let lst = b64::encode(compression::deflate(&self.bytes, effort));
-        json!({ "bits": self.bits.count(), "lst": lst })
+        packed_json(self.bits, &compression::deflate(&self.bytes, effort))
     }
 
     /// Reads the JSON form, decompressing no further than `limits` allow.
@@ -109,11 +121,7 @@ impl StatusList {
 
     /// The CBOR form (draft-20, section 4.3): a map of `bits` and `lst`.
     pub fn to_cbor(&self, effort: CompressionEffort) -> Cbor {
-        let lst = compression::deflate(&self.bytes, effort);
-        Cbor::Map(vec![
-            ("bits".into(), self.bits.count().into()),
-            ("lst".into(), Cbor::Bytes(lst)),
-        ])
+        packed_cbor(self.bits, compression::deflate(&self.bytes, effort))
     }
 
     /// Reads the CBOR form, decompressing no further than `limits` allow.
@@ -160,6 +168,19 @@ impl std::fmt::Debug for StatusList {
             .field("len", &self.len())
             .finish_non_exhaustive()
     }
+}
+
+/// The JSON form of a list that is compressed already.
+pub(crate) fn packed_json(bits: Bits, lst: &[u8]) -> Value {
+    json!({ "bits": bits.count(), "lst": b64::encode(lst) })
+}
+
+/// The CBOR form of a list that is compressed already.
+pub(crate) fn packed_cbor(bits: Bits, lst: Vec<u8>) -> Cbor {
+    Cbor::Map(vec![
+        ("bits".into(), bits.count().into()),
+        ("lst".into(), Cbor::Bytes(lst)),
+    ])
 }
 
 /// How many bits one entry takes.
@@ -282,6 +303,8 @@ mod tests {
             for i in 0..40 {
                 assert_eq!(list.get(i).unwrap(), value(i), "{bits:?} at {i}");
             }
+            let zeros = (0..40).filter(|i| value(*i).is_valid()).count() as u64;
+            assert_eq!(list.not_valid(), 40 - zeros);
             list.set(11, Status::VALID).unwrap();
             assert_eq!(list.get(10).unwrap(), value(10));
             assert_eq!(list.get(12).unwrap(), value(12));

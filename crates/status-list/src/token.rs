@@ -4,7 +4,7 @@ use jose::{SignError, Signer, b64, cose, jws};
 use serde_json::{Value, json};
 
 use crate::claims::{self, CWT_TYP, JWT_TYP};
-use crate::{CompressionEffort, StatusList};
+use crate::{Bits, CompressionEffort, StatusList, compression, list};
 
 /// A status list with what its token says about it (draft-20, section 5),
 /// ready to be signed in either form.
@@ -42,71 +42,30 @@ impl StatusListToken {
         }
     }
 
-    /// The token as a JWT, in JWS compact form, signed by `signer`, whose
-    /// certificate leads `x5c` (DER, leaf first). An empty `x5c` leaves the header
-    /// out.
-    pub async fn sign(&self, x5c: &[Vec<u8>], signer: &dyn Signer) -> Result<String, BuildError> {
-        let claims = self.json_claims()?;
-        let mut header = jose::Map::new();
-        header.insert("typ".into(), JWT_TYP.into());
-        if !x5c.is_empty() {
-            let chain: Vec<Value> = x5c.iter().map(|c| b64::encode_std(c).into()).collect();
-            header.insert("x5c".into(), chain.into());
-        }
-        let payload = claims.to_string();
-        Ok(jws::sign(header, payload.as_bytes(), signer).await?)
+    /// Compresses the list, once for both forms. It takes most of the time that a
+    /// token takes, and all of it on the processor.
+    pub fn pack(&self) -> Result<PackedToken, BuildError> {
+        Ok(PackedToken {
+            uri: self.uri.clone(),
+            times: self.times()?,
+            bits: self.list.bits(),
+            lst: compression::deflate(self.list.as_bytes(), self.effort),
+            aggregation_uri: self.aggregation_uri.clone(),
+        })
     }
 
-    /// The token as a CWT: a tagged COSE_Sign1 in binary, with `x5chain` (DER,
-    /// leaf first) in the protected header unless it is empty.
+    /// The token as a JWT: [`StatusListToken::pack`] and [`PackedToken::sign`].
+    pub async fn sign(&self, x5c: &[Vec<u8>], signer: &dyn Signer) -> Result<String, BuildError> {
+        self.pack()?.sign(x5c, signer).await
+    }
+
+    /// The token as a CWT: [`StatusListToken::pack`] and [`PackedToken::sign_cwt`].
     pub async fn sign_cwt(
         &self,
         x5chain: &[Vec<u8>],
         signer: &dyn Signer,
     ) -> Result<Vec<u8>, BuildError> {
-        let payload = cbor::encode(&self.cbor_claims()?);
-        let header = cose::Header {
-            typ: Some(CWT_TYP),
-            x5chain,
-            kid: None,
-        };
-        Ok(cose::sign(header, &payload, signer).await?)
-    }
-
-    fn json_claims(&self) -> Result<Value, BuildError> {
-        let times = self.times()?;
-        let mut claims = json!({ "sub": self.uri, "iat": times.issued });
-        if let Some(expires) = times.expires {
-            set(&mut claims, "exp", expires.into());
-        }
-        if let Some(ttl) = times.ttl {
-            set(&mut claims, "ttl", ttl.into());
-        }
-        let mut list = self.list.to_json(self.effort);
-        if let Some(uri) = &self.aggregation_uri {
-            set(&mut list, "aggregation_uri", uri.as_str().into());
-        }
-        set(&mut claims, "status_list", list);
-        Ok(claims)
-    }
-
-    fn cbor_claims(&self) -> Result<Cbor, BuildError> {
-        let times = self.times()?;
-        let mut list = self.list.to_cbor(self.effort);
-        if let (Cbor::Map(entries), Some(uri)) = (&mut list, &self.aggregation_uri) {
-            entries.push(("aggregation_uri".into(), uri.as_str().into()));
-        }
-        let entries = [
-            (claims::SUB, Some(self.uri.as_str().into())),
-            (claims::IAT, Some(times.issued.into())),
-            (claims::EXP, times.expires.map(Cbor::from)),
-            (claims::TTL, times.ttl.map(Cbor::from)),
-            (claims::STATUS_LIST, Some(list)),
-        ];
-        let entries = entries
-            .into_iter()
-            .filter_map(|(key, value)| Some((key.into(), value?)));
-        Ok(Cbor::Map(entries.collect()))
+        self.pack()?.sign_cwt(x5chain, signer).await
     }
 
     fn times(&self) -> Result<Times, BuildError> {
@@ -124,7 +83,84 @@ impl StatusListToken {
     }
 }
 
+/// A token whose list is compressed, to be signed in one form or in both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackedToken {
+    uri: String,
+    times: Times,
+    bits: Bits,
+    lst: Vec<u8>,
+    aggregation_uri: Option<String>,
+}
+
+impl PackedToken {
+    /// The token as a JWT, in JWS compact form, signed by `signer`, whose
+    /// certificate leads `x5c` (DER, leaf first). An empty `x5c` leaves the header
+    /// out.
+    pub async fn sign(&self, x5c: &[Vec<u8>], signer: &dyn Signer) -> Result<String, BuildError> {
+        let mut header = jose::Map::new();
+        header.insert("typ".into(), JWT_TYP.into());
+        if !x5c.is_empty() {
+            let chain: Vec<Value> = x5c.iter().map(|c| b64::encode_std(c).into()).collect();
+            header.insert("x5c".into(), chain.into());
+        }
+        let payload = self.json_claims().to_string();
+        Ok(jws::sign(header, payload.as_bytes(), signer).await?)
+    }
+
+    /// The token as a CWT: a tagged COSE_Sign1 in binary, with `x5chain` (DER,
+    /// leaf first) in the protected header unless it is empty.
+    pub async fn sign_cwt(
+        &self,
+        x5chain: &[Vec<u8>],
+        signer: &dyn Signer,
+    ) -> Result<Vec<u8>, BuildError> {
+        let payload = cbor::encode(&self.cbor_claims());
+        let header = cose::Header {
+            typ: Some(CWT_TYP),
+            x5chain,
+            kid: None,
+        };
+        Ok(cose::sign(header, &payload, signer).await?)
+    }
+
+    fn json_claims(&self) -> Value {
+        let mut claims = json!({ "sub": self.uri, "iat": self.times.issued });
+        if let Some(expires) = self.times.expires {
+            set(&mut claims, "exp", expires.into());
+        }
+        if let Some(ttl) = self.times.ttl {
+            set(&mut claims, "ttl", ttl.into());
+        }
+        let mut list = list::packed_json(self.bits, &self.lst);
+        if let Some(uri) = &self.aggregation_uri {
+            set(&mut list, "aggregation_uri", uri.as_str().into());
+        }
+        set(&mut claims, "status_list", list);
+        claims
+    }
+
+    fn cbor_claims(&self) -> Cbor {
+        let mut list = list::packed_cbor(self.bits, self.lst.clone());
+        if let (Cbor::Map(entries), Some(uri)) = (&mut list, &self.aggregation_uri) {
+            entries.push(("aggregation_uri".into(), uri.as_str().into()));
+        }
+        let entries = [
+            (claims::SUB, Some(self.uri.as_str().into())),
+            (claims::IAT, Some(self.times.issued.into())),
+            (claims::EXP, self.times.expires.map(Cbor::from)),
+            (claims::TTL, self.times.ttl.map(Cbor::from)),
+            (claims::STATUS_LIST, Some(list)),
+        ];
+        let entries = entries
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.into(), value?)));
+        Cbor::Map(entries.collect())
+    }
+}
+
 /// In seconds, and not contradicting each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Times {
     issued: i64,
     expires: Option<i64>,

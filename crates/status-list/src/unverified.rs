@@ -1,11 +1,12 @@
 use finding::Refusal;
+use jiff::Timestamp;
 use jose::cbor::{self, CborError, Value as Cbor};
 use jose::cose::{self, CoseError};
 use jose::jws::{self, JwsError};
 
 use crate::claims::{self, CWT_TYP, Claims, JWT_TYP};
 use crate::verify::{StatusListCheck, VerifiedStatusList, check_claims};
-use crate::{Limits, TokenFormat, rules};
+use crate::{Limits, TokenFormat, numeric_date, rules};
 
 /// A token as it came in: bounded, well-formed, of the right type, and nothing
 /// in it believed yet. Its [`x5c`](Self::x5c) is what a trust check is asked about.
@@ -88,6 +89,19 @@ impl UnverifiedStatusList {
                 let claims = cose.claims().ok()?;
                 let sub = cbor::get(&claims, claims::SUB).and_then(Cbor::as_text)?;
                 Some(sub.to_owned())
+            }
+        }
+    }
+
+    /// When it says that it was issued, which nobody has vouched for: for a look at
+    /// what one published oneself, which may have expired since.
+    pub fn claimed_issued(&self) -> Option<Timestamp> {
+        match &self.message {
+            Message::Jwt(jws) => numeric_date(jws.claims().ok()?.get("iat")?),
+            Message::Cwt(cose) => {
+                let claims = cose.claims().ok()?;
+                let issued = cbor::get(&claims, claims::IAT).and_then(Cbor::as_integer)?;
+                Timestamp::from_second(i64::try_from(issued).ok()?).ok()
             }
         }
     }

@@ -9,12 +9,12 @@
 use std::collections::HashSet;
 
 use claviger_fixtures::{skip, vectors};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jose::{PublicKey, cbor};
 use serde_json::{Value, json};
 use status_list::{
     Bits, CompressionEffort, Limits, RULES, Reference, Status, StatusList, StatusListCheck,
-    TokenFormat, UnverifiedStatusList, rules,
+    StatusListToken, TokenFormat, UnverifiedStatusList, rules,
 };
 
 fn read(test: &str, file: &str) -> Option<String> {
@@ -277,6 +277,48 @@ fn the_signed_cwt_example_verifies_under_the_drafts_key() {
         let kid = [37, 39, 40].contains(&place);
         assert_eq!(verify(&altered, URI, at).is_ok(), kid, "byte {place}");
     }
+}
+
+/// What the draft prints beside its examples is what they hold, and what we write from
+/// the same list says the same in both forms.
+#[tokio::test]
+async fn our_tokens_say_what_the_drafts_examples_say() {
+    let test = "our_tokens_say_what_the_drafts_examples_say";
+    let files = [
+        "status_list_jwt.md",
+        "status_list_jwt_raw.md",
+        "status_list_cwt.md",
+    ];
+    let [Some(printed), Some(jwt), Some(cwt)] = files.map(|file| read(test, file)) else {
+        return;
+    };
+    let (header, claims) = printed.split_once("}\n.\n").unwrap();
+    let (header, printed) = (example(&format!("{header}}}")), example(claims));
+    let jwt: String = jwt.split_whitespace().collect();
+    let jwt = jose::jws::parse(&jwt, 1 << 20).unwrap();
+    assert_eq!(header["typ"], jwt.typ().unwrap());
+    let mut signed = jwt.claims().unwrap();
+    // The draft dropped it from what it prints, and left it in what it signed.
+    signed.remove("iss");
+    assert_eq!(Value::Object(signed.clone()), printed);
+
+    let time = |claim: &str| Timestamp::from_second(printed[claim].as_i64().unwrap()).unwrap();
+    let mut token = StatusListToken::new(URI, time("iat"), list(&printed["status_list"]));
+    token.expires = Some(time("exp"));
+    token.ttl = Some(SignedDuration::from_secs(printed["ttl"].as_i64().unwrap()));
+    let key = claviger_fixtures::TestKey::generate(jose::Curve::P256);
+    let ours = token.sign(&[], &key).await.unwrap();
+    let ours = jose::jws::parse(&ours, 1 << 20).unwrap();
+    assert_eq!(ours.claims().unwrap(), signed);
+
+    let ours = token.sign_cwt(&[], &key).await.unwrap();
+    let claims = |bytes: &[u8]| {
+        let claims = jose::cose::parse(bytes, 1 << 20).unwrap().claims().unwrap();
+        let mut entries = claims.into_map().unwrap();
+        entries.sort_by_key(|(key, _)| i64::try_from(key.as_integer().unwrap()).unwrap());
+        entries
+    };
+    assert_eq!(claims(&ours), claims(&hex(&cwt)));
 }
 
 #[test]

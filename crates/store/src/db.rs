@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use sqlx::migrate::{MigrateError, MigrationType};
+use sqlx::migrate::{MigrateError, MigrationType, Migrator};
 use sqlx::{PgPool, SqlSafeStr, SqlitePool};
 use tokio::sync::Notify;
 use tracing::Instrument;
 
+use crate::alone::{self, Held, Lock};
 use crate::group::{JobFuture, Writer};
 use crate::sql::{Connection, Query, query};
 use crate::{postgres, sqlite};
@@ -39,6 +40,7 @@ enum Pools {
         readers: PgPool,
         writers: PgPool,
         in_turn: PgPool,
+        sessions: PgPool,
         address: Arc<str>,
     },
 }
@@ -50,6 +52,15 @@ pub enum Kind {
     Sqlite,
     /// A server.
     Postgres,
+}
+
+/// How a database's schema stands to this version's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaState {
+    /// It has taken every step, and no other.
+    Ours,
+    /// It has not.
+    Other,
 }
 
 /// One step of the schema, from the module that owns its tables.
@@ -189,19 +200,34 @@ impl Database {
     /// where it is missing (mode 0600, its folder 0700); a server's database must be
     /// there.
     pub async fn open(address: impl AsRef<Path>) -> Result<Self, Error> {
-        let address = address.as_ref();
+        Self::open_with(address.as_ref(), Steps::All).await
+    }
+
+    /// Opens a database and leaves its schema as it is: for a look at one that
+    /// another version may be working with.
+    pub async fn open_as_it_is(address: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(address.as_ref(), Steps::None).await
+    }
+
+    /// Opens a database with these steps of the schema and no others.
+    pub(crate) async fn open_at(address: &Path, steps: &[i64]) -> Result<Self, Error> {
+        Self::open_with(address, Steps::Only(steps)).await
+    }
+
+    async fn open_with(address: &Path, steps: Steps<'_>) -> Result<Self, Error> {
         let pools = match address.to_str().filter(|text| postgres::is_address(text)) {
             Some(text) => {
-                let opened = postgres::open(text).await?;
+                let opened = postgres::open(text, steps).await?;
                 Pools::Postgres {
                     readers: opened.readers,
                     writers: opened.writers,
                     in_turn: opened.in_turn,
+                    sessions: opened.sessions,
                     address: opened.address.into(),
                 }
             }
             None => {
-                let opened = sqlite::open(address).await?;
+                let opened = sqlite::open(address, steps).await?;
                 Pools::Sqlite {
                     readers: opened.readers,
                     writing: opened.writing,
@@ -217,6 +243,20 @@ impl Database {
             pools,
             writer,
             bell: Arc::default(),
+        })
+    }
+
+    /// How its schema stands to this version's.
+    pub async fn schema(&self) -> Result<SchemaState, Error> {
+        let applied: Vec<i64> = query("SELECT version FROM _sqlx_migrations ORDER BY version")
+            .all(&mut self.reader().await?)
+            .await?;
+        let mut ours: Vec<i64> = migrations().map(|step| step.version).collect();
+        ours.sort_unstable();
+        Ok(if applied == ours {
+            SchemaState::Ours
+        } else {
+            SchemaState::Other
         })
     }
 
@@ -339,6 +379,15 @@ impl Database {
         Arc::clone(&self.bell)
     }
 
+    /// Waits until this is what `lock` says is done alone, over all nodes. Nobody else
+    /// does it until what is returned is dropped, or this process dies.
+    pub async fn alone(&self, lock: Lock) -> Result<Held, Error> {
+        match &self.pools {
+            Pools::Sqlite { path, .. } => alone::by_file(path, lock).await,
+            Pools::Postgres { sessions, .. } => alone::by_session(sessions, lock).await,
+        }
+    }
+
     /// Whether the store can be read and written.
     pub async fn health(&self) -> Result<(), Error> {
         const ANY: &str = "SELECT version FROM _sqlx_migrations ORDER BY version LIMIT 1";
@@ -386,11 +435,13 @@ impl Database {
                 readers,
                 writers,
                 in_turn,
+                sessions,
                 ..
             } => {
                 readers.close().await;
                 writers.close().await;
                 in_turn.close().await;
+                sessions.close().await;
             }
         }
     }
@@ -495,19 +546,45 @@ async fn durability(connection: &mut Connection) -> Result<Durability, Error> {
     }
 }
 
-/// All steps, as sqlx takes them.
-pub(crate) fn steps(of: impl Fn(&Migration) -> &'static str) -> Vec<sqlx::migrate::Migration> {
-    migrations()
-        .map(|step| {
-            sqlx::migrate::Migration::new(
-                step.version,
-                step.name.into(),
-                MigrationType::Simple,
-                of(step).into_sql_str(),
-                false,
-            )
-        })
-        .collect()
+/// Which steps of the schema a database is given when it is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Steps<'a> {
+    /// Those it lacks.
+    All,
+    /// Those of these that it lacks.
+    Only(&'a [i64]),
+    /// None.
+    None,
+}
+
+impl Steps<'_> {
+    fn take(self, step: &Migration) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(versions) => versions.contains(&step.version),
+            Self::None => false,
+        }
+    }
+}
+
+/// The steps, as sqlx takes them; `None` where there is nothing to be done.
+pub(crate) fn migrator(
+    steps: Steps<'_>,
+    of: impl Fn(&Migration) -> &'static str,
+) -> Option<Migrator> {
+    if matches!(steps, Steps::None) {
+        return None;
+    }
+    let steps = migrations().filter(|step| steps.take(step)).map(|step| {
+        sqlx::migrate::Migration::new(
+            step.version,
+            step.name.into(),
+            MigrationType::Simple,
+            of(step).into_sql_str(),
+            false,
+        )
+    });
+    Some(Migrator::with_migrations(steps.collect()))
 }
 
 /// How long a write takes, from being asked for until it is on disk or undone.

@@ -8,12 +8,16 @@
 //! operators did, [`wsca`] for the WSCA; statements are written once for both databases,
 //! in the terms of [`sql`].
 //!
+//! [`backup`] writes all of it into one file, and restores it into either database.
+//!
 //! Migrations are plain SQL files, one for each database under one name in
 //! `migrations/sqlite` and `migrations/postgres`, listed by the module that owns their
 //! tables (0001 to 0099 the wallet provider, 0100 to 0199 the WSCA), so that a file
 //! that nobody lists fails a test instead of being forgotten.
 
 pub mod accounts;
+mod alone;
+pub mod backup;
 mod db;
 mod group;
 pub mod notices;
@@ -24,5 +28,6 @@ pub mod sql;
 mod sqlite;
 pub mod wsca;
 
-pub use db::{Database, Durability, Error, Kind, Migration, Transaction};
+pub use alone::{Held, Lock};
+pub use db::{Database, Durability, Error, Kind, Migration, SchemaState, Transaction};
 pub use group::JobFuture;

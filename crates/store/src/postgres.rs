@@ -4,15 +4,19 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
 
-use crate::{Durability, Error, db};
+use crate::db::{self, Steps};
+use crate::{Durability, Error};
 
 /// How many connections read at once.
 const READERS: u32 = 8;
 /// How many write at once, besides the one that writes in turn.
 const WRITERS: u32 = 16;
+/// How many locks one node holds, or waits for, at once.
+const SESSIONS: u32 = 12;
+/// How long a lock is waited for.
+const LOCK_TIMEOUT: &str = "30s";
 /// How long a request waits for a connection: a server that is away is told soon.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -31,6 +35,8 @@ pub(crate) struct Opened {
     pub(crate) readers: PgPool,
     pub(crate) writers: PgPool,
     pub(crate) in_turn: PgPool,
+    /// For locks of a session: see [`crate::alone`].
+    pub(crate) sessions: PgPool,
     /// Without secrets.
     pub(crate) address: String,
 }
@@ -41,7 +47,7 @@ pub(crate) fn is_address(text: &str) -> bool {
 }
 
 /// Opens the database and brings its schema up to date.
-pub(crate) async fn open(text: &str) -> Result<Opened, Error> {
+pub(crate) async fn open(text: &str, steps: Steps<'_>) -> Result<Opened, Error> {
     let options = options(text)?;
     let address = shown(&options);
     let failed = |source| Error::Open {
@@ -57,20 +63,24 @@ pub(crate) async fn open(text: &str) -> Result<Opened, Error> {
         .connect_with(options.clone())
         .await
         .map_err(failed)?;
-    let mut connection = in_turn.acquire().await.map_err(failed)?;
-    // Under a lock of its own: two nodes that start at once do not meet half-way.
-    Migrator::with_migrations(db::steps(|step| step.postgres))
-        .run_direct(None, &mut *connection, false)
-        .await
-        .map_err(|source| Error::Migrate {
-            database: address.clone(),
-            source,
-        })?;
-    drop(connection);
+    if let Some(migrator) = db::migrator(steps, |step| step.postgres) {
+        let mut connection = in_turn.acquire().await.map_err(failed)?;
+        // Under a lock of its own: two nodes that start at once do not meet half-way.
+        migrator
+            .run_direct(None, &mut *connection, false)
+            .await
+            .map_err(|source| Error::Migrate {
+                database: address.clone(),
+                source,
+            })?;
+    }
     let writers = pool(WRITERS)
         .connect_with(options.clone())
         .await
         .map_err(failed)?;
+    // Opened when the first lock is taken. A node that hangs is not waited for.
+    let sessions =
+        pool(SESSIONS).connect_lazy_with(options.clone().options([("lock_timeout", LOCK_TIMEOUT)]));
     let readers = pool(READERS)
         .connect_with(options.options([("default_transaction_read_only", "on")]))
         .await
@@ -79,6 +89,7 @@ pub(crate) async fn open(text: &str) -> Result<Opened, Error> {
         readers,
         writers,
         in_turn,
+        sessions,
         address,
     })
 }

@@ -41,7 +41,8 @@ impl WalletProvider {
             return Err(Error::refused(Problem::NotOffered, "reason", what));
         }
         self.unit_of(account, unit).await?;
-        self.revoke(unit, Revoker::User, reason).await
+        self.revoke(self.revocation(unit, Revoker::User, reason))
+            .await
     }
 
     /// Revokes every unit of an account that is about to be deleted; how many. All
@@ -50,7 +51,8 @@ impl WalletProvider {
         let mut revoked = 0;
         for record in self.store.units_of(account).await? {
             if record.state != UnitState::Revoked {
-                self.revoke(record.unit, Revoker::User, RevocationReason::UserRequest)
+                let reason = RevocationReason::UserRequest;
+                self.revoke(self.revocation(record.unit, Revoker::User, reason))
                     .await?;
                 revoked += 1;
             }

@@ -9,6 +9,7 @@ use sci::UnitId;
 
 use wsca::DeviceKeys;
 
+use crate::watch::certificates_of;
 use crate::{AgreedText, Caller, Error, NewUnit, WalletProvider, secrets};
 
 impl WalletProvider {
@@ -73,6 +74,7 @@ impl WalletProvider {
                 signing_key,
                 agreement_key: claims.agreement_key,
                 evidence: device.to_kept(),
+                certificates: certificates_of(&claims.evidence),
                 wallet_version: claims.wallet_version,
                 at: now,
             })

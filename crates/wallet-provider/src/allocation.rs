@@ -5,6 +5,7 @@ use std::sync::Arc;
 use status_list::{Allocator, Permutation, Reference};
 use tokio::sync::Mutex;
 
+use crate::publication::Standing;
 use crate::{Block, Error, IndexSecret, ListKind, NewList, StoreError, WalletProvider, secrets};
 
 /// What this node has taken of the open lists, in memory. What is left of it when
@@ -51,6 +52,13 @@ impl Allocation {
 }
 
 impl WalletProvider {
+    /// Takes `count` indices of the open list of `kind` for good, as each issuance
+    /// does.
+    pub async fn draw(&self, kind: ListKind, count: usize) -> Result<Vec<Reference>, Error> {
+        let drawn = self.allocate(kind, count).await?;
+        Ok(drawn.into_iter().map(|drawn| drawn.reference).collect())
+    }
+
     /// `count` indices of the open list of `kind`. The list is published before
     /// the first index of it is used.
     pub(crate) async fn allocate(
@@ -63,7 +71,10 @@ impl WalletProvider {
         while drawn.len() < count {
             let taken = {
                 let mut slot = self.allocation.of(kind).lock().await;
-                match slot.as_ref().filter(|taken| taken.indices.remaining() > 0) {
+                let sound = |taken: &&Arc<Taken>| {
+                    taken.indices.remaining() > 0 && !self.lists.has_ended(taken.list)
+                };
+                match slot.as_ref().filter(sound) {
                     Some(taken) => taken.clone(),
                     None => {
                         tries += 1;
@@ -115,7 +126,7 @@ impl WalletProvider {
                 self.store.close_list(block.list, now).await?;
                 continue;
             }
-            if !block.published && !self.publish_one(block.list).await? {
+            if !block.published && self.publish_one(block.list).await? == Standing::Ended {
                 // Published before, though the store does not know: its counters
                 // were handed out already. The list is closed now.
                 continue;

@@ -38,6 +38,15 @@ pub struct Config {
     pub wia_draft: ClientAttestationDraft,
     /// How KAs share status indices. A recorded choice (TS3 v1.5.2, 2.5.2).
     pub ka_index: KaIndex,
+    /// Where the risk analysis stands that lets a unit go on without its keystore (ARF
+    /// `WURevocation_09c`). Without one, a keystore is revoked with its unit.
+    pub keystore_risk_analysis: Option<String>,
+    /// How many requests of one PID provider are taken within six minutes, over all
+    /// nodes.
+    pub pid_provider_requests: u64,
+    /// How long a unit may be installed without becoming operational; then it is
+    /// forgotten, its account with it.
+    pub installed_lifetime: SignedDuration,
     /// How long a challenge or nonce waits for its answer.
     pub challenge_lifetime: SignedDuration,
     /// How many challenges for an activation wait for their answer at once, at
@@ -119,6 +128,9 @@ impl Config {
             accept_uncertified_wsca: false,
             wia_draft: ClientAttestationDraft::default(),
             ka_index: KaIndex::default(),
+            keystore_risk_analysis: None,
+            pid_provider_requests: 600,
+            installed_lifetime: DAY.saturating_mul(7),
             challenge_lifetime: SignedDuration::from_mins(5),
             max_challenges: 100_000,
             wia_lifetime: SignedDuration::from_hours(23),
@@ -175,6 +187,7 @@ impl Config {
         }
         for (key, time) in [
             ("challenge_lifetime", self.challenge_lifetime),
+            ("installed_lifetime", self.installed_lifetime),
             ("ka_lifetime", self.ka_lifetime),
             ("list_ttl", self.list_ttl),
             ("max_status_period", self.max_status_period),
@@ -182,6 +195,9 @@ impl Config {
             if time <= SignedDuration::ZERO {
                 return fail(key, "more than nothing");
             }
+        }
+        if self.pid_provider_requests == 0 {
+            return fail("pid_provider_requests", "at least 1");
         }
         if self.max_challenges == 0 {
             return fail("max_challenges", "at least 1");

@@ -28,13 +28,13 @@ impl WalletProvider {
     pub async fn measure(&self) -> Result<(), Error> {
         let now = self.clock.now();
         let challenges = self.store.waiting_activations(now).await?;
-        let untold = self.store.unfrozen().await?.len();
+        let untold = self.revocations.count_untold().await?;
         let unpublished = self.store.lists_to_publish(now).await?.len();
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let challenges = u32::try_from(challenges).unwrap_or(u32::MAX);
+        let few = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         for (name, value) in [
-            ("claviger_challenges_waiting", challenges),
-            ("claviger_revocations_untold", number(untold)),
+            ("claviger_challenges_waiting", few(challenges)),
+            ("claviger_revocations_untold", few(untold)),
             ("claviger_lists_unpublished", number(unpublished)),
         ] {
             metrics::gauge!(name).set(f64::from(value));

@@ -239,9 +239,11 @@ impl WalletProvider {
     pub(crate) async fn check_issuance(&self, issuance: &Issuance) -> Result<(), Error> {
         self.store.check_issuance(issuance).await?;
         let refused = |problem, what| Err(Error::refused(problem, "unit", what));
-        let frozen = "the WSCA has frozen or destroyed its keys";
+        let frozen = "the WSCA has retired, frozen or destroyed its keys";
         match self.wsca.unit_state(issuance.unit).await {
-            Ok(state) if state.frozen || state.destroyed => refused(Problem::UnitRevoked, frozen),
+            Ok(state) if state.retired || state.frozen || state.destroyed => {
+                refused(Problem::UnitRevoked, frozen)
+            }
             Err(AdminError::Destroyed) => refused(Problem::UnitRevoked, frozen),
             Ok(state) if !state.has_factor => {
                 let what = "the user has no PIN at the WSCA";

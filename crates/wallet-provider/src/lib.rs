@@ -17,13 +17,16 @@ mod account;
 mod activation;
 mod allocation;
 mod association;
+mod bulk_revocation;
 mod config;
 mod counts;
 mod error;
 mod evidence;
 mod issuance;
 pub mod keyring;
+pub mod lifecycle;
 pub mod operators;
+mod pid_provider;
 mod ports;
 mod provider;
 mod publication;
@@ -31,6 +34,9 @@ pub mod retention;
 mod revocation;
 pub mod rules;
 mod secrets;
+mod storage_revocation;
+pub mod upkeep;
+mod watch;
 
 pub use config::{Config, ConfigError, KaIndex, WalletSolution};
 pub use error::Error;
@@ -39,14 +45,29 @@ pub use keyring::{
     AnswerKeys, CertificateState, Generation, Generations, KeyPurpose, KeySet, Keyring,
     LaterAnswerKey, NotAGeneration, Seal, Seals, Standing, Succession, check_chain,
 };
+pub use lifecycle::Keys;
+pub use ports::folder::FolderPublisher;
 pub use ports::operator_trail::OperatorTrail;
-pub use ports::publisher::{FolderPublisher, PublishError, Publisher};
-pub use ports::store::{
-    AccountRecord, Activated, AgreedText, Block, Event, Issuance, ListKind, ListState, NewEntry,
-    NewList, NewUnit, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest,
-    StoreError, UnitRecord,
+pub use ports::pid_providers::{ListedPidProvider, PidProviderCheck};
+pub use ports::publisher::{PublishError, Publisher, Tokens};
+pub use ports::revocation::{
+    EntryName, JobRecord, NewJob, RequestedRevocation, RevocationStore, SpentPidRequest,
+    StorageRevocation,
 };
+pub use ports::store::{
+    AccountRecord, Activated, AgreedText, Block, EndedList, Event, Issuance, ListContent, ListKind,
+    ListState, NewEntry, NewList, NewUnit, Noted, ProviderStore, Purged, Purpose, Revocation,
+    Revoked, SpentRequest, StoreError, UnitRecord,
+};
+pub use ports::tally::Tally;
+pub use ports::turn::{Turn, Work};
+pub use ports::upkeep::{Adopted, Fault, KnownList, TakenOver, UnitCounts, UpkeepStore};
 pub use provider::{Caller, Parts, WalletProvider};
 pub use secrets::IndexSecret;
+pub use storage_revocation::UnitGoes;
 
-pub use provider_api::{AccountId, RULES, RevocationReason, Revoker, UnitState};
+pub use status_list::TokenFormat;
+
+pub use provider_api::{
+    AccountId, Extent, JobState, RULES, RevocationReason, Revoker, Selector, Storage, UnitState,
+};

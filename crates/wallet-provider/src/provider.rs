@@ -5,17 +5,18 @@ use device_evidence::android::RevocationList;
 use jiff::Timestamp;
 use jose::KeyAgreement;
 use provider_api::{
-    Challenge, Expected, HistoryEntry, Problem, ProviderView, SignedAnswer, UnitState, UnitView,
-    UnverifiedUnitRequest, VerifiedUnitRequest,
+    Challenge, Expected, HistoryEntry, Problem, ProviderView, Revoker, SignedAnswer, UnitState,
+    UnitView, UnverifiedUnitRequest, VerifiedUnitRequest,
 };
 use sci::{AttackPotential, UnitId};
 use serde::Serialize;
 use wsca::WscaAdmin;
 
 use crate::allocation::Allocation;
+use crate::publication::KnownLists;
 use crate::{
-    Config, ConfigError, Error, Event, IndexSecret, Keyring, ProviderStore, Publisher, Purpose,
-    SpentRequest, StoreError, UnitRecord, secrets,
+    Config, ConfigError, Error, Event, IndexSecret, Keyring, PidProviderCheck, ProviderStore,
+    Publisher, Purpose, RevocationStore, SpentRequest, StoreError, UnitRecord, secrets,
 };
 
 /// The wallet provider. One instance serves any number of requests at once.
@@ -23,14 +24,20 @@ use crate::{
 pub struct WalletProvider {
     pub(crate) config: Config,
     pub(crate) store: Arc<dyn ProviderStore>,
+    pub(crate) revocations: Arc<dyn RevocationStore>,
+    pub(crate) pid_providers: Option<Arc<dyn PidProviderCheck>>,
     pub(crate) wsca: Arc<dyn WscaAdmin>,
     pub(crate) publisher: Arc<dyn Publisher>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<Keyring>,
     pub(crate) agreement_key: Arc<dyn KeyAgreement>,
     pub(crate) allocation: Allocation,
-    /// One publication at a time: an older state of a list never replaces a newer.
-    pub(crate) publishing: tokio::sync::Mutex<()>,
+    /// One node's share of the jobs is done by one task.
+    pub(crate) doing_jobs: tokio::sync::Mutex<()>,
+    /// Rings when there is a new job.
+    pub(crate) job_bell: tokio::sync::Notify,
+    /// The lists as this node published them.
+    pub(crate) lists: KnownLists,
     pub(crate) challenge_room: tokio::sync::Mutex<ChallengeRoom>,
     /// The newest copy of Google's list of revoked attestation keys.
     pub(crate) revocation_list: RwLock<Option<Arc<RevocationList>>>,
@@ -51,6 +58,11 @@ pub struct Parts {
     pub config: Config,
     /// Its memory.
     pub store: Arc<dyn ProviderStore>,
+    /// Its memory of revocations.
+    pub revocations: Arc<dyn RevocationStore>,
+    /// Who decides which chains are PID providers'; without one, none can ask for a
+    /// revocation.
+    pub pid_providers: Option<Arc<dyn PidProviderCheck>>,
     /// The WSCA.
     pub wsca: Arc<dyn WscaAdmin>,
     /// Where its status lists go.
@@ -106,12 +118,16 @@ impl WalletProvider {
             allocation: Allocation::new(parts.index_secret),
             config: parts.config,
             store: parts.store,
+            revocations: parts.revocations,
+            pid_providers: parts.pid_providers,
             wsca: parts.wsca,
             publisher: parts.publisher,
             clock: parts.clock,
             keys: parts.keys,
             agreement_key: parts.agreement_key,
-            publishing: tokio::sync::Mutex::default(),
+            doing_jobs: tokio::sync::Mutex::default(),
+            job_bell: tokio::sync::Notify::default(),
+            lists: KnownLists::default(),
             challenge_room: tokio::sync::Mutex::default(),
             revocation_list: RwLock::default(),
         })
@@ -128,7 +144,7 @@ impl WalletProvider {
     pub async fn recover(&self) -> Result<(), Error> {
         let done = [
             self.publish_changed().await.err(),
-            self.freeze_revoked().await.err(),
+            self.tell_wsca().await.err(),
             self.purge_challenges().await.err(),
         ];
         let mut errors = done.into_iter().flatten();
@@ -356,5 +372,10 @@ fn entry(event: Event) -> HistoryEntry {
         state: event.state,
         by: event.by,
         reason: event.reason,
+        storage: event.storage,
+        // Which operator it was is for the operators alone.
+        name: event
+            .name
+            .filter(|_| event.by == Some(Revoker::PidProvider)),
     }
 }

@@ -1,15 +1,20 @@
 //! Status lists, from the store to the world.
 
+mod known;
+mod together;
+
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
-use jose::PublicKey;
-use pki::Certificate;
-use status_list::{
-    Bits, Limits, Status, StatusList, StatusListCheck, StatusListToken, UnverifiedStatusList,
-    VerifiedStatusList,
-};
+use status_list::{CompressionEffort, StatusListToken, TokenFormat};
 use wua::Rounding;
 
-use crate::{Error, ListState, Purged, Seals, WalletProvider, counts};
+pub(crate) use known::KnownLists;
+use known::{Current, Known, Prints, Told, lost, read};
+use together::together;
+
+use crate::keyring::Generation;
+use crate::{Error, ListState, Noted, Purged, Seals, Tokens, Turn, WalletProvider, Work, counts};
 
 /// How long a list that hands out no more indices is kept at least, so that a
 /// node that still holds a block of it has long used or lost it.
@@ -18,52 +23,77 @@ const KEEP_CLOSED: SignedDuration = SignedDuration::from_hours(40 * 24);
 /// How long what is past its time is kept.
 const KEEP_ENDED: SignedDuration = SignedDuration::from_hours(24);
 
+/// How many lists are published side by side.
+const AT_ONCE: usize = 8;
+
+/// How often a list is published once more because another node's newer publication
+/// was overtaken.
+const TRIES: u32 = 4;
+
+/// What somebody must look at.
+const ALARM: &str = "claviger::alarm";
+
 impl WalletProvider {
     /// Publishes every list that changed since it was published or whose token
-    /// ends soon; how many. One that fails keeps none of the others waiting; the
-    /// first error is returned at the end. To be called at each start, after each change, and
-    /// from time to time.
+    /// ends soon; how many were due. One that fails keeps none of the others waiting;
+    /// the first error is returned at the end. To be called at each start, after each
+    /// change, and from time to time.
     ///
-    /// A list counts as published only once its token survives a crash; until
-    /// then the store remembers that it is to be published.
+    /// A list counts as published only once its tokens survive a crash; until
+    /// then the store remembers that it is to be published. Whoever waits for a list
+    /// while another publishes it finds it published, so many revocations at once make
+    /// few publications.
     #[tracing::instrument(name = "provider.publish", skip_all)]
     pub async fn publish_changed(&self) -> Result<usize, Error> {
-        let _one_at_a_time = self.publishing.lock().await;
-        let now = self.clock.now();
-        // A third of a token's life is left to try again in.
-        let margin = self.config.list_lifetime.as_secs() / 3;
-        let renew_before = now
-            .checked_add(SignedDuration::from_secs(margin))
-            .unwrap_or(now);
-        let lists = self.store.lists_to_publish(renew_before).await?;
+        let lists = self.store.lists_to_publish(self.renew_before()).await?;
         let mut failed = None;
-        for list in &lists {
-            if let Err(error) = self.publish(list.list).await {
-                tracing::error!(event = "list.publication-failed", list = list.list, %error);
-                failed.get_or_insert(error);
+        for some in lists.chunks(AT_ONCE) {
+            let done = together(some.iter().map(|list| self.publish_one(list.list))).await;
+            for (list, done) in some.iter().zip(done) {
+                if let Err(error) = done {
+                    tracing::error!(event = "list.publication-failed", list = list.list, %error);
+                    failed.get_or_insert(error);
+                }
             }
         }
+        self.lists.note_trouble(failed.as_ref());
         failed.map_or(Ok(lists.len()), Err)
     }
 
-    /// Publishes one list; whether it may hand out indices, see
-    /// [`WalletProvider::publish`].
-    pub(crate) async fn publish_one(&self, list: i64) -> Result<bool, Error> {
-        let _one_at_a_time = self.publishing.lock().await;
-        self.publish(list).await
+    /// Why lists that are due could not be published when it was tried last.
+    pub fn publication_trouble(&self) -> Option<String> {
+        self.lists.trouble()
+    }
+
+    /// How long a copy of a list is used before it is fetched again, in seconds.
+    pub fn list_ttl_seconds(&self) -> u32 {
+        u32::try_from(self.config.list_ttl.as_secs()).unwrap_or(u32::MAX)
+    }
+
+    /// The addresses of all lists: what a list aggregation tells.
+    pub async fn status_lists(&self) -> Result<Vec<String>, Error> {
+        Ok(self.store.list_uris().await?)
     }
 
     /// Forgets what ended more than a day ago, and takes away the lists that nothing
     /// refers to any more. A day, because what is forgotten too early (by a clock
     /// that ran ahead) can be replayed, or no longer be revoked.
     pub async fn purge(&self) -> Result<Purged, Error> {
-        let _one_at_a_time = self.publishing.lock().await;
+        let _turn = self.store.turn(Work::Purge).await?;
         let now = self.clock.now();
         let ended_by = now.checked_sub(KEEP_ENDED).unwrap_or(Timestamp::MIN);
         let closed_before = now.checked_sub(KEEP_CLOSED).unwrap_or(Timestamp::MIN);
         let purged = self.store.purge(ended_by, closed_before).await?;
-        for name in &purged.lists {
-            self.publisher.remove(name).await?;
+        self.revocations.forget_pid_requests(ended_by).await?;
+        for ended in &purged.lists {
+            // The files go first: a list that the store has forgotten would stay
+            // published for good.
+            let turn = self.store.turn(Work::List(ended.list)).await?;
+            self.publisher
+                .remove(&ended.name, Arc::clone(&turn))
+                .await?;
+            self.store.forget_list(ended.list).await?;
+            self.lists.forget(ended.list);
         }
         tracing::info!(
             event = "purged",
@@ -73,32 +103,73 @@ impl WalletProvider {
         Ok(purged)
     }
 
-    /// The addresses of all lists: what a list aggregation tells.
-    pub async fn status_lists(&self) -> Result<Vec<String>, Error> {
-        Ok(self.store.list_uris().await?)
+    /// Publishes one list if that is due; whether it may hand out indices.
+    ///
+    /// It may not where the store is older than what it published: its counters are
+    /// old too.
+    pub(crate) async fn publish_one(&self, list: i64) -> Result<Standing, Error> {
+        let known = self.lists.of(list);
+        // First those of this node, then the nodes among each other.
+        let mut known = known.lock().await;
+        let turn = self.store.turn(Work::List(list)).await?;
+        for _ in 0..TRIES {
+            let Some(state) = self.store.list_state(list).await? else {
+                return Ok(Standing::Ended);
+            };
+            let (noted, standing) = match state.is_due(self.renew_before()) {
+                true => self.publish(&state, &mut known, &turn).await?,
+                false => (Noted::Newest, Standing::of(&state)),
+            };
+            if standing == Standing::Ended {
+                self.lists.end(list);
+            }
+            match noted {
+                Noted::Newest => return Ok(standing),
+                // A turn can be lost without its node's knowing (PostgreSQL was
+                // restarted), and this was put over something newer. It is due again.
+                Noted::Overtaken => {}
+            }
+        }
+        Ok(Standing::Ended)
     }
 
     /// What was published as revoked stays so, and the token's time does not go
     /// back, whatever the store says: it may have been restored from an older copy.
-    /// Then the list is closed, for its counters are old too, and the answer is
-    /// `false`.
-    async fn publish(&self, list: i64) -> Result<bool, Error> {
-        let Some((state, _)) = self.store.list(list).await? else {
-            return Ok(false);
-        };
+    /// Then the list is closed, for its counters are old too.
+    async fn publish(
+        &self,
+        state: &ListState,
+        known: &mut Option<Known>,
+        turn: &Arc<dyn Turn>,
+    ) -> Result<(Noted, Standing), Error> {
         // Read before the store is: what another node published in between is in
         // the store by then.
-        let published = self.published(&state).await?;
-        let Some((state, revoked)) = self.store.list(list).await? else {
-            return Ok(false);
+        let (jwt, cwt) = (
+            self.publisher.get(&state.name, TokenFormat::Jwt).await?,
+            self.publisher.get(&state.name, TokenFormat::Cwt).await?,
+        );
+        let prints = Prints::of(jwt.as_deref(), cwt.as_deref());
+        let told = match known
+            .as_ref()
+            .map(|known| (known.prints == prints, known.told()))
+        {
+            // This very pair was verified or made by this process.
+            Some((true, own)) => Some(own),
+            // What this process told itself stays told, whatever lies there now.
+            Some((false, own)) => match self.verify_told(state, [jwt, cwt])? {
+                Some(told) => Some(told.and(&own)?),
+                None => Some(own),
+            },
+            None => self.verify_told(state, [jwt, cwt])?,
+        };
+        let Some(mut current) = self.revoked(state.list, known.as_ref()).await? else {
+            return Ok((Noted::Newest, Standing::Ended));
         };
         let now = self.clock.now();
-        let mut list = bits(&state, &revoked)?;
         let mut issued = now;
-        let mut sound = true;
-        if let Some(published) = published {
-            issued = issued.max(published.issued());
-            let lost = lost(&list, published.list());
+        if let Some(told) = told {
+            issued = issued.max(told.issued);
+            let lost = lost(&current.list, &told.list);
             if !lost.is_empty() {
                 tracing::error!(
                     target: ALARM,
@@ -108,123 +179,136 @@ impl WalletProvider {
                     "entries that are published as revoked are not in the store: it is older \
                      than its publications; they stay revoked, and the list is closed"
                 );
-                for index in &lost {
-                    set(&mut list, *index)?;
-                }
-                self.store.set_again(state.list, lost).await?;
-                self.store.close_list(state.list, now).await?;
-                sound = false;
+                self.store.set_again(state.list, lost, now).await?;
+                let Some(again) = self.revoked(state.list, None).await? else {
+                    return Ok((Noted::Newest, Standing::Ended));
+                };
+                current = again;
             }
         }
+        let Current { state, list, tally } = current;
         let generation = self.keys.seal(Seals::Status, now)?;
         let lifetime = self.config.list_lifetime;
         let expires = issued.checked_add(lifetime).unwrap_or(issued);
         // A list's times are not rounded: nothing is linked by them.
         let exact = Rounding::to(SignedDuration::ZERO);
         let expires = generation.expiry(issued, expires, &exact)?;
-        let mut token = StatusListToken::new(state.uri.clone(), issued, list);
+        let mut token = StatusListToken::new(state.uri.clone(), issued, list.clone());
         token.expires = Some(expires);
         token.ttl = Some(self.config.list_ttl);
-        let seal = generation.seal();
-        let text = token
-            .sign(&seal.chain, seal.signer.as_ref())
-            .await
-            .map_err(|error| Error::StatusList(error.into()))?;
-        self.publisher.put(&state.name, text.into_bytes()).await?;
-        self.store
+        token.aggregation_uri = Some(self.config.status_url.clone());
+        token.effort = CompressionEffort::Quick;
+        let tokens = sign(token, &generation).await?;
+        let prints = Prints::of(Some(&tokens.jwt), Some(&tokens.cwt));
+        self.publisher
+            .put(&state.name, tokens, Arc::clone(turn))
+            .await?;
+        let noted = self
+            .store
             .published(state.list, state.revision, expires)
             .await?;
-        tracing::info!(event = "list.published", revoked = revoked.len());
+        tracing::info!(event = "list.published", revoked = tally.count);
         counts::published();
-        Ok(sound)
+        *known = Some(Known {
+            revision: state.revision,
+            list,
+            tally,
+            issued,
+            prints,
+        });
+        Ok((noted, Standing::of(&state)))
     }
 
-    /// The list as the world reads it now. `None` where there is none, or none that
-    /// one of this provider's status keys signed, of whatever generation: such a one
-    /// says nothing, and is replaced.
-    async fn published(&self, state: &ListState) -> Result<Option<VerifiedStatusList>, Error> {
-        let Some(token) = self.publisher.get(&state.name).await? else {
-            return Ok(None);
-        };
-        match read(&token, state, &self.keys.own_keys(Seals::Status)) {
-            Ok(published) => Ok(Some(published)),
-            Err(refusal) => {
-                tracing::error!(
+    /// The list as it stands in the store, from what this node knows of it and what
+    /// was revoked since; from all of the store where the two do not come to the same,
+    /// as after a restore.
+    async fn revoked(&self, list: i64, known: Option<&Known>) -> Result<Option<Current>, Error> {
+        if let Some(known) = known {
+            let Some(since) = self.store.list(list, Some(known.revision)).await? else {
+                return Ok(None);
+            };
+            if let Some(grown) = known.grown(&since)? {
+                return Ok(Some(grown));
+            }
+            tracing::warn!(event = "list.read-again", list);
+        }
+        match self.store.list(list, None).await? {
+            Some(content) => Ok(Some(Current::of(content)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The list as the world reads it now, in either form. A token that this
+    /// status key of this provider's did not sign, of whatever generation, says nothing, and is replaced.
+    fn verify_told(
+        &self,
+        state: &ListState,
+        tokens: [Option<Vec<u8>>; 2],
+    ) -> Result<Option<Told>, Error> {
+        let keys = self.keys.own_keys(Seals::Status);
+        let mut told: Option<Told> = None;
+        for token in tokens.into_iter().flatten() {
+            match read(&token, state, &keys) {
+                Ok(read) => {
+                    told = Some(match told {
+                        Some(told) => told.and(&read)?,
+                        None => read,
+                    });
+                }
+                Err(refusal) => tracing::error!(
                     target: ALARM,
                     event = "list.not-ours",
                     list = state.list,
                     %refusal,
-                    "the published token is not one that a status key of ours signed; it is replaced"
-                );
-                Ok(None)
+                    "a published token is not one that a status key of ours signed; it is replaced"
+                ),
             }
         }
+        Ok(told)
+    }
+
+    /// A third of a token's life is left to try again in.
+    fn renew_before(&self) -> Timestamp {
+        let now = self.clock.now();
+        let margin = self.config.list_lifetime.as_secs() / 3;
+        now.checked_add(SignedDuration::from_secs(margin))
+            .unwrap_or(now)
     }
 }
 
-/// What somebody must look at.
-const ALARM: &str = "claviger::alarm";
-
-/// A token of one's own, at whatever time: it may have expired, and the clock may
-/// have gone back.
-fn read(token: &[u8], state: &ListState, keys: &[PublicKey]) -> Result<VerifiedStatusList, String> {
-    let list_bytes = usize::try_from(state.size.div_ceil(8)).unwrap_or(usize::MAX);
-    let limits = Limits {
-        // What does not compress grows by a third, twice, and has a header.
-        token_bytes: list_bytes.saturating_mul(2).saturating_add(1 << 18),
-        list_bytes,
-    };
-    let issued = std::str::from_utf8(token)
-        .ok()
-        .and_then(|text| {
-            jose::jws::parse(text, limits.token_bytes)
-                .ok()?
-                .claims()
-                .ok()
-        })
-        .and_then(|claims| status_list::numeric_date(claims.get("iat")?))
-        .ok_or("it is no status list token")?;
-    let token =
-        UnverifiedStatusList::parse(token, &limits).map_err(|refusal| refusal.to_string())?;
-    // The certificate it carries says which key is meant; whether that is ours is for
-    // the signature to show.
-    let key = token
-        .x5c()
-        .first()
-        .and_then(|own| Certificate::from_der(own).ok()?.public_key().ok())
-        .and_then(|named| keys.iter().find(|key| **key == named))
-        .ok_or("it names a key that is not ours")?;
-    token
-        .verify(&StatusListCheck::new(&state.uri, key, issued))
-        .map_err(|refusal| refusal.to_string())
+/// Both forms over one compression, which other requests do not wait for.
+async fn sign(token: StatusListToken, generation: &Generation) -> Result<Tokens, Error> {
+    let failed = |error| Error::StatusList(Box::new(error));
+    let packed = tokio::task::spawn_blocking(move || token.pack())
+        .await
+        .map_err(|error| Error::StatusList(error.into()))?
+        .map_err(failed)?;
+    let seal = generation.seal();
+    let signer = seal.signer.as_ref();
+    let jwt = packed.sign(&seal.chain, signer).await.map_err(failed)?;
+    let cwt = packed.sign_cwt(&seal.chain, signer).await.map_err(failed)?;
+    Ok(Tokens {
+        jwt: jwt.into_bytes(),
+        cwt,
+    })
 }
 
-/// The entries that are set in `published` and not in `list`.
-fn lost(list: &StatusList, published: &StatusList) -> Vec<u64> {
-    let bytes = list.as_bytes().iter().zip(published.as_bytes());
-    (0u64..)
-        .step_by(8)
-        .zip(bytes)
-        .filter(|(_, (own, told))| *told & !*own != 0)
-        .flat_map(|(first, (own, told))| {
-            let lost = told & !own;
-            (0..8)
-                .filter(move |bit| lost >> bit & 1 == 1)
-                .map(move |bit| first + bit)
-        })
-        .collect()
+/// What a list can be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is published, and its blocks are sound.
+    Sound,
+    /// It was found to be restored, or is no more: its blocks may have been handed out
+    /// before.
+    Ended,
 }
 
-fn set(list: &mut StatusList, index: u64) -> Result<(), Error> {
-    list.set(index, Status::INVALID)
-        .map_err(|error| Error::StatusList(error.into()))
-}
-
-fn bits(state: &ListState, revoked: &[u64]) -> Result<StatusList, Error> {
-    let mut list =
-        StatusList::new(Bits::One, state.size).map_err(|error| Error::StatusList(error.into()))?;
-    for index in revoked {
-        set(&mut list, *index)?;
+impl Standing {
+    fn of(state: &ListState) -> Self {
+        if state.restored {
+            Self::Ended
+        } else {
+            Self::Sound
+        }
     }
-    Ok(list)
 }

@@ -70,11 +70,16 @@ pub enum Until {
     Account,
     /// As long as the unit's record at the provider.
     Unit,
+    /// Until the key storage has destroyed what it had.
+    Destroyed,
     /// As long as the unit's record at the key storage, which outlives its keys: that
     /// they are destroyed can be shown.
     WscaUnit,
     /// Until 40 days after the list was closed, and no entry of it is maintained.
     List,
+    /// Until so many days after the last way of telling it was over, as the operator of
+    /// the service says: 30, unless it is configured otherwise.
+    Notices,
     /// As long as the operator of the service says: 1096 days, unless it is configured
     /// otherwise.
     Trail,
@@ -90,11 +95,13 @@ impl Until {
             Self::Soon { column } => format!("{column}, and some minutes"),
             Self::NextVisit { column } => format!("the wallet comes again after {column}"),
             Self::Account => "the account is deleted".into(),
+            Self::Destroyed => "the key storage has destroyed what it had".into(),
             Self::Unit => {
                 "the account is deleted and nothing says any more how its wallets stand".into()
             }
             Self::WscaUnit => "the key storage is taken out of service".into(),
             Self::List => "40 days after the list is closed and nothing in it is maintained".into(),
+            Self::Notices => "30 days after it was told, unless configured otherwise".into(),
             Self::Trail => {
                 "the time that the provider's policy says, three years by default".into()
             }
@@ -324,6 +331,11 @@ pub const HELD: &[Held] = &[
             unit("state", "the state it went to"),
             unit("by", "who revoked it: the user, an operator, …"),
             unit("reason", "why"),
+            unit(
+                "name",
+                "which PID provider or operator did it, where that is known",
+            ),
+            unit("storage", "whether it was of one key storage alone"),
         ],
         until: Until::Unit,
     },
@@ -342,6 +354,57 @@ pub const HELD: &[Held] = &[
             unit("reason", "why"),
         ],
         until: Until::Unit,
+    },
+    Held {
+        table: "unit_certificate",
+        what: "a certificate that a wallet unit's evidence rests on",
+        purpose: "a wallet on a device whose maker's key was revoked is revoked (WURevocation_09)",
+        columns: &[
+            unit("certificate", "the hash of the certificate's serial number"),
+            unit("unit", "the unit, until it is revoked"),
+        ],
+        until: Until::Unit,
+    },
+    Held {
+        table: "forgotten_unit",
+        what: "a wallet unit that was never completed and is forgotten",
+        purpose: "what the key storage has of it is destroyed too",
+        columns: &[unit("unit", "the unit that it was")],
+        until: Until::Destroyed,
+    },
+    Held {
+        table: "spent_pid_request",
+        what: "a request of a PID provider whose user died",
+        purpose: "nobody can make it again (WURevocation_11)",
+        columns: &[
+            no("provider", "the hash of the PID provider's name"),
+            no("jti", "the request's identifier"),
+            no("forget_at", "when no copy would be taken any more"),
+        ],
+        until: Until::Past {
+            column: "forget_at",
+        },
+    },
+    Held {
+        table: "revocation_job",
+        what: "a revocation of many wallet units",
+        purpose: "it is done to its end, and can be shown (WPNot_06)",
+        columns: &[
+            no("id", "a random identifier"),
+            no("selector", "which units were meant"),
+            no("extent", "what of them"),
+            no("reason", "why"),
+            no("advisory", "where the technical details stand"),
+            no("name", "which operator asked for it"),
+            no("selected", "how many were meant"),
+            no("began", "when it began"),
+            no("state", "whether it is done"),
+            no("revoked", "how many were revoked"),
+            no("finished", "when it was done"),
+            unit("after", "the unit that it looked at last, until it is done"),
+            no("found", "how many it found in this pass"),
+        ],
+        until: Until::Always,
     },
     Held {
         table: "challenge",
@@ -422,6 +485,44 @@ pub const HELD: &[Held] = &[
             no("idx", "which entry; nothing leads from it to a unit"),
         ],
         until: Until::List,
+    },
+    Held {
+        table: "notice",
+        what: "something that a user is told: that a wallet was revoked, and why",
+        purpose: "users learn of it within 24 hours (WURevocation_14)",
+        columns: &[
+            no("id", "a random identifier"),
+            unit("kind", "what kind of thing it is"),
+            unit("fact", "what happened"),
+            unit("account", "whose account it concerns"),
+            unit("unit", "which unit"),
+            unit("at_ms", "when"),
+            no("named", "whether it goes to one address alone"),
+            personal("recipient", "that address; gone once the mail is over"),
+            personal(
+                "secret",
+                "a code that is sent there; gone once the mail is over",
+            ),
+            personal("language", "in which language it is written"),
+            no("spread", "whether it is on its way"),
+        ],
+        until: Until::Notices,
+    },
+    Held {
+        table: "notice_delivery",
+        what: "one way by which a user is told",
+        purpose: "each is tried until it succeeds or its time has passed (WURevocation_16)",
+        columns: &[
+            no("notice", "what is told"),
+            no("channel", "mail, or another way of the service"),
+            no("state", "whether it waits, was delivered or was not"),
+            no("tries", "how often it was tried"),
+            no("due_at", "when it is tried next"),
+            no("claim", "which node tries it now"),
+            no("last_at", "when it was tried last"),
+            no("why", "why it did not succeed; never an address"),
+        ],
+        until: Until::Notices,
     },
     Held {
         table: "operator_trail",

@@ -49,7 +49,7 @@ async fn an_owner_who_is_signed_in_sees_and_revokes_units_of_the_account_alone()
     let view = revoke(mine.unit, lost).await.unwrap();
     assert_eq!(view.state, UnitState::Revoked);
     for wia in wia {
-        assert!(house.revoked(&wia.client_status.status));
+        assert!(house.revoked(&wia.status.reference));
     }
     let other = provider.unit_view(theirs.unit).await.unwrap();
     assert_eq!(other.state, UnitState::Operational);

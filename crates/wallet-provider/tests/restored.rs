@@ -14,7 +14,9 @@ use std::sync::Arc;
 use house::{Device, House, Running, Stuck, files, fresh_keys, jti};
 use provider_api::*;
 use store::provider::SqlProviderStore;
-use wallet_provider::{Error, FolderPublisher, ListKind, NewList, ProviderStore, StoreError};
+use wallet_provider::{
+    Error, FolderPublisher, ListKind, NewList, ProviderStore, StoreError, TokenFormat,
+};
 
 const DAY: i64 = 86_400;
 
@@ -98,10 +100,7 @@ async fn a_published_token_that_is_not_ones_own_adds_nothing_and_is_replaced() {
     let device = Device::operational(&house, &running, "mine").await;
     let mine = device.fresh_wia(&house, &running, 1).await.unwrap();
     let uri = &mine[0].status.reference.uri;
-    let path = house
-        .folder
-        .join("lists")
-        .join(&files(&house.folder.join("lists"))[0]);
+    let paths = [TokenFormat::Jwt, TokenFormat::Cwt].map(|format| house.file(uri, format));
     let mut list = status_list::StatusList::new(status_list::Bits::One, 10_000).unwrap();
     for index in 0..10_000 {
         list.set(index, status_list::Status::INVALID).unwrap();
@@ -109,12 +108,15 @@ async fn a_published_token_that_is_not_ones_own_adds_nothing_and_is_replaced() {
     let now = clock::Clock::now(&*house.clock);
     let token = status_list::StatusListToken::new(uri, now, list);
     let stranger = claviger_fixtures::TestKey::generate(jose::Curve::P256);
-    let forged = token.sign(&[], &stranger).await.unwrap();
-    for found in [forged.as_str(), "", "half a tok"] {
-        std::fs::write(&path, found).unwrap();
+    let forged = token.sign(&[], &stranger).await.unwrap().into_bytes();
+    let forged_cwt = token.sign_cwt(&[], &stranger).await.unwrap();
+    for found in [&forged[..], &forged_cwt, b"", b"half a tok"] {
+        for path in &paths {
+            std::fs::write(path, found).unwrap();
+        }
         house.pass(DAY);
         assert_eq!(running.provider.publish_changed().await.unwrap(), 1);
-        assert!(!house.revoked(&mine[0].status.reference), "{found:.10}");
+        assert!(!house.revoked(&mine[0].status.reference), "{found:.10?}");
     }
 }
 

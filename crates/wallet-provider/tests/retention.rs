@@ -14,7 +14,9 @@ use std::sync::Arc;
 use clock::Clock;
 use house::*;
 use jiff::SignedDuration;
+use notices::{MailAtHand, Outbox};
 use provider_api::RevocationReason;
+use store::notices::SqlOutbox;
 use store::operators::SqlOperatorTrail;
 use store::provider::SqlProviderStore;
 use store::sql::query;
@@ -70,6 +72,16 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
     phone.fresh_wia(&house, &running, 2).await.unwrap();
     phone.fresh_ka(&house, &running, 1, 1).await.unwrap();
     running.provider.challenge().await.unwrap();
+    let other = Device::operational(&house, &running, "ben").await;
+    let wia = other.shown_wia(&house, &running).await;
+    let asker = PidDesk::new("PID Provider", pki::Profile::Pid).await;
+    house.lists.add(&asker, "PID Provider");
+    let request = asker.sign(&asker.claims(&house, &wia)).await;
+    running
+        .provider
+        .revoke_by_pid_provider(&request)
+        .await
+        .unwrap();
 
     let provider = Arc::new(running.provider);
     let store = SqlProviderStore::new(database.clone());
@@ -90,9 +102,18 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
         store.close_list(list, house.clock.now()).await.unwrap();
     }
 
+    // What its user is told: there is no mail server, so it is over at once.
+    let outbox = SqlOutbox::new(database.clone());
+    let told_at = house.clock.now();
+    outbox
+        .spread(MailAtHand::No, &[], told_at, 9)
+        .await
+        .unwrap();
+
     // Every table that is told to end has something in it that can end.
     for held in tables(|until| !matches!(until, Until::Always)) {
-        let optional = ["unit_storage"].contains(&held.table);
+        // Those have tests of their own (storage_revocation.rs, watch.rs).
+        let optional = ["unit_storage", "unit_certificate", "forgotten_unit"].contains(&held.table);
         assert!(
             optional || rows(&database, held.table).await > 0,
             "{}",
@@ -139,9 +160,19 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
     assert_eq!(desk.forget_older(0).await.unwrap(), 0);
     assert_eq!(rows(&database, "operator_trail").await, 1);
 
+    // What was told stays until it is forgotten, and no longer. How long that is, is the
+    // courier's to say (crates/notices).
+    assert_eq!(outbox.forget(told_at).await.unwrap(), 0);
+    let later = told_at + SignedDuration::from_secs(1);
+    assert_eq!(outbox.forget(later).await.unwrap(), 1);
+    for held in tables(|until| matches!(until, Until::Notices)) {
+        assert_eq!(rows(&database, held.table).await, 0, "{}", held.table);
+    }
+
     // What is kept for longer is still there.
     for held in tables(|until| matches!(until, Until::Account | Until::Unit)) {
-        let optional = ["unit_storage"].contains(&held.table);
+        // Those have tests of their own (storage_revocation.rs, watch.rs).
+        let optional = ["unit_storage", "unit_certificate", "forgotten_unit"].contains(&held.table);
         assert!(
             optional || rows(&database, held.table).await > 0,
             "{}",

@@ -5,6 +5,7 @@ mod at_rest;
 pub(crate) mod audit;
 pub(crate) mod cert;
 pub(crate) mod config;
+pub(crate) mod db;
 pub(crate) mod evidence;
 pub(crate) mod keys;
 pub(crate) mod list;

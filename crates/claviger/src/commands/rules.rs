@@ -42,6 +42,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         accounts::RULES,
         wallet_provider::rules::RULES,
         wallet_provider::keyring::rules::RULES,
+        wallet_provider::upkeep::rules::RULES,
         sci::RULES,
         wsca::RULES,
         server::RULES,

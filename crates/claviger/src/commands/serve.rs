@@ -235,6 +235,7 @@ async fn provider_parts(
             certification: settings.certification.clone().into(),
         },
         first_keys,
+        status_folder: settings.status_folder.clone(),
         development,
         notices,
         evidence: EvidenceParts {
@@ -244,6 +245,7 @@ async fn provider_parts(
             },
             revocation_list: settings.android_revocation_list.clone(),
         },
+        revocation: settings.revocation.clone(),
     })
 }
 

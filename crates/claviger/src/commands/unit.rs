@@ -1,13 +1,14 @@
 //! `claviger unit`: what an operator of the wallet provider may do, against a
 //! running node.
 
+mod bulk;
+
 use std::io::Write;
 
 use comfy_table::Cell;
-use provider_api::{HistoryEntry, RevocationReason, UnitState, UnitView};
+use provider_api::{HistoryEntry, UnitState, UnitView};
 use sci::UnitId;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::node::NodeArgs;
 use crate::exit::{Done, Failure, Outcome};
@@ -20,8 +21,10 @@ pub(crate) enum Command {
     List(List),
     /// Show one unit with its history
     Show(Show),
-    /// Revoke a unit. It is final
-    Revoke(Revoke),
+    /// Revoke a unit, or all that a selector means. It is final
+    Revoke(bulk::Revoke),
+    /// Revocations of many units, and how far each is
+    Revocations(bulk::Revocations),
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,25 +62,6 @@ pub(crate) struct Show {
     node: NodeArgs,
 }
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Revoke {
-    /// The unit's identifier
-    unit: UnitId,
-    /// Why: user-request, lost-or-stolen, superseded, security, death,
-    /// provider-cancelled
-    #[arg(long, value_parser = reason)]
-    reason: RevocationReason,
-    #[command(flatten)]
-    node: NodeArgs,
-}
-
-fn reason(name: &str) -> Result<RevocationReason, String> {
-    RevocationReason::from_name(name).ok_or_else(|| {
-        let names: Vec<&str> = RevocationReason::ALL.iter().map(|r| r.name()).collect();
-        format!("one of {}", names.join(", "))
-    })
-}
-
 fn state(name: &str) -> Result<UnitState, String> {
     UnitState::from_name(name).ok_or_else(|| "installed, operational or revoked".to_owned())
 }
@@ -92,14 +76,8 @@ pub(crate) fn run(command: &Command, output: Output) -> Done {
                 .ask(|http, url| http.get(format!("{url}/{path}")))?;
             output.print(&Units::one(unit))?;
         }
-        Command::Revoke(args) => {
-            let path = format!("operator/units/{}/revocation", args.unit);
-            let body = json!({ "reason": args.reason });
-            let unit: Unit = args
-                .node
-                .ask(|http, url| http.post(format!("{url}/{path}")).json(&body))?;
-            output.print(&Units::one(unit))?;
-        }
+        Command::Revoke(args) => return bulk::revoke(args, output),
+        Command::Revocations(args) => return bulk::revocations(args, output),
     }
     Ok(Outcome::Yes)
 }
@@ -233,7 +211,15 @@ impl Report for Units {
 fn line(entry: &HistoryEntry) -> String {
     let mut line = format!("{} {}", entry.at, entry.state);
     if let (Some(by), Some(reason)) = (entry.by, entry.reason) {
-        line.push_str(&format!(" by {}: {}", by.name(), reason.name()));
+        let who = entry.name.as_deref().map(|name| format!(" ({name})"));
+        let what = entry.storage.map(|storage| format!(" {storage} revoked"));
+        line.push_str(&format!(
+            "{} by {}{}: {}",
+            what.unwrap_or_default(),
+            by.name(),
+            who.unwrap_or_default(),
+            reason.name()
+        ));
     }
     line
 }

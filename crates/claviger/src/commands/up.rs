@@ -16,7 +16,7 @@ use wallet_provider::{Generation, KeyPurpose, Seal};
 use super::serve::single_operator;
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{Output, Report};
-use crate::settings::{DATABASE_FILE, Role};
+use crate::settings::{DATABASE_FILE, RevocationSettings, Role};
 use crate::testbed::{ListName, Party, SampleLists, TestBed};
 use crate::wiring::{
     EvidenceParts, Node, NodeParts, NoticeParts, OperatorParts, ProviderParts, WscaParts,
@@ -132,8 +132,10 @@ impl Development {
                     sample_key(KeyPurpose::Attestations, &test_bed.wallet_provider)?,
                     sample_key(KeyPurpose::Status, &test_bed.wallet_status)?,
                 ],
+                status_folder: None,
                 development: true,
                 evidence: EvidenceParts::default(),
+                revocation: RevocationSettings::default(),
                 notices: part.notices,
             }),
             accounts: part.accounts,

@@ -47,16 +47,20 @@ pub(super) fn keep(
     write("verdict.json", &verdict)?;
     let mut status = Vec::new();
     for (place, (uri, before)) in issued.before.iter().enumerate() {
-        let (first, second) = (
-            format!("status/{place}-before.jwt"),
-            format!("status/{place}-after.jwt"),
-        );
         let Some((_, later)) = after.iter().find(|(known, _)| known == uri) else {
             return Err(Failure::new(format!("{uri} was not fetched again")));
         };
-        write(&first, before)?;
-        write(&second, later)?;
-        status.push(json!({"uri": uri, "before": first, "after": second}));
+        let mut entry = json!({"uri": uri});
+        for (when, forms) in [("before", before), ("after", later)] {
+            for (form, suffix, bytes) in [("jwt", "", &forms.jwt), ("cwt", "_cwt", &forms.cwt)] {
+                let file = format!("status/{place}-{when}.{form}");
+                write(&file, bytes)?;
+                if let Some(entry) = entry.as_object_mut() {
+                    entry.insert(format!("{when}{suffix}"), file.into());
+                }
+            }
+        }
+        status.push(entry);
     }
     let entry = |kind: AttestationKind| -> Value {
         issued

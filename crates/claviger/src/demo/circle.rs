@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clock::{Clock, ShiftedClock};
 use jiff::SignedDuration;
+use status_list::TokenFormat;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -139,11 +140,22 @@ impl Circle {
         })
     }
 
-    /// The bytes that are served at an address.
-    pub(super) async fn fetch(&self, url: &str) -> Result<Vec<u8>, Failure> {
-        let response = self.http.get(url).send().await.doing(url)?;
-        let response = response.error_for_status().doing(url)?;
-        Ok(response.bytes().await.doing(url)?.to_vec())
+    /// A status list in both its forms.
+    pub(super) async fn fetch_status(&self, uri: &str) -> Result<StatusForms, Failure> {
+        let fetch = async |format: TokenFormat| {
+            let request = self.http.get(uri).header("accept", format.media_type());
+            let response = request.send().await.doing(uri)?;
+            let response = response.error_for_status().doing(uri)?;
+            let told = response.headers().get("content-type").cloned();
+            if told.as_ref().map(|told| told.as_bytes()) != Some(format.media_type().as_bytes()) {
+                return Err(Failure::new(format!("{uri}: served as {told:?}")));
+            }
+            Ok(response.bytes().await.doing(uri)?.to_vec())
+        };
+        Ok(StatusForms {
+            jwt: fetch(TokenFormat::Jwt).await?,
+            cwt: fetch(TokenFormat::Cwt).await?,
+        })
     }
 
     /// Lets the server drain, and closes everything.
@@ -175,4 +187,11 @@ pub(super) fn summarize(recorder: &mut Recorder) {
     ));
     step.proven("made in a device, attested, verified through the list, revoked, and seen");
     recorder.close(step);
+}
+
+/// A status list's token as JWT and as CWT.
+#[derive(Debug)]
+pub(super) struct StatusForms {
+    pub(super) jwt: Vec<u8>,
+    pub(super) cwt: Vec<u8>,
 }

@@ -12,7 +12,7 @@ use issuer_guard::{
 
 use trust::{Policy, Revocation};
 
-use super::circle::{C_NONCE, CHALLENGE, Circle, ISSUER};
+use super::circle::{C_NONCE, CHALLENGE, Circle, ISSUER, StatusForms};
 use super::record::Recorder;
 use super::units::Shown;
 use crate::exit::{Doing, Failure};
@@ -143,9 +143,9 @@ pub(super) async fn verify(
         let uri = &entry.reference.uri;
         if before
             .iter()
-            .all(|(known, _): &(String, Vec<u8>)| known != uri)
+            .all(|(known, _): &(String, StatusForms)| known != uri)
         {
-            before.push((uri.clone(), circle.fetch(uri).await?));
+            before.push((uri.clone(), circle.fetch_status(uri).await?));
         }
     }
     step.proven(format!(
@@ -161,7 +161,7 @@ pub(super) async fn verify(
 pub(super) struct Issued {
     pub(super) verdict: IssuanceVerdict,
     /// The status lists as they were then, by address.
-    pub(super) before: Vec<(String, Vec<u8>)>,
+    pub(super) before: Vec<(String, StatusForms)>,
 }
 
 fn explain(failure: Failure, verdict: &IssuanceVerdict) -> Failure {

@@ -7,7 +7,7 @@ use provider_api::{RevocationReason, RevocationRequest, UnitState};
 use sci::{Code, Digest, Sci, Task};
 use wallet_client::keystore::DeviceKeystore;
 
-use super::circle::Circle;
+use super::circle::{Circle, StatusForms};
 use super::issuer::Issuer;
 use super::record::Recorder;
 use super::refusals::refused_with_code;
@@ -16,7 +16,7 @@ use super::wallet::Wallet;
 use crate::exit::{Doing, Failure};
 
 /// The status lists after the revocation, by address.
-pub(super) type After = Vec<(String, Vec<u8>)>;
+pub(super) type After = Vec<(String, StatusForms)>;
 
 /// Step 8.
 pub(super) async fn revoke(
@@ -135,8 +135,8 @@ pub(super) async fn revoke(
     for entry in watched {
         let uri = entry.entry.reference.uri;
         if after.iter().all(|(known, _)| *known != uri) {
-            let bytes = circle.fetch(&uri).await?;
-            after.push((uri, bytes));
+            let forms = circle.fetch_status(&uri).await?;
+            after.push((uri, forms));
         }
     }
     recorder.close(step);

@@ -6,5 +6,5 @@ mod folder;
 mod source;
 
 pub(crate) use file::{KeyFile, Retired};
-pub(crate) use folder::{KeyFolder, Locked};
+pub(crate) use folder::KeyFolder;
 pub(crate) use source::{FirstKeys, KeySource, generation, key_name, open};

@@ -7,6 +7,7 @@ mod listeners;
 mod lists;
 mod node;
 mod notices;
+mod pid_providers;
 mod readiness;
 
 pub(crate) use accounts::sample as sample_accounts;

@@ -7,7 +7,7 @@ use ::notices::Courier;
 use clock::Clock;
 use server::{
     AccountPages, App, InFlight, KnownOperators, Limits, Metrics, Operators, Proxies, PublicFolder,
-    Rates, Readiness, Trust,
+    Rates, Readiness, StatusLists, Trust,
 };
 use store::Database;
 use store::operators::SqlOperatorTrail;
@@ -17,7 +17,8 @@ use tokio::task::JoinHandle;
 use trust::TrustService;
 use wallet_provider::operators::OperatorDesk;
 use wallet_provider::{
-    Config, FolderPublisher, IndexSecret, Keyring, Parts, WalletProvider, WalletSolution,
+    Config, FolderPublisher, IndexSecret, Keyring, Parts, PidProviderCheck, WalletProvider,
+    WalletSolution,
 };
 use wsca::{Wsca, WscaAdmin};
 use wsca_link::RemoteWsca;
@@ -28,10 +29,11 @@ use super::accounts;
 use super::evidence::{EvidenceParts, RevocationFile};
 use super::keys::{KeyUpkeep, Listing};
 use super::notices::{self, NoticeParts};
+use super::pid_providers::PidProviders;
 use super::readiness::{DatabaseReady, DeviceReady, LinkReady, ProviderReady, Trouble, WscaReady};
 use crate::exit::{Doing, Failure};
 use crate::keys::{FirstKeys, KeySource};
-use crate::settings::Role;
+use crate::settings::{RevocationSettings, Role};
 
 /// What a node is made of.
 #[derive(Debug)]
@@ -96,11 +98,15 @@ pub(crate) struct ProviderParts {
     /// The keys that the configuration names, or samples; those that were installed
     /// since are in the data folder.
     pub(crate) first_keys: FirstKeys,
+    /// The folder that status lists are published into; one in the data, if absent.
+    pub(crate) status_folder: Option<PathBuf>,
     /// Takes activations without evidence of the device, and a WSCA that nobody
     /// certified.
     pub(crate) development: bool,
     /// What device evidence is held against.
     pub(crate) evidence: EvidenceParts,
+    /// How revocation is done.
+    pub(crate) revocation: RevocationSettings,
     /// How users are told what happened to their units.
     pub(crate) notices: NoticeParts,
 }
@@ -155,6 +161,9 @@ impl Node {
             node.upkeep.push(tokio::spawn(Arc::clone(&wsca).keep_up()));
             node.wsca = Some(wsca);
         }
+        if !node.parts.trust.sources.is_empty() {
+            node.trust = Some(Arc::new(node.open_trust()?));
+        }
         if node.parts.roles.contains(&Role::WalletProvider) {
             let keys = node.open_keys().await?;
             let provider = Arc::new(node.open_provider(keys.keyring()).await?);
@@ -175,6 +184,9 @@ impl Node {
             let trouble = node.trouble.clone();
             let upkeep = keep_up(Arc::clone(&provider), kept, keys, list, trouble);
             node.upkeep.push(tokio::spawn(upkeep));
+            let jobs = Arc::clone(&provider);
+            node.upkeep
+                .push(tokio::spawn(async move { jobs.keep_jobs_going().await }));
             if let Some(config) = node.parts.accounts.clone() {
                 let notices = node.parts.provider.as_ref().map(|parts| &parts.notices);
                 let beside = accounts::Beside {
@@ -194,23 +206,21 @@ impl Node {
             let courier = Arc::new(node.open_courier().await?);
             node.upkeep.push(tokio::spawn(courier.run()));
         }
-        if !node.parts.trust.sources.is_empty() {
-            let trust = Arc::new(node.open_trust()?);
+        if let Some(trust) = &node.trust {
             trust.refresh().await;
             if let Some(keyring) = &node.keyring
                 && node.parts.trust.sources.iter().any(is_wallet_list)
             {
                 let (listing, keyring) = (node.listing.clone(), Arc::clone(keyring));
                 let (policy, clock) = (node.parts.policy, Arc::clone(&node.parts.clock));
-                let watch = listing.watch(keyring, Arc::clone(&trust), policy, clock);
+                let watch = listing.watch(keyring, Arc::clone(trust), policy, clock);
                 node.upkeep.push(tokio::spawn(watch));
             }
-            let kept = Arc::clone(&trust);
+            let kept = Arc::clone(trust);
             // It ends with the task, which `close` ends.
             node.upkeep.push(tokio::spawn(async move {
                 kept.keep_fresh(std::future::pending()).await;
             }));
-            node.trust = Some(trust);
         }
         Ok(node)
     }
@@ -242,15 +252,6 @@ impl Node {
                 listing: self.listing.clone(),
                 clock: Arc::clone(&self.parts.clock),
             }));
-            folders.push((
-                "status",
-                PublicFolder {
-                    folder: self.status_folder(),
-                    suffix: ".jwt",
-                    media_type: status_list::TokenFormat::Jwt.media_type(),
-                    max_age: 60,
-                },
-            ));
         }
         if self.parts.roles.contains(&Role::Lists) {
             for (path, media_type) in [
@@ -261,7 +262,6 @@ impl Node {
                     path,
                     PublicFolder {
                         folder: self.parts.data.join("public").join(path),
-                        suffix: "",
                         media_type,
                         max_age: 300,
                     },
@@ -287,6 +287,10 @@ impl Node {
                 .zip(self.provider.clone())
                 .map(|(accounts, provider)| AccountPages { accounts, provider }),
             provider: self.provider.clone(),
+            status: self.provider.as_ref().map(|provider| StatusLists {
+                folder: self.status_folder(),
+                ttl: provider.list_ttl_seconds(),
+            }),
             trust: self.trust.as_ref().map(|service| Trust {
                 service: Arc::clone(service),
                 clock: Arc::clone(&self.parts.clock),
@@ -319,7 +323,10 @@ impl Node {
     }
 
     fn status_folder(&self) -> PathBuf {
-        self.parts.data.join("public").join("status")
+        let provider = self.parts.provider.as_ref();
+        provider
+            .and_then(|parts| parts.status_folder.clone())
+            .unwrap_or_else(|| self.parts.data.join("public").join("status"))
     }
 
     fn open_trust(&self) -> Result<TrustService, Failure> {
@@ -387,6 +394,7 @@ impl Node {
         config.accept_no_evidence = provider.development;
         config.evidence = provider.evidence.policy.clone();
         config.accept_uncertified_wsca = provider.development;
+        provider.revocation.apply(&mut config);
         config.consent = self.parts.accounts.as_ref().map(accounts::consent_view);
         config.accept_no_consent = provider.development;
         let agreement_key = DeviceAgreement::open(
@@ -404,6 +412,14 @@ impl Node {
             config,
             store: Arc::new(SqlProviderStore::new(self.database.clone())),
             wsca,
+            revocations: Arc::new(SqlProviderStore::new(self.database.clone())),
+            pid_providers: self.trust.as_ref().map(|lists| {
+                Arc::new(PidProviders {
+                    lists: Arc::clone(lists),
+                    policy: self.parts.policy,
+                    revocation: self.parts.revocation,
+                }) as Arc<dyn PidProviderCheck>
+            }),
             publisher: Arc::new(FolderPublisher::new(self.status_folder()).doing("status lists")?),
             clock: Arc::clone(&self.parts.clock),
             keys,
@@ -434,12 +450,14 @@ async fn keep_up(
             list.refresh(&provider).await;
         }
         if round % ROUNDS_A_PURGE == 0 {
-            let forgotten = [
+            let done = [
                 provider.purge().await.err(),
+                provider.forget_installed().await.err(),
+                provider.revoke_listed().await.err(),
                 desk.forget_older(trail_days).await.err(),
             ];
-            for error in forgotten.into_iter().flatten() {
-                tracing::error!(%error, "what is past its time was not forgotten; trying again");
+            for error in done.into_iter().flatten() {
+                tracing::error!(%error, "upkeep was not finished; trying again");
             }
         }
     }

@@ -136,6 +136,9 @@ impl Readiness for ProviderReady {
             .health()
             .await
             .map_err(|error| error.to_string())?;
+        if let Some(trouble) = self.provider.publication_trouble() {
+            return Err(trouble);
+        }
         self.trouble.check()
     }
 

@@ -42,6 +42,30 @@ pub const OPERATOR_ROUTES: &[OperatorRoute] = &[
         OperatorRole::Revoke,
         "unit.revoke",
     ),
+    route(
+        "POST",
+        "/operator/units/{unit}/storages/{storage}/revocation",
+        OperatorRole::Revoke,
+        "storage.revoke",
+    ),
+    route(
+        "POST",
+        "/operator/revocations",
+        OperatorRole::Admin,
+        "units.revoke",
+    ),
+    route(
+        "GET",
+        "/operator/revocations",
+        OperatorRole::Read,
+        "revocation.list",
+    ),
+    route(
+        "GET",
+        "/operator/revocations/{job}",
+        OperatorRole::Read,
+        "revocation.show",
+    ),
     route("GET", "/operator/audit", OperatorRole::Admin, "audit.read"),
 ];
 
@@ -75,7 +99,7 @@ const MAX_OBJECT: usize = 256;
 pub(crate) async fn admit(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let operator = match recognise(&door, &request) {
         Ok(operator) => operator,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let (route, errand) = match errand(&request) {
         Ok(found) => found,
@@ -109,7 +133,7 @@ pub(crate) async fn admit(State(door): State<Door>, mut request: Request, next: 
     }
 }
 
-fn recognise(door: &Door, request: &Request) -> Result<Operator, Response> {
+fn recognise(door: &Door, request: &Request) -> Result<Operator, Box<Response>> {
     let address = client::address(request).map(client::network);
     let limiter = door.gates.credential.as_ref().zip(address);
     let certificate = request.extensions().get::<PeerCertificate>();
@@ -120,7 +144,7 @@ fn recognise(door: &Door, request: &Request) -> Result<Operator, Response> {
         && let Some(wait) = limiter.closed(address)
         && !matches!(&recognised, Ok(operator) if operator.by == Credential::Certificate)
     {
-        return Err(Met::Credential.problem(wait).into_response());
+        return Err(Box::new(Met::Credential.problem(wait).into_response()));
     }
     recognised.map_err(|stranger| {
         if let Some((limiter, address)) = limiter
@@ -140,7 +164,7 @@ fn recognise(door: &Door, request: &Request) -> Result<Operator, Response> {
         response
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, challenge);
-        response
+        Box::new(response)
     })
 }
 

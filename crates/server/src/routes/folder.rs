@@ -1,5 +1,5 @@
-//! Published files: lists of trusted entities and status lists, as any web
-//! server or object store would serve them.
+//! Published files: lists of trusted entities and certificates, as any web server
+//! or object store would serve them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,8 +19,6 @@ use crate::problem::Problem;
 pub struct PublicFolder {
     /// Where the files are.
     pub folder: PathBuf,
-    /// What a file's name ends with, beyond the name in its address.
-    pub suffix: &'static str,
     /// Their media type; a CRL (`.crl`) has its own.
     pub media_type: &'static str,
     /// How long a cache may keep a file without asking again, in seconds.
@@ -53,7 +51,7 @@ async fn file(
     if !is_plain(&name) {
         return not_found();
     }
-    let file = folder.folder.join(format!("{name}{}", folder.suffix));
+    let file = folder.folder.join(&name);
     let content = match tokio::fs::read(file).await {
         Ok(content) => content,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return not_found(),
@@ -96,7 +94,7 @@ pub(crate) fn cached(
 }
 
 /// A file name that cannot lead anywhere else.
-fn is_plain(name: &str) -> bool {
+pub(crate) fn is_plain(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 128
         && !name.starts_with('.')

@@ -17,6 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wallet_provider::operators::{Errand, Operator, OperatorDesk, SeenUnit, TrailRow, UnitFilter};
 
+use super::bulk_revocation;
 use super::provider::{problem, read};
 use crate::operators::{Door, Noted, admit};
 use crate::problem::Problem;
@@ -29,6 +30,7 @@ pub(crate) fn routes(door: Door) -> OpenApiRouter {
         .routes(routes!(unit))
         .routes(routes!(revoke))
         .routes(routes!(audit))
+        .merge(bulk_revocation::routes())
         .with_state(Arc::clone(&door.operators.desk))
         .layer(middleware::from_fn_with_state(door, admit))
 }

@@ -12,7 +12,8 @@ use jose::SignError;
 use jose::json::{self, Limits};
 use provider_api::{
     AccountRequest, AccountView, ActivationRequest, AssociationRequest, Challenge, Empty,
-    KaRequest, ProviderView, REQUEST_HEADER, RevocationRequest, UnitView, WiaRequest,
+    KaRequest, PidRevocationAnswer, PidRevocationRequest, ProviderView, REQUEST_HEADER,
+    RevocationRequest, UnitView, WiaRequest,
 };
 use serde::de::DeserializeOwned;
 use utoipa_axum::router::OpenApiRouter;
@@ -40,6 +41,7 @@ pub(crate) fn routes(provider: Provider) -> OpenApiRouter {
         .routes(routes!(associate))
         .routes(routes!(account))
         .routes(routes!(revocation))
+        .routes(routes!(pid_revocation))
         .with_state(provider)
 }
 
@@ -248,9 +250,36 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     json::parse_as(body, Limits::bytes(provider_api::MAX_BODY)).map_err(Problem::malformed)
 }
 
+/// Revoke the unit of a user who died, for a PID provider on the list of them
+#[utoipa::path(post, path = "/revocation-requests", tag = "PID provider",
+    request_body = PidRevocationRequest,
+    responses(
+        (status = 200, body = PidRevocationAnswer),
+        (status = 403, body = Problem),
+        (status = 429, body = Problem),
+        (status = 503, body = Problem, description = "The lists cannot decide now")))]
+async fn pid_revocation(
+    State(provider): State<Provider>,
+    body: Bytes,
+) -> Result<Json<PidRevocationAnswer>, Problem> {
+    let request: PidRevocationRequest = read(&body)?;
+    let answer = provider.revoke_by_pid_provider(&request).await;
+    answer.map(Json).map_err(problem)
+}
+
 /// The provider's answer as HTTP has it.
 pub(crate) fn problem(error: Error) -> Problem {
     use provider_api::Problem as Code;
+    if let Error::Undecided(verdict) = &error {
+        return Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "undecided",
+            "The lists cannot decide this now; the same request may be taken later",
+        )
+        .retry_after(60)
+        .findings(verdict.findings.clone())
+        .because(&error);
+    }
     let Error::Refused { problem, refusal } = &error else {
         // Too many challenges wait, or the store, the WSCA or the device is away.
         let passing = matches!(
@@ -285,13 +314,18 @@ pub(crate) fn problem(error: Error) -> Problem {
         }
         Code::NotOffered => StatusCode::NOT_IMPLEMENTED,
         Code::NoCertificate => StatusCode::SERVICE_UNAVAILABLE,
+        Code::TooMany => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::FORBIDDEN,
     };
     let detail = refusal
         .findings()
         .first()
         .map_or_else(String::new, |finding| finding.evidence.clone());
-    Problem::new(status, problem.code(), problem.rule().says)
+    let told = Problem::new(status, problem.code(), problem.rule().says)
         .detail(detail)
-        .findings(refusal.findings().to_vec())
+        .findings(refusal.findings().to_vec());
+    match problem {
+        Code::TooMany => told.retry_after(60),
+        _ => told,
+    }
 }

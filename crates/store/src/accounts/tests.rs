@@ -16,14 +16,19 @@ use wallet_provider::{
     Activated, AgreedText, ListKind, NewList, NewUnit, ProviderStore, Purpose, Revocation,
     RevocationReason, Revoker,
 };
+use wallet_provider::{Keys, RevocationStore};
 
 use super::*;
 use crate::provider::SqlProviderStore;
 use crate::sql::query;
 
 enum Kept {
-    Folder(tempfile::TempDir),
-    Server(claviger_fixtures::postgres::Database),
+    Folder {
+        _folder: tempfile::TempDir,
+    },
+    Server {
+        _database: claviger_fixtures::postgres::Database,
+    },
 }
 
 struct Scene {
@@ -53,9 +58,9 @@ impl Phone {
 async fn scenes() -> Vec<Scene> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("claviger.db");
-    let mut places = vec![(file, Kept::Folder(folder))];
+    let mut places = vec![(file, Kept::Folder { _folder: folder })];
     if let Some(server) = claviger_fixtures::postgres::database() {
-        places.push((server.url().into(), Kept::Server(server)));
+        places.push((server.url().into(), Kept::Server { _database: server }));
     }
     let mut scenes = Vec::new();
     for (address, kept) in places {
@@ -105,6 +110,7 @@ impl Scene {
             agreement_key: Signer::public_key(&phone.agree).clone(),
             evidence: "none".into(),
             wallet_version: "1".into(),
+            certificates: vec![],
             at,
         };
         self.units.begin_activation(new).await
@@ -225,11 +231,12 @@ async fn of_two_phones_that_type_one_link_code_at_once_one_joins() {
 
 #[tokio::test]
 async fn a_recovery_code_joins_units_and_stays_until_somebody_signs_in_with_it() {
+    let phones = [(); 4].map(|()| Phone::new());
     for scene in scenes().await {
-        let made = scene.begin(&Phone::new(), "mine", None, scene.now);
+        let made = scene.begin(&phones[0], "mine", None, scene.now);
         assert!(made.await.unwrap().new_code);
-        for _ in 0..2 {
-            let joined = scene.begin(&Phone::new(), "mine", Some([1; 32]), scene.now);
+        for phone in &phones[1..3] {
+            let joined = scene.begin(phone, "mine", Some([1; 32]), scene.now);
             joined.await.unwrap();
         }
         let record = scene.units.account("mine").await.unwrap().unwrap();
@@ -248,7 +255,7 @@ async fn a_recovery_code_joins_units_and_stays_until_somebody_signs_in_with_it()
         let found = scene.accounts.signed_in([5; 32]).await.unwrap().unwrap();
         assert_eq!(found.account.id, account);
         assert_eq!(found.agreed, Some([3; 32]), "through the instance");
-        let used = scene.begin(&Phone::new(), "mine", Some([1; 32]), scene.now);
+        let used = scene.begin(&phones[3], "mine", Some([1; 32]), scene.now);
         assert!(refused(used.await), "used up");
         let record = scene.units.account("mine").await.unwrap().unwrap();
         assert!(record.codes.is_empty());
@@ -316,7 +323,9 @@ async fn an_account_is_deleted_after_its_units_and_its_shell_after_their_referen
         let revocation = Revocation {
             unit: unit.unit,
             by: Revoker::User,
+            name: None,
             reason: RevocationReason::UserRequest,
+            advisory: None,
             at: scene.now,
         };
         scene.units.revoke(revocation).await.unwrap();
@@ -326,7 +335,7 @@ async fn an_account_is_deleted_after_its_units_and_its_shell_after_their_referen
         let purge = || scene.accounts.purge(scene.now, scene.now);
         // The WSCA was not told yet; then a status entry is still maintained.
         assert_eq!(purge().await.unwrap().shells, 0);
-        scene.units.frozen(unit.unit).await.unwrap();
+        scene.units.told(unit.unit, Keys::Usable).await.unwrap();
         assert_eq!(purge().await.unwrap().shells, 0);
         scene.write("DELETE FROM status_entry").await;
         assert_eq!(purge().await.unwrap().shells, 1);
@@ -343,24 +352,19 @@ async fn an_account_is_deleted_after_its_units_and_its_shell_after_their_referen
 async fn the_code_of_an_older_account_is_its_first_recovery_code() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("old.db");
-    let options = sqlx::sqlite::SqliteConnectOptions::new()
-        .filename(&file)
-        .create_if_missing(true);
-    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    let old: Vec<_> = crate::db::steps(|step| step.sqlite)
-        .into_iter()
-        .filter(|step| step.version < 3)
-        .collect();
-    sqlx::migrate::Migrator::with_migrations(old)
-        .run(&pool)
-        .await
-        .unwrap();
-    sqlx::query("INSERT INTO account (alias, code_hash, created_at) VALUES ('mine', ?, 5)")
-        .bind([4u8; 32].as_slice())
-        .execute(&pool)
-        .await
-        .unwrap();
-    pool.close().await;
+    let old = Database::open_at(&file, &[1, 2]).await.unwrap();
+    old.write::<_, Error, _>(|tx| {
+        Box::pin(async move {
+            query("INSERT INTO account (alias, code_hash, created_at) VALUES ('mine', ?, 5)")
+                .bind([4; 32])
+                .execute(tx)
+                .await?;
+            Ok(())
+        })
+    })
+    .await
+    .unwrap();
+    old.close().await;
     let database = Database::open(&file).await.unwrap();
     let record = SqlProviderStore::new(database).account("mine").await;
     assert_eq!(record.unwrap().unwrap().codes, [[4; 32]]);

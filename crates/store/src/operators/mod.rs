@@ -5,11 +5,11 @@ mod search;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use wallet_provider::operators::{Act, Credential, Head, OperatorRole, TrailEnds, TrailRow};
-use wallet_provider::{OperatorTrail, Revocation, Revoked, StoreError};
+use wallet_provider::{NewJob, OperatorTrail, Revocation, Revoked, StorageRevocation, StoreError};
 
 use crate::db::migration;
 use crate::provider::rows::{damaged, hash, named, unsigned};
-use crate::provider::{boxed, revocation, signed};
+use crate::provider::{boxed, jobs, revocation, signed};
 use crate::sql::{Connection, Row, query};
 use crate::{Database, Error, Migration};
 
@@ -40,10 +40,36 @@ impl OperatorTrail for SqlOperatorTrail {
         act: Act,
     ) -> Result<(Revoked, TrailRow), StoreError> {
         self.database
-            .write(move |tx| {
+            .write_and_tell(move |tx| {
                 boxed(async move {
                     let revoked = revocation::revoke(tx, revocation).await?;
                     Ok((revoked, append(tx, act).await?))
+                })
+            })
+            .await
+    }
+
+    async fn revoke_storage(
+        &self,
+        revocation: StorageRevocation,
+        act: Act,
+    ) -> Result<(Revoked, TrailRow), StoreError> {
+        self.database
+            .write_and_tell(move |tx| {
+                boxed(async move {
+                    let revoked = revocation::revoke_storage(tx, revocation).await?;
+                    Ok((revoked, append(tx, act).await?))
+                })
+            })
+            .await
+    }
+
+    async fn add_job(&self, job: NewJob, act: Act) -> Result<TrailRow, StoreError> {
+        self.database
+            .write(move |tx| {
+                boxed(async move {
+                    jobs::add(tx, job).await?;
+                    append(tx, act).await
                 })
             })
             .await

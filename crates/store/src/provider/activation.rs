@@ -39,7 +39,16 @@ pub(super) async fn begin(tx: &mut Connection, new: NewUnit) -> Result<Activated
         Err(error) if error.is_unique_violation() => return Err(StoreError::DeviceKnown),
         other => other?,
     };
-    add_event(tx, new.unit, UnitState::Installed, new.at, None).await?;
+    for certificate in &new.certificates {
+        query(
+            "INSERT INTO unit_certificate (certificate, unit) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(certificate)
+        .bind(new.unit.as_bytes())
+        .execute(tx)
+        .await?;
+    }
+    add_event(tx, new.unit, UnitState::Installed, new.at).await?;
     Ok(Activated {
         unit: new.unit,
         new_code,
@@ -62,7 +71,7 @@ pub(super) async fn complete(
         .bind(unit.as_bytes().as_slice())
         .execute(tx)
         .await?;
-    add_event(tx, unit, UnitState::Operational, at, None).await
+    add_event(tx, unit, UnitState::Operational, at).await
 }
 
 /// Writes a line of the unit's history.
@@ -71,14 +80,11 @@ pub(super) async fn add_event(
     unit: UnitId,
     state: UnitState,
     at: Timestamp,
-    why: Option<(&str, &str)>,
 ) -> Result<(), StoreError> {
-    query("INSERT INTO unit_event (unit, at_ms, state, by, reason) VALUES (?, ?, ?, ?, ?)")
-        .bind(unit.as_bytes().as_slice())
+    query("INSERT INTO unit_event (unit, at_ms, state) VALUES (?, ?, ?)")
+        .bind(unit.as_bytes())
         .bind(at.as_millisecond())
         .bind(state.name())
-        .bind(why.map(|(by, _)| by))
-        .bind(why.map(|(_, reason)| reason))
         .execute(tx)
         .await?;
     Ok(())

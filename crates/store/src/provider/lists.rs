@@ -2,7 +2,9 @@
 
 use crate::sql::{Connection, query};
 use jiff::Timestamp;
-use wallet_provider::{Block, ListState, NewList, Purged, StoreError};
+use wallet_provider::{
+    Block, EndedList, ListContent, ListState, NewList, Noted, Purged, StoreError, Tally,
+};
 
 use super::{rows, seconds, signed};
 
@@ -86,8 +88,8 @@ pub(super) async fn to_publish(
     renew_before: Timestamp,
 ) -> Result<Vec<ListState>, StoreError> {
     let lists: Vec<ListRow> = query(
-        "SELECT id, name, uri, size, revision FROM status_list
-         WHERE revision > published OR published_until <= ? ORDER BY id",
+        "SELECT id, name, uri, size, revision, published, published_until, restored
+         FROM status_list WHERE revision > published OR published_until <= ? ORDER BY id",
     )
     .bind(seconds(renew_before))
     .all(connection)
@@ -95,41 +97,85 @@ pub(super) async fn to_publish(
     lists.into_iter().map(read).collect()
 }
 
-/// In one snapshot: a revision must not be told with the entries of another.
-pub(super) async fn list(
+pub(super) async fn state(
     connection: &mut Connection,
     list: i64,
-) -> Result<Option<(ListState, Vec<u64>)>, StoreError> {
-    let found: Option<ListRow> =
-        query("SELECT id, name, uri, size, revision FROM status_list WHERE id = ?")
-            .bind(list)
-            .optional(connection)
-            .await?;
-    let Some(state) = found.map(read).transpose()? else {
-        return Ok(None);
-    };
-    let set: Vec<i64> = query("SELECT idx FROM status_set WHERE list = ?")
-        .bind(list)
-        .all(connection)
-        .await?;
-    let set = set
-        .into_iter()
-        .map(|idx| rows::unsigned("status_set", "idx", idx));
-    Ok(Some((state, set.collect::<Result<_, _>>()?)))
+) -> Result<Option<ListState>, StoreError> {
+    let found: Option<ListRow> = query(
+        "SELECT id, name, uri, size, revision, published, published_until, restored
+         FROM status_list WHERE id = ?",
+    )
+    .bind(list)
+    .optional(connection)
+    .await?;
+    found.map(read).transpose()
 }
 
-/// Sets entries that the world was told are revoked.
+/// In one snapshot: a revision must not be told with the entries of another.
+pub(super) async fn content(
+    connection: &mut Connection,
+    list: i64,
+    since: Option<i64>,
+) -> Result<Option<ListContent>, StoreError> {
+    let Some(state) = state(connection, list).await? else {
+        return Ok(None);
+    };
+    // As `Tally` counts them.
+    let (count, sum, squares): (i64, i64, i64) = query(
+        "SELECT count(*), CAST(coalesce(sum(idx), 0) AS BIGINT),
+                CAST(coalesce(sum(idx * idx % 2147483647), 0) AS BIGINT)
+         FROM status_set WHERE list = ?",
+    )
+    .bind(list)
+    .one(connection)
+    .await?;
+    // No entry was set with a revision below zero.
+    let revoked: Vec<i64> = query("SELECT idx FROM status_set WHERE list = ? AND revision > ?")
+        .bind(list)
+        .bind(since.unwrap_or(-1))
+        .all(connection)
+        .await?;
+    let unsigned = |number| rows::unsigned("status_set", "idx", number);
+    Ok(Some(ListContent {
+        state,
+        tally: Tally {
+            count: unsigned(count)?,
+            sum: unsigned(sum)?,
+            squares: unsigned(squares)?,
+        },
+        revoked: revoked
+            .into_iter()
+            .map(unsigned)
+            .collect::<Result<_, _>>()?,
+    }))
+}
+
+/// Sets entries that the world was told are revoked, and closes their list.
 pub(super) async fn set_again(
     tx: &mut Connection,
     list: i64,
     indices: &[u64],
+    at: Timestamp,
 ) -> Result<(), StoreError> {
+    query(
+        "UPDATE status_list SET revision = revision + 1, restored = 1,
+                                closed_at = coalesce(closed_at, ?2)
+         WHERE id = ?1",
+    )
+    .bind(list)
+    .bind(seconds(at))
+    .execute(tx)
+    .await?;
     for index in indices {
-        query("INSERT INTO status_set (list, idx) VALUES (?, ?) ON CONFLICT DO NOTHING")
-            .bind(list)
-            .bind(signed(*index))
-            .execute(tx)
-            .await?;
+        query(
+            "INSERT INTO status_set (list, idx, revision)
+             SELECT id, ?2, revision FROM status_list WHERE id = ?1
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(list)
+        .bind(signed(*index))
+        .execute(tx)
+        .await?;
     }
     Ok(())
 }
@@ -139,9 +185,9 @@ pub(super) async fn published(
     list: i64,
     revision: i64,
     expires_at: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Noted, StoreError> {
     // What is known to be published never goes back.
-    query(
+    let noted = query(
         "UPDATE status_list SET published = ?2, published_until = ?3
          WHERE id = ?1 AND published <= ?2",
     )
@@ -150,7 +196,17 @@ pub(super) async fn published(
     .bind(seconds(expires_at))
     .execute(tx)
     .await?;
-    Ok(())
+    if noted > 0 {
+        return Ok(Noted::Newest);
+    }
+    let overtaken = query("UPDATE status_list SET revision = revision + 1 WHERE id = ?")
+        .bind(list)
+        .execute(tx)
+        .await?;
+    Ok(match overtaken {
+        0 => Noted::Newest,
+        _ => Noted::Overtaken,
+    })
 }
 
 pub(super) async fn uris(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
@@ -182,28 +238,44 @@ pub(super) async fn purge(
     .bind(seconds(closed_before))
     .all(tx)
     .await?;
-    let mut lists = Vec::with_capacity(ended.len());
-    for (list, name) in ended {
-        for statement in [
-            "DELETE FROM status_set WHERE list = ?",
-            "DELETE FROM status_list WHERE id = ?",
-        ] {
-            query(statement).bind(list).execute(tx).await?;
-        }
-        lists.push(name);
-    }
     let [challenges, requests, entries] = counts;
     Ok(Purged {
         challenges,
         requests,
         entries,
-        lists,
+        lists: ended
+            .into_iter()
+            .map(|(list, name)| EndedList { list, name })
+            .collect(),
     })
 }
 
-type ListRow = (i64, String, String, i64, i64);
+/// Forgets a list to which no reference is left.
+pub(super) async fn forget(tx: &mut Connection, list: i64) -> Result<(), StoreError> {
+    let ended: Option<i64> = query(
+        "SELECT id FROM status_list WHERE id = ? AND closed_at IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM status_entry WHERE list = status_list.id)",
+    )
+    .bind(list)
+    .locking()
+    .optional(tx)
+    .await?;
+    if ended.is_none() {
+        return Ok(());
+    }
+    for statement in [
+        "DELETE FROM status_set WHERE list = ?",
+        "DELETE FROM status_list WHERE id = ?",
+    ] {
+        query(statement).bind(list).execute(tx).await?;
+    }
+    Ok(())
+}
 
-fn read((list, name, uri, size, revision): ListRow) -> Result<ListState, StoreError> {
+type ListRow = (i64, String, String, i64, i64, i64, i64, i64);
+
+fn read(row: ListRow) -> Result<ListState, StoreError> {
+    let (list, name, uri, size, revision, published, until, restored) = row;
     let size = rows::unsigned("status_list", "size", size)?;
     Ok(ListState {
         list,
@@ -211,5 +283,8 @@ fn read((list, name, uri, size, revision): ListRow) -> Result<ListState, StoreEr
         uri,
         size,
         revision,
+        published,
+        published_until: rows::time("status_list", "published_until", until)?,
+        restored: restored != 0,
     })
 }

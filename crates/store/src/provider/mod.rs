@@ -1,19 +1,26 @@
 //! The wallet provider's port.
 
 mod activation;
+mod forgetting;
 mod issuance;
+pub(crate) mod jobs;
 mod lists;
 pub(crate) mod revocation;
+mod revocation_port;
 pub(crate) mod rows;
+mod turns;
+mod upkeep;
 
 use std::future::Future;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::{
-    AccountId, AccountRecord, Activated, Block, Event, Issuance, ListState, NewList, NewUnit,
-    ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError, UnitRecord,
+    AccountId, AccountRecord, Activated, Block, Event, Issuance, ListContent, ListState, NewList,
+    NewUnit, Noted, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError,
+    Turn, UnitRecord, Work,
 };
 
 use crate::db::migration;
@@ -23,6 +30,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(1, "wallet provider", "0001_wallet_provider.sql"),
     migration!(2, "lifecycle", "0002_lifecycle.sql"),
     migration!(3, "accounts", "0003_accounts.sql"),
+    migration!(7, "revocation", "0007_revocation.sql"),
+    migration!(8, "status", "0008_status.sql"),
 ];
 
 /// The wallet provider's memory in a [`Database`].
@@ -173,16 +182,6 @@ impl ProviderStore for SqlProviderStore {
             .await
     }
 
-    async fn unfrozen(&self) -> Result<Vec<UnitId>, StoreError> {
-        revocation::unfrozen(&mut self.database.reader().await?).await
-    }
-
-    async fn frozen(&self, unit: UnitId) -> Result<(), StoreError> {
-        self.database
-            .write(move |tx| boxed(revocation::frozen(tx, unit)))
-            .await
-    }
-
     async fn take_block(
         &self,
         new: NewList,
@@ -207,16 +206,29 @@ impl ProviderStore for SqlProviderStore {
         lists::to_publish(&mut self.database.reader().await?, renew_before).await
     }
 
-    async fn list(&self, list: i64) -> Result<Option<(ListState, Vec<u64>)>, StoreError> {
+    async fn turn(&self, work: Work) -> Result<Arc<dyn Turn>, StoreError> {
+        turns::take(&self.database, work).await
+    }
+
+    async fn list_state(&self, list: i64) -> Result<Option<ListState>, StoreError> {
+        lists::state(&mut self.database.reader().await?, list).await
+    }
+
+    async fn list(&self, list: i64, since: Option<i64>) -> Result<Option<ListContent>, StoreError> {
         let mut snapshot = self.database.snapshot().await?;
-        let found = lists::list(snapshot.connection(), list).await?;
+        let found = lists::content(snapshot.connection(), list, since).await?;
         snapshot.end().await?;
         Ok(found)
     }
 
-    async fn set_again(&self, list: i64, indices: Vec<u64>) -> Result<(), StoreError> {
+    async fn set_again(
+        &self,
+        list: i64,
+        indices: Vec<u64>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.database
-            .write(move |tx| boxed(async move { lists::set_again(tx, list, &indices).await }))
+            .write(move |tx| boxed(async move { lists::set_again(tx, list, &indices, at).await }))
             .await
     }
 
@@ -225,7 +237,7 @@ impl ProviderStore for SqlProviderStore {
         list: i64,
         revision: i64,
         expires_at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Noted, StoreError> {
         self.database
             .write(move |tx| boxed(lists::published(tx, list, revision, expires_at)))
             .await
@@ -238,6 +250,12 @@ impl ProviderStore for SqlProviderStore {
     async fn purge(&self, now: Timestamp, closed_before: Timestamp) -> Result<Purged, StoreError> {
         self.database
             .write(move |tx| boxed(lists::purge(tx, now, closed_before)))
+            .await
+    }
+
+    async fn forget_list(&self, list: i64) -> Result<(), StoreError> {
+        self.database
+            .write(move |tx| boxed(lists::forget(tx, list)))
             .await
     }
 }

@@ -71,13 +71,22 @@ pub(super) async fn history(
     connection: &mut Connection,
     unit: UnitId,
 ) -> Result<Vec<Event>, StoreError> {
-    let rows: Vec<(i64, String, Option<String>, Option<String>)> =
-        query("SELECT at_ms, state, by, reason FROM unit_event WHERE unit = ? ORDER BY id")
-            .bind(unit.as_bytes().as_slice())
-            .all(connection)
-            .await?;
+    type Line = (
+        i64,
+        String,
+        Option<String>,
+        Option<String>,
+        Option<String>,
+        Option<String>,
+    );
+    let rows: Vec<Line> = query(
+        "SELECT at_ms, state, by, reason, storage, name FROM unit_event WHERE unit = ? ORDER BY id",
+    )
+    .bind(unit.as_bytes().as_slice())
+    .all(connection)
+    .await?;
     rows.into_iter()
-        .map(|(at, state, by, reason)| {
+        .map(|(at, state, by, reason, storage, name)| {
             Ok(Event {
                 at: Timestamp::from_millisecond(at)
                     .map_err(|_| damaged("unit_event", "at_ms", "is no time"))?,
@@ -103,6 +112,13 @@ pub(super) async fn history(
                         named("unit_event", "reason", &name, read)
                     })
                     .transpose()?,
+                storage: storage
+                    .map(|name| {
+                        let read = wallet_provider::Storage::from_name;
+                        named("unit_event", "storage", &name, read)
+                    })
+                    .transpose()?,
+                name,
             })
         })
         .collect()
@@ -179,6 +195,14 @@ pub(crate) fn unsigned(
     number: i64,
 ) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(|_| damaged(table, column, "is negative"))
+}
+
+pub(super) fn time(
+    table: &'static str,
+    column: &'static str,
+    seconds: i64,
+) -> Result<Timestamp, StoreError> {
+    Timestamp::from_second(seconds).map_err(|_| damaged(table, column, "is no time"))
 }
 
 pub(crate) fn named<T>(

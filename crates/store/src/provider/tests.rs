@@ -9,14 +9,16 @@
 use jiff::SignedDuration;
 use jose::{Curve, PublicKey};
 use rstest::rstest;
-use wallet_provider::{ListKind, NewEntry, RevocationReason, Revoker, UnitState};
+use wallet_provider::{
+    ListKind, NewEntry, RevocationReason, RevocationStore, Revoker, Tally, UnitState,
+};
 
 use super::*;
 use crate::Kind::{self, Postgres, Sqlite};
 use crate::sql::{Query, query};
 
 struct Scene {
-    _place: Place,
+    place: Place,
     database: Database,
     store: SqlProviderStore,
     now: Timestamp,
@@ -41,32 +43,30 @@ fn key(n: usize) -> PublicKey {
 
 /// Where the database is, for as long as the test runs.
 enum Place {
-    Folder {
-        _folder: tempfile::TempDir,
-    },
-    Server {
-        _database: claviger_fixtures::postgres::Database,
-    },
+    Folder(tempfile::TempDir),
+    Server(claviger_fixtures::postgres::Database),
+}
+
+impl Place {
+    async fn open(&self) -> Database {
+        let opened = match self {
+            Self::Folder(folder) => Database::open(folder.path().join("claviger.db")).await,
+            Self::Server(server) => Database::open(server.url()).await,
+        };
+        opened.unwrap()
+    }
 }
 
 async fn scene(kind: Kind) -> Option<Scene> {
-    let (place, database) = match kind {
-        Sqlite => {
-            let folder = tempfile::tempdir().unwrap();
-            let database = Database::open(folder.path().join("claviger.db")).await;
-            (Place::Folder { _folder: folder }, database)
-        }
-        Postgres => {
-            let server = claviger_fixtures::postgres::database()?;
-            let database = Database::open(server.url()).await;
-            (Place::Server { _database: server }, database)
-        }
+    let place = match kind {
+        Sqlite => Place::Folder(tempfile::tempdir().unwrap()),
+        Postgres => Place::Server(claviger_fixtures::postgres::database()?),
     };
-    let database = database.unwrap();
+    let database = place.open().await;
     let store = SqlProviderStore::new(database.clone());
     let now = "2026-11-22T12:00:00Z".parse().unwrap();
     Some(Scene {
-        _place: place,
+        place,
         database,
         store,
         now,
@@ -104,6 +104,7 @@ impl Scene {
             signing_key: key(first_key),
             agreement_key: key(first_key + 1),
             evidence: "none".into(),
+            certificates: vec![],
             wallet_version: "1".into(),
             at: self.now,
         };
@@ -128,6 +129,10 @@ impl Scene {
         self.store.take_block(new, count, self.now).await.unwrap()
     }
 
+    async fn content(&self, list: i64, since: Option<i64>) -> ListContent {
+        self.store.list(list, since).await.unwrap().unwrap()
+    }
+
     fn issuance(&self, unit: UnitId, list: i64, index: u64) -> Issuance {
         Issuance {
             unit,
@@ -148,7 +153,9 @@ impl Scene {
         Revocation {
             unit,
             by: Revoker::Operator,
+            name: None,
             reason,
+            advisory: None,
             at: self.now,
         }
     }
@@ -250,8 +257,9 @@ async fn an_older_publication_does_not_hide_that_a_newer_one_is_due(
         .issue(scene.issuance(unit, list, 3))
         .await
         .unwrap();
-    let (before, set) = scene.store.list(list).await.unwrap().unwrap();
-    assert_eq!(set, [] as [u64; 0]);
+    let before = scene.content(list, None).await;
+    assert_eq!(before.revoked, [] as [u64; 0]);
+    let before = before.state;
     let revoked = scene.store.revoke(scene.revocation(unit)).await.unwrap();
     assert_eq!((revoked.already, revoked.entries), (false, 1));
     // The publication that began before the revocation ends after it.
@@ -262,25 +270,109 @@ async fn an_older_publication_does_not_hide_that_a_newer_one_is_due(
         .unwrap();
     let due = scene.store.lists_to_publish(scene.now).await.unwrap();
     assert_eq!(due.len(), 1);
-    assert_eq!(scene.store.list(list).await.unwrap().unwrap().1, [3]);
-    scene
-        .store
-        .published(list, due[0].revision, scene.later(10_000))
-        .await
-        .unwrap();
-    scene
-        .store
-        .published(list, before.revision, scene.later(1))
-        .await
-        .unwrap();
-    assert!(
-        scene
-            .store
-            .lists_to_publish(scene.now)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert_eq!(scene.content(list, None).await.revoked, [3]);
+    let published = async |revision| {
+        let until = scene.later(10_000);
+        let noted = scene.store.published(list, revision, until).await.unwrap();
+        (
+            noted,
+            scene.store.lists_to_publish(scene.now).await.unwrap(),
+        )
+    };
+    let (noted, left) = published(due[0].revision).await;
+    assert_eq!((noted, left.len()), (Noted::Newest, 0));
+    // One that comes later still may lie over the newer one: that is due again.
+    let (noted, left) = published(before.revision).await;
+    assert_eq!((noted, left.len()), (Noted::Overtaken, 1));
+    let (noted, left) = published(left[0].revision).await;
+    assert_eq!((noted, left.len()), (Noted::Newest, 0));
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_was_revoked_since_is_told_with_what_all_comes_to(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let (mine, other) = (scene.unit("mine", 0).await, scene.unit("other", 2).await);
+    let list = scene.block(8).await.list;
+    for (unit, index) in [(mine, 3), (mine, 5), (other, 4)] {
+        let issuance = scene.issuance(unit, list, index);
+        scene.store.issue(issuance).await.unwrap();
+    }
+    let empty = scene.content(list, None).await;
+    assert_eq!(empty.tally, Tally::default());
+    scene.store.revoke(scene.revocation(mine)).await.unwrap();
+    let first = scene.content(list, Some(empty.state.revision)).await;
+    assert_eq!(sorted(&first.revoked), [3, 5]);
+    assert_eq!(first.tally, Tally::of([3, 5]));
+    scene.store.revoke(scene.revocation(other)).await.unwrap();
+    let second = scene.content(list, Some(first.state.revision)).await;
+    assert_eq!(second.revoked, [4]);
+    assert_eq!(second.tally, Tally::of([3, 4, 5]));
+    assert_eq!(sorted(&scene.content(list, None).await.revoked), [3, 4, 5]);
+
+    // What the world knew and the store did not is a change too, and ends the list.
+    let lost = vec![5, 9];
+    scene.store.set_again(list, lost, scene.now).await.unwrap();
+    let third = scene.content(list, Some(second.state.revision)).await;
+    assert_eq!((&third.revoked[..], third.state.restored), (&[9][..], true));
+    assert_eq!(third.tally, Tally::of([3, 4, 5, 9]));
+    assert_ne!(scene.block(8).await.list, list);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_list_goes_only_when_it_is_closed_and_nothing_refers_to_it(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let unit = scene.unit("mine", 0).await;
+    let list = scene.block(8).await.list;
+    let forget = async || {
+        scene.store.forget_list(list).await.unwrap();
+        scene.store.list_state(list).await.unwrap().is_some()
+    };
+    assert!(forget().await, "it is open");
+    scene.store.close_list(list, scene.now).await.unwrap();
+    let issuance = scene.issuance(unit, list, 3);
+    scene.store.issue(issuance).await.unwrap();
+    scene.store.revoke(scene.revocation(unit)).await.unwrap();
+    assert!(forget().await, "a unit refers to it");
+    let after = scene.later(1000);
+    let purged = scene.store.purge(after, after).await.unwrap();
+    assert_eq!(purged.lists.len(), 1);
+    assert_eq!(purged.lists[0].list, list);
+    assert!(scene.store.list_state(list).await.unwrap().is_some());
+    assert!(!forget().await);
+}
+
+#[rstest]
+#[tokio::test]
+async fn one_at_a_time_has_its_turn_and_it_passes_on(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let other = SqlProviderStore::new(scene.place.open().await);
+    let held = scene.store.turn(Work::List(1)).await.unwrap();
+    // Other work waits for nothing.
+    drop(other.turn(Work::List(2)).await.unwrap());
+    drop(other.turn(Work::Purge).await.unwrap());
+    let waiting = tokio::spawn(async move { other.turn(Work::List(1)).await });
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert!(!waiting.is_finished());
+    drop(held);
+    waiting.await.unwrap().unwrap();
+}
+
+fn sorted(indices: &[u64]) -> Vec<u64> {
+    let mut sorted = indices.to_vec();
+    sorted.sort_unstable();
+    sorted
 }
 
 #[rstest]
@@ -315,11 +407,8 @@ async fn a_revocation_is_all_or_nothing(#[values(Sqlite, Postgres)] kind: Kind) 
     assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
     let found = scene.store.unit(unit).await.unwrap().unwrap();
     assert_eq!(found.state, UnitState::Operational);
-    assert_eq!(
-        scene.store.list(list).await.unwrap().unwrap().1,
-        [] as [u64; 0]
-    );
-    assert!(scene.store.unfrozen().await.unwrap().is_empty());
+    assert_eq!(scene.content(list, None).await.tally, Tally::default());
+    assert!(scene.store.untold(None, 10).await.unwrap().is_empty());
 }
 
 #[rstest]
@@ -458,8 +547,8 @@ async fn what_is_taken_once_is_taken_once_by_many_at_once(#[values(Sqlite, Postg
         }
     }
     assert_eq!(revoked.entries, issued + late, "every entry was set");
-    let (_, set) = scene.store.list(list).await.unwrap().unwrap();
-    assert_eq!(set.len() as u64, issued + late);
+    let content = scene.content(list, None).await;
+    assert_eq!(content.tally.count, issued + late);
 
     let blocks: Vec<_> = (0..20)
         .map(|_| {

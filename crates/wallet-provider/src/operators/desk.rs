@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use provider_api::{RevocationReason, Revoker, UnitView};
+use provider_api::{BulkRevocation, RevocationJob, RevocationReason, Revoker, Storage, UnitView};
 use sci::UnitId;
 
 use super::{Errand, FoundUnit, Operator, TrailEnds, TrailRow, UnitFilter, UnitSearch};
-use crate::{DeviceRecord, Error, OperatorTrail, Revocation, StoreError, WalletProvider};
+use crate::{
+    DeviceRecord, Error, OperatorTrail, Revocation, StorageRevocation, StoreError, WalletProvider,
+};
 
 /// Where operators are served: the provider, and the trail of what they did.
 #[derive(Debug)]
@@ -88,26 +90,96 @@ impl OperatorDesk {
         reason: RevocationReason,
     ) -> Result<UnitView, Error> {
         let errand = errand.clone().for_reason(reason.name());
-        let at = self.now();
-        let revocation = Revocation {
-            unit,
-            by: Revoker::Operator,
-            reason,
-            at,
-        };
-        let act = operator.act(&errand, "ok", at);
-        match self.trail.revoke(revocation, act).await {
+        let revocation = self.revocation(operator, unit, reason);
+        let act = operator.act(&errand, "ok", revocation.at);
+        match self.trail.revoke(revocation.clone(), act).await {
             Ok((revoked, row)) => {
                 told(&row);
-                self.provider.follow_revocation(revocation, revoked).await
+                self.provider.follow_revocation(&revocation, revoked).await
             }
-            Err(error) => {
-                let error = Error::from(error);
-                let outcome = error.problem().map_or("failed", |problem| problem.code());
-                self.note(operator, &errand, outcome).await?;
-                Err(error)
-            }
+            Err(error) => self.refused(operator, &errand, error.into()).await,
         }
+    }
+
+    /// Revokes one storage of a unit and leaves the unit, as
+    /// [`WalletProvider::revoke_storage`] does. The revocation and its row are one
+    /// transaction.
+    pub async fn revoke_storage(
+        &self,
+        operator: &Operator,
+        errand: &Errand,
+        unit: UnitId,
+        storage: Storage,
+        reason: RevocationReason,
+    ) -> Result<UnitView, Error> {
+        let errand = errand.clone().for_reason(reason.name());
+        if let Err(error) = self.provider.storage_alone(storage) {
+            return self.refused(operator, &errand, error).await;
+        }
+        let revocation = StorageRevocation {
+            storage,
+            revocation: self.revocation(operator, unit, reason),
+        };
+        let act = operator.act(&errand, "ok", revocation.revocation.at);
+        match self.trail.revoke_storage(revocation.clone(), act).await {
+            Ok((revoked, row)) => {
+                told(&row);
+                self.provider.follow_storage(&revocation, revoked).await
+            }
+            Err(error) => self.refused(operator, &errand, error.into()).await,
+        }
+    }
+
+    /// Begins the revocation of many units. The job and its row are one transaction;
+    /// what is asked for stands in the row.
+    pub async fn begin_bulk_revocation(
+        &self,
+        operator: &Operator,
+        errand: &Errand,
+        asked: BulkRevocation,
+    ) -> Result<RevocationJob, Error> {
+        let errand = errand.clone().for_reason(asked.reason.name());
+        let name = Some(operator.name.clone());
+        let new = match self.provider.prepare_job(asked, name).await {
+            Ok(new) => new,
+            Err(error) => return self.refused(operator, &errand, error).await,
+        };
+        let errand = Errand {
+            object: format!("revocations/{}", new.job),
+            ..errand
+        };
+        let (job, act) = (new.job.clone(), operator.act(&errand, "ok", new.at));
+        match self.trail.add_job(new, act).await {
+            Ok(row) => {
+                told(&row);
+                self.provider.job_began(&job).await
+            }
+            Err(error) => self.refused(operator, &errand, error.into()).await,
+        }
+    }
+
+    fn revocation(
+        &self,
+        operator: &Operator,
+        unit: UnitId,
+        reason: RevocationReason,
+    ) -> Revocation {
+        Revocation {
+            name: Some(operator.name.clone()),
+            ..self.provider.revocation(unit, Revoker::Operator, reason)
+        }
+    }
+
+    /// Writes a refusal down, and refuses.
+    async fn refused<T>(
+        &self,
+        operator: &Operator,
+        errand: &Errand,
+        error: Error,
+    ) -> Result<T, Error> {
+        let outcome = error.problem().map_or("failed", |problem| problem.code());
+        self.note(operator, errand, outcome).await?;
+        Err(error)
     }
 
     /// The units that `filter` is for, after `after`, at most `limit`.

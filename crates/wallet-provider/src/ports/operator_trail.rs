@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::operators::{Act, TrailEnds, TrailRow};
-use crate::{Revocation, Revoked, StoreError};
+use crate::{NewJob, Revocation, Revoked, StorageRevocation, StoreError};
 
 /// The memory of what operators did. Every method that writes is one transaction,
 /// and of two writers at once the second follows on the first, whichever node each
@@ -18,6 +18,17 @@ pub trait OperatorTrail: Send + Sync + std::fmt::Debug {
         revocation: Revocation,
         act: Act,
     ) -> Result<(Revoked, TrailRow), StoreError>;
+
+    /// Revokes one storage as [`crate::RevocationStore::revoke_storage`] does, and adds
+    /// the act.
+    async fn revoke_storage(
+        &self,
+        revocation: StorageRevocation,
+        act: Act,
+    ) -> Result<(Revoked, TrailRow), StoreError>;
+
+    /// Keeps a job as [`crate::RevocationStore::add_job`] does, and adds the act.
+    async fn add_job(&self, job: NewJob, act: Act) -> Result<TrailRow, StoreError>;
 
     /// The rows after number `after`, the oldest first, at most `limit`.
     async fn rows(&self, after: u64, limit: u32) -> Result<Vec<TrailRow>, StoreError>;

@@ -1,10 +1,14 @@
 use std::ops::Range;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jose::PublicKey;
-use provider_api::{AccountId, RevocationReason, Revoker, UnitState};
+use provider_api::{AccountId, RevocationReason, Revoker, Storage, UnitState};
 use sci::UnitId;
+
+use super::tally::Tally;
+use super::turn::{Turn, Work};
 
 /// The provider's memory. Every method that writes is one transaction: all of it
 /// is on disk when it returns `Ok`, and none of it was done when it returns `Err`.
@@ -74,16 +78,12 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
     /// spent, its keys are in no other KA, its entries are free.
     async fn issue(&self, issuance: Issuance) -> Result<(), StoreError>;
 
-    /// Revokes a unit for good: its state, its history, every status entry it
-    /// has, its lists' need to be published, and its WSCA's need to be told. A
-    /// unit that is revoked stays as it was.
+    /// Revokes a unit for good: its state, its history, every status entry that is
+    /// its own, its lists' need to be published, its WSCA's need to be told, and the
+    /// notice to its user. A unit that is revoked stays as it was, unless the new
+    /// reason freezes keys that the earlier one left usable: then that is added to
+    /// its history, and the WSCA is to be told.
     async fn revoke(&self, revocation: Revocation) -> Result<Revoked, StoreError>;
-
-    /// Units that are revoked and that the WSCA has not been told of.
-    async fn unfrozen(&self) -> Result<Vec<UnitId>, StoreError>;
-
-    /// The WSCA has been told of the unit's end.
-    async fn frozen(&self, unit: UnitId) -> Result<(), StoreError>;
 
     /// Moves the open list of `new.kind` on by `count` indices, or opens `new`
     /// where none is open.
@@ -97,34 +97,52 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
     /// Hands out no further block of the list.
     async fn close_list(&self, list: i64, at: Timestamp) -> Result<(), StoreError>;
 
+    /// Waits for this node's turn at some work that one node does at a time.
+    async fn turn(&self, work: Work) -> Result<Arc<dyn Turn>, StoreError>;
+
     /// The lists that changed since they were published, or whose published token
     /// is to be renewed by `renew_before`.
     async fn lists_to_publish(&self, renew_before: Timestamp)
     -> Result<Vec<ListState>, StoreError>;
 
-    /// The list as it stands now and every index of it that is revoked.
-    async fn list(&self, list: i64) -> Result<Option<(ListState, Vec<u64>)>, StoreError>;
+    /// The list as it stands now.
+    async fn list_state(&self, list: i64) -> Result<Option<ListState>, StoreError>;
+
+    /// The list as it stands now, what its revoked entries come to, and those of them
+    /// that were revoked after revision `since` (all of them without), of one moment.
+    async fn list(&self, list: i64, since: Option<i64>) -> Result<Option<ListContent>, StoreError>;
 
     /// Sets entries of a list that were published as revoked, and that the store
-    /// does not know of: it was restored from an older copy.
-    async fn set_again(&self, list: i64, indices: Vec<u64>) -> Result<(), StoreError>;
+    /// does not know of: it was restored from an older copy. The list is marked as
+    /// restored and closed, and this is a change of it.
+    async fn set_again(
+        &self,
+        list: i64,
+        indices: Vec<u64>,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// The list was published as it stood at `revision`; the token lasts until
-    /// `expires_at`.
+    /// `expires_at`. Where a newer one is known to be published, this one may have
+    /// been put over it, and the list is due again.
     async fn published(
         &self,
         list: i64,
         revision: i64,
         expires_at: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<Noted, StoreError>;
 
     /// The addresses of all lists.
     async fn list_uris(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Forgets what ended by `now`: challenges, requests, references past their
-    /// maintenance, and lists that were closed before `closed_before` and to which
-    /// no reference is left.
+    /// Forgets what ended by `now`: challenges, requests, and references past their
+    /// maintenance. It names the lists that were closed before `closed_before` and to
+    /// which no reference is left; they stay until [`ProviderStore::forget_list`].
     async fn purge(&self, now: Timestamp, closed_before: Timestamp) -> Result<Purged, StoreError>;
+
+    /// Forgets a list that [`ProviderStore::purge`] named, once it is published no
+    /// more; one to which a reference was added meanwhile stays.
+    async fn forget_list(&self, list: i64) -> Result<(), StoreError>;
 }
 
 /// Why the store did not do it.
@@ -164,6 +182,15 @@ pub enum StoreError {
         /// The index.
         index: u64,
     },
+    /// The unit keeps no keys there.
+    #[error("the unit has no such storage")]
+    StorageUnknown,
+    /// There is no such job.
+    #[error("there is no such job")]
+    JobUnknown,
+    /// A PID provider asks more often than is taken.
+    #[error("too many requests of this PID provider; try again later")]
+    TooManyRequests,
     /// As many activations are under way as are taken at once.
     #[error("too many activations wait for an answer; try again later")]
     TooManyChallenges,
@@ -212,6 +239,9 @@ pub struct NewUnit {
     pub agreement_key: PublicKey,
     /// What was found of the device ([`crate::DeviceRecord`]), as text.
     pub evidence: String,
+    /// What the evidence rests on: hashes of the serial numbers of its certificates,
+    /// by which a list of revoked ones finds the unit again.
+    pub certificates: Vec<[u8; 32]>,
     /// The version of the wallet solution.
     pub wallet_version: String,
     /// When.
@@ -267,6 +297,10 @@ pub struct Event {
     pub by: Option<Revoker>,
     /// Why it was revoked.
     pub reason: Option<RevocationReason>,
+    /// The storage that was revoked, where it was one alone.
+    pub storage: Option<Storage>,
+    /// The revoker's name, where it is known.
+    pub name: Option<String>,
 }
 
 /// An account.
@@ -307,14 +341,18 @@ pub struct NewEntry {
 }
 
 /// A revocation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
     /// The unit.
     pub unit: UnitId,
     /// Who revokes it.
     pub by: Revoker,
+    /// The revoker's name, where it is known.
+    pub name: Option<String>,
     /// Why.
     pub reason: RevocationReason,
+    /// The advisory that tells the technical details of a breach.
+    pub advisory: Option<String>,
     /// When.
     pub at: Timestamp,
 }
@@ -400,6 +438,40 @@ pub struct ListState {
     pub size: u64,
     /// Goes up with each change.
     pub revision: i64,
+    /// The revision that was published last; 0 before the first.
+    pub published: i64,
+    /// When the token that was published last ends.
+    pub published_until: Timestamp,
+    /// Whether the store was found to be older than what it published.
+    pub restored: bool,
+}
+
+impl ListState {
+    /// Whether the list has to be published: it changed since, or its token ends by
+    /// `renew_before`.
+    pub fn is_due(&self, renew_before: Timestamp) -> bool {
+        self.revision > self.published || self.published_until <= renew_before
+    }
+}
+
+/// A list and the entries of it that are revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListContent {
+    /// The list.
+    pub state: ListState,
+    /// What all its revoked entries come to.
+    pub tally: Tally,
+    /// Those that were asked for.
+    pub revoked: Vec<u64>,
+}
+
+/// What became of a publication in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// It is the newest.
+    Newest,
+    /// A newer one is known: this one may have been put over it.
+    Overtaken,
 }
 
 /// What was forgotten.
@@ -411,8 +483,17 @@ pub struct Purged {
     pub requests: u64,
     /// References past their maintenance.
     pub entries: u64,
-    /// The names of lists that are no more.
-    pub lists: Vec<String>,
+    /// Lists that are no more.
+    pub lists: Vec<EndedList>,
+}
+
+/// A list that nothing refers to any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedList {
+    /// The list.
+    pub list: i64,
+    /// Its name.
+    pub name: String,
 }
 
 impl std::fmt::Debug for NewUnit {

@@ -45,6 +45,11 @@ pub struct House {
     temporary: Option<tempfile::TempDir>,
     pub clock: Arc<ManualClock>,
     pub wsca: Arc<TestWsca>,
+    pub lists: Arc<TestLists>,
+    /// A database on a server, where the house has one there.
+    pub server: Option<claviger_fixtures::postgres::Database>,
+    /// Where the database is, if that is told to the house from outside.
+    pub address: Option<String>,
     pub seal: Arc<TestKey>,
     pub keys: Arc<Keyring>,
     pub answers: Arc<TestKey>,
@@ -83,6 +88,9 @@ impl House {
             keys: Arc::new(keyring(&seal, &answers)),
             seal,
             answers,
+            lists: Arc::default(),
+            server: None,
+            address: None,
             agreement: key(),
             index_secret: 7,
             tune,
@@ -115,9 +123,7 @@ impl House {
         publisher: Arc<dyn Publisher>,
         more: impl FnOnce(&mut Config),
     ) -> Result<Running, ConfigError> {
-        let database = Database::open(self.folder.join("claviger.db"))
-            .await
-            .unwrap();
+        let database = self.open_database().await;
         let solution = WalletSolution {
             client_id: "https://wallet.example".into(),
             name: "Example Wallet".into(),
@@ -135,6 +141,8 @@ impl House {
         let provider = WalletProvider::new(Parts {
             config,
             store: Arc::new(SqlProviderStore::new(database.clone())),
+            revocations: Arc::new(SqlProviderStore::new(database.clone())),
+            pid_providers: Some(self.lists.clone()),
             wsca: self.wsca.clone(),
             publisher,
             clock: self.clock.clone(),
@@ -143,6 +151,31 @@ impl House {
             index_secret: IndexSecret::new(Zeroizing::new([self.index_secret; 32])),
         })?;
         Ok(Running { provider, database })
+    }
+
+    pub async fn open_database(&self) -> Database {
+        let address = match (&self.address, &self.server) {
+            (Some(address), _) => PathBuf::from(address),
+            (None, Some(server)) => PathBuf::from(server.url()),
+            (None, None) => self.folder.join("claviger.db"),
+        };
+        Database::open(address).await.unwrap()
+    }
+
+    /// A house on each kind of database that is here. Where there is no PostgreSQL, it
+    /// says so.
+    pub fn on_each() -> Vec<Self> {
+        Self::on_each_tuned(|_| {})
+    }
+
+    pub fn on_each_tuned(tune: fn(&mut Config)) -> Vec<Self> {
+        let mut houses = vec![Self::tuned(tune)];
+        if let Some(server) = claviger_fixtures::postgres::database() {
+            let mut house = Self::tuned(tune);
+            house.server = Some(server);
+            houses.push(house);
+        }
+        houses
     }
 
     /// The answer in `text`, as the app that pinned the provider's key reads it.
@@ -164,26 +197,48 @@ impl House {
             .is_valid()
     }
 
-    /// The published list that the reference is into.
+    /// The published list that the reference is into. Its two forms say the same.
     pub fn published(&self, reference: &Reference) -> status_list::VerifiedStatusList {
-        let name = reference
-            .uri
-            .strip_prefix(STATUS)
-            .unwrap()
-            .trim_start_matches('/');
-        let path = self.folder.join("lists").join(format!("{name}.jwt"));
-        let token = std::fs::read(path).unwrap();
+        let [jwt, cwt] = [TokenFormat::Jwt, TokenFormat::Cwt].map(|format| {
+            let token = std::fs::read(self.file(&reference.uri, format)).unwrap();
+            let key = Signer::public_key(self.seal.as_ref());
+            UnverifiedStatusList::parse_as(format, &token, &status_list::Limits::default())
+                .unwrap()
+                .verify(&StatusListCheck::new(&reference.uri, key, self.clock.now()))
+                .unwrap()
+        });
+        assert_eq!(jwt.list(), cwt.list());
+        assert_eq!(
+            (jwt.issued(), jwt.expires(), jwt.ttl()),
+            (cwt.issued(), cwt.expires(), cwt.ttl())
+        );
+        for token in [&jwt, &cwt] {
+            assert_eq!(token.aggregation_uri(), Some(STATUS));
+        }
+        jwt
+    }
+
+    /// Whether the published list says so in this form, whatever the other form says.
+    pub fn tells(&self, reference: &Reference, format: TokenFormat) -> bool {
+        let token = std::fs::read(self.file(&reference.uri, format)).unwrap();
         let key = Signer::public_key(self.seal.as_ref());
-        UnverifiedStatusList::parse(&token, &status_list::Limits::default())
+        let list = UnverifiedStatusList::parse(&token, &status_list::Limits::default())
             .unwrap()
             .verify(&StatusListCheck::new(&reference.uri, key, self.clock.now()))
-            .unwrap()
+            .unwrap();
+        !list.status(reference).unwrap().is_valid()
+    }
+
+    /// The file of the list at this address.
+    pub fn file(&self, uri: &str, format: TokenFormat) -> PathBuf {
+        let name = uri.strip_prefix(STATUS).unwrap().trim_start_matches('/');
+        let lists = FolderPublisher::new(self.folder.join("lists")).unwrap();
+        lists.path(name, format)
     }
 
     pub fn lists(&self) -> usize {
-        std::fs::read_dir(self.folder.join("lists"))
-            .unwrap()
-            .count()
+        let files = files(&self.folder.join("lists"));
+        files.iter().filter(|name| name.ends_with(".jwt")).count()
     }
 }
 
@@ -217,6 +272,67 @@ pub fn seal(key: &Arc<TestKey>, from: &str, to: &str) -> Seal {
     Seal {
         signer: key.clone(),
         chain: vec![certificate.unwrap().der().to_vec()],
+    }
+}
+
+impl Running {
+    /// Puts a statement to the database, past the provider.
+    pub async fn sql(&self, statement: &'static str) {
+        self.write(vec![store::sql::query(statement)]).await;
+    }
+
+    /// Puts statements to the database, in one transaction.
+    pub async fn write(&self, statements: Vec<store::sql::Query>) {
+        let done: Result<(), store::Error> = self
+            .database
+            .write(move |tx| {
+                Box::pin(async move {
+                    for statement in statements {
+                        statement.execute(tx).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await;
+        done.unwrap();
+    }
+
+    /// Operational units without phones: rows, of this model and version.
+    pub async fn seed(&self, count: usize, model: &'static str, version: &'static str) {
+        let key = Signer::public_key(&TestKey::generate(Curve::P256)).to_spki_der();
+        let mut statements = vec![
+            store::sql::query(
+                "INSERT INTO account (alias, code_hash, created_at) VALUES ('seeded', ?, 0)
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind([0u8; 32]),
+        ];
+        for _ in 0..count {
+            let unit = UnitId::random();
+            let thumbprint = |which: &[u8]| jose::sha256(&[unit.as_bytes(), which].concat());
+            statements.push(
+                store::sql::query(
+                    "INSERT INTO unit (id, account, state, signing_key, signing_thumbprint,
+                         agreement_key, agreement_thumbprint, evidence, wallet_version,
+                         created_at, device_model)
+                     SELECT ?1, id, 'operational', ?2, ?3, ?2, ?4, 'none', ?5, 1, ?6
+                     FROM account WHERE alias = 'seeded'",
+                )
+                .bind(unit.as_bytes())
+                .bind(key.clone())
+                .bind(thumbprint(b"sign"))
+                .bind(thumbprint(b"agree"))
+                .bind(version)
+                .bind(model),
+            );
+        }
+        self.write(statements).await;
+    }
+
+    /// What a statement counts.
+    pub async fn count(&self, statement: &'static str) -> i64 {
+        let mut reader = self.database.reader().await.unwrap();
+        store::sql::query(statement).one(&mut reader).await.unwrap()
     }
 }
 
@@ -445,6 +561,13 @@ impl Device {
         Ok(house.read(&answer, &jti))
     }
 
+    /// A WIA over a fresh key, as the instance shows it.
+    pub async fn shown_wia(&self, house: &House, running: &Running) -> String {
+        let key = TestKey::generate(Curve::P256);
+        let answer = self.wia_with(house, running, &[&key], |_| {}).await;
+        answer.unwrap().attestations.remove(0)
+    }
+
     /// WIAs over fresh keys.
     pub async fn fresh_wia(
         &self,
@@ -514,6 +637,8 @@ pub struct WscaState {
     pub units: Vec<(UnitId, DeviceKeys)>,
     pub factors: HashSet<UnitId>,
     pub frozen: HashSet<UnitId>,
+    pub retired: HashSet<UnitId>,
+    pub destroyed: HashSet<UnitId>,
     /// Units that cannot be frozen.
     pub stuck: HashSet<UnitId>,
     pub away: bool,
@@ -602,12 +727,22 @@ impl WscaAdmin for TestWsca {
             has_factor: state.factors.contains(&unit),
             pin_blocked: false,
             active_keys: 0,
+            retired: state.retired.contains(&unit) && !state.frozen.contains(&unit),
             frozen: state.frozen.contains(&unit),
-            destroyed: false,
+            destroyed: state.destroyed.contains(&unit),
         })
     }
 
     async fn end_sessions(&self, _: UnitId) -> Result<(), AdminError> {
+        Ok(())
+    }
+
+    async fn retire(&self, unit: UnitId, _: &str) -> Result<(), AdminError> {
+        let mut state = self.reach()?;
+        if state.stuck.contains(&unit) {
+            return Err(AdminError::RecordAltered);
+        }
+        state.retired.insert(unit);
         Ok(())
     }
 
@@ -620,7 +755,8 @@ impl WscaAdmin for TestWsca {
         Ok(())
     }
 
-    async fn destroy_unit(&self, _: UnitId) -> Result<(), AdminError> {
+    async fn destroy_unit(&self, unit: UnitId) -> Result<(), AdminError> {
+        self.reach()?.destroyed.insert(unit);
         Ok(())
     }
 
@@ -637,6 +773,91 @@ impl WscaAdmin for TestWsca {
     }
 }
 
+/// A PID provider: a key and a certificate of its own.
+pub struct PidDesk {
+    pub key: TestKey,
+    pub certificate: pki::Certificate,
+}
+
+impl PidDesk {
+    pub async fn new(name: &str, profile: pki::Profile) -> Self {
+        let key = TestKey::generate(Curve::P256);
+        let subject = pki::Subject::legal("BE", name, "VATBE-0876866142", name);
+        let request = pki::Request::new(
+            profile,
+            subject,
+            Signer::public_key(&key).clone(),
+            "2026-01-01T00:00:00Z".parse().unwrap(),
+            "2028-01-01T00:00:00Z".parse().unwrap(),
+        );
+        let certificate = pki::issue(&request, pki::Issuer::Itself(&key))
+            .await
+            .unwrap();
+        Self { key, certificate }
+    }
+
+    /// What it asks for when the user of `wia` died.
+    pub fn claims(&self, house: &House, wia: &str) -> PidRevocationClaims {
+        PidRevocationClaims {
+            aud: BASE.into(),
+            iat: house.clock.now_seconds(),
+            jti: jti(),
+            reason: RevocationReason::Death,
+            wia: wia.into(),
+        }
+    }
+
+    pub async fn sign(&self, claims: &PidRevocationClaims) -> PidRevocationRequest {
+        let chain = [self.certificate.der().to_vec()];
+        PidRevocationRequest {
+            request: claims.sign(&chain, &self.key).await.unwrap(),
+        }
+    }
+}
+
+/// Lists of PID providers that the test writes.
+#[derive(Debug, Default)]
+pub struct TestLists {
+    /// The certificates, and whose they are.
+    pub listed: Mutex<Vec<(Vec<u8>, String)>>,
+    /// Whether they are too old to decide.
+    pub stale: std::sync::atomic::AtomicBool,
+}
+
+impl TestLists {
+    pub fn add(&self, desk: &PidDesk, name: &str) {
+        let der = desk.certificate.der().to_vec();
+        self.listed.lock().unwrap().push((der, name.into()));
+    }
+}
+
+#[async_trait]
+impl PidProviderCheck for TestLists {
+    async fn check(&self, chain: &[Vec<u8>], at: jiff::Timestamp) -> ListedPidProvider {
+        let listed = self.listed.lock().unwrap();
+        let name = listed.iter().find(|(der, _)| *der == chain[0]);
+        let stale = self.stale.load(std::sync::atomic::Ordering::SeqCst);
+        let trusted = match (&name, stale) {
+            (_, true) => finding::Trusted::Undecided,
+            (Some(_), _) => finding::Trusted::Yes,
+            (None, _) => finding::Trusted::No,
+        };
+        ListedPidProvider {
+            verdict: finding::Verdict {
+                trusted,
+                context: "pid".into(),
+                method: None,
+                at,
+                path: vec![],
+                anchor: None,
+                lists: vec![],
+                findings: vec![],
+            },
+            name: name.map(|(_, name)| name.clone()),
+        }
+    }
+}
+
 /// A folder in which the lists that stand in it can be read and not written.
 #[derive(Debug)]
 pub struct Stuck {
@@ -646,19 +867,24 @@ pub struct Stuck {
 
 #[async_trait]
 impl Publisher for Stuck {
-    async fn put(&self, name: &str, token: Vec<u8>) -> Result<(), PublishError> {
+    async fn put(
+        &self,
+        name: &str,
+        tokens: Tokens,
+        turn: Arc<dyn Turn>,
+    ) -> Result<(), PublishError> {
         if self.stuck.iter().any(|stuck| stuck == name) {
-            return DiskFull.put(name, token).await;
+            return DiskFull.put(name, tokens, turn).await;
         }
-        self.lists.put(name, token).await
+        self.lists.put(name, tokens, turn).await
     }
 
-    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, PublishError> {
-        self.lists.get(name).await
+    async fn get(&self, name: &str, format: TokenFormat) -> Result<Option<Vec<u8>>, PublishError> {
+        self.lists.get(name, format).await
     }
 
-    async fn remove(&self, name: &str) -> Result<(), PublishError> {
-        self.lists.remove(name).await
+    async fn remove(&self, name: &str, turn: Arc<dyn Turn>) -> Result<(), PublishError> {
+        self.lists.remove(name, turn).await
     }
 }
 
@@ -668,7 +894,7 @@ pub struct DiskFull;
 
 #[async_trait]
 impl Publisher for DiskFull {
-    async fn put(&self, name: &str, _: Vec<u8>) -> Result<(), PublishError> {
+    async fn put(&self, name: &str, _: Tokens, _: Arc<dyn Turn>) -> Result<(), PublishError> {
         let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
         Err(PublishError {
             path: name.into(),
@@ -677,11 +903,39 @@ impl Publisher for DiskFull {
         })
     }
 
-    async fn get(&self, _: &str) -> Result<Option<Vec<u8>>, PublishError> {
+    async fn get(&self, _: &str, _: TokenFormat) -> Result<Option<Vec<u8>>, PublishError> {
         Ok(None)
     }
 
-    async fn remove(&self, _: &str) -> Result<(), PublishError> {
+    async fn remove(&self, _: &str, _: Arc<dyn Turn>) -> Result<(), PublishError> {
         Ok(())
+    }
+}
+
+/// A folder that counts what is put into it.
+#[derive(Debug)]
+pub struct Counted {
+    pub lists: FolderPublisher,
+    pub puts: std::sync::atomic::AtomicUsize,
+}
+
+#[async_trait]
+impl Publisher for Counted {
+    async fn put(
+        &self,
+        name: &str,
+        tokens: Tokens,
+        turn: Arc<dyn Turn>,
+    ) -> Result<(), PublishError> {
+        self.puts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.lists.put(name, tokens, turn).await
+    }
+
+    async fn get(&self, name: &str, format: TokenFormat) -> Result<Option<Vec<u8>>, PublishError> {
+        self.lists.get(name, format).await
+    }
+
+    async fn remove(&self, name: &str, turn: Arc<dyn Turn>) -> Result<(), PublishError> {
+        self.lists.remove(name, turn).await
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use jose::{Curve, Signer};
+use jose::Curve;
 use pki::Subject;
 use serde::Serialize;
 use wallet_provider::KeyPurpose;
