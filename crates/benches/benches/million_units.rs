@@ -132,21 +132,16 @@ impl Seeded {
     }
 
     async fn issue(&self, turn: usize) -> Duration {
-        let issuance = Issuance {
-            unit: self.unit(turn),
-            request: SpentRequest {
-                jti: format!("turn {turn}"),
-                forget_at: now(),
-            },
-            nonce: None,
-            keys: vec![],
-            entries: vec![NewEntry {
-                list: self.list,
-                index: (turn * 7919) as u64,
-                maintained_until: now() + SignedDuration::from_hours(60 * 24),
-            }],
-            at: now(),
+        let request = SpentRequest {
+            jti: format!("turn {turn}"),
+            forget_at: now(),
         };
+        let mut issuance = Issuance::new(self.unit(turn), request, now());
+        issuance.entries = vec![NewEntry {
+            list: self.list,
+            index: (turn * 7919) as u64,
+            maintained_until: now() + SignedDuration::from_hours(60 * 24),
+        }];
         let begun = Instant::now();
         self.store.issue(issuance).await.unwrap();
         begun.elapsed()

@@ -2,6 +2,7 @@
 //! variables `CLAVIGER_*`. An error names the key it is about.
 
 mod accounts;
+mod issuance;
 mod notices;
 mod operators;
 mod revocation;
@@ -19,6 +20,7 @@ use crate::exit::Failure;
 use crate::input;
 
 pub(crate) use self::accounts::{AccountSettings, origin as account_origin};
+pub(crate) use self::issuance::{CompatibilitySettings, IssuanceSettings};
 pub(crate) use self::notices::{NoticeSettings, SecuritySetting, SmtpSettings};
 pub(crate) use self::operators::{
     AdminSettings, OperatorSettings, ProxyHeaderSetting, RateSettings,
@@ -267,6 +269,12 @@ pub(crate) struct WalletProviderSettings {
     /// How revocation is done.
     #[serde(default)]
     pub(crate) revocation: RevocationSettings,
+    /// What the texts leave the provider to choose.
+    #[serde(default)]
+    pub(crate) issuance: IssuanceSettings,
+    /// Which interfaces of others it serves too.
+    #[serde(default)]
+    pub(crate) compatibility: CompatibilitySettings,
 }
 
 /// `[limits]`

@@ -424,7 +424,7 @@ async fn activation_status(base: &str) -> (u16, Option<u64>) {
         consent: None,
         signing: device.signing(),
         agreement: device.agreement(),
-        evidence: provider_api::Evidence::None {},
+        platform: &wallet_client::Unattested,
         wallet_version: "1",
     };
     match client.activate(&activation).await {

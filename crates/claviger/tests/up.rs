@@ -59,7 +59,7 @@ async fn an_acknowledged_revocation_survives_kill_9() {
                 phone.answer.unit,
                 phone.device.signing(),
                 &[key.as_ref()],
-                None,
+                &<_>::default(),
             )
             .await
             .unwrap_err();

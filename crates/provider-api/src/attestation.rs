@@ -14,10 +14,20 @@ pub struct WiaRequest {
     /// The issuer's `preferred_client_status_period`, in seconds (TS3 2.4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_client_status_period: Option<u64>,
-    /// For per-issuer reuse: an HMAC of the issuer under the instance's own
-    /// secret. Not offered yet.
+    /// For per-issuer reuse (TS3 2.5.1): 32 bytes, base64url, an HMAC of the issuer
+    /// under the instance's own secret. All WIAs of one scope share one status entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer_scope: Option<String>,
+}
+
+/// Which proof a KA stands in (OpenID4VCI 1.0, Appendix F).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProofType {
+    /// In the header of a `jwt` proof, which carries the nonce.
+    Jwt,
+    /// The KA is itself the proof, and carries the nonce.
+    Attestation,
 }
 
 /// Asks for KAs over keys that the WSCA states.
@@ -31,13 +41,21 @@ pub struct KaRequest {
     /// their order. 1 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// The issuer's `c_nonce`, for a KA that is itself the proof (`attestation`
-    /// proof type). Only with one KA.
+    /// The proof that the KAs are for. Absent: `attestation` with a `c_nonce`, `jwt`
+    /// without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof_type: Option<ProofType>,
+    /// The issuer's `c_nonce`: for a KA that is itself the proof, and under the
+    /// profile of OpenID4VCI for one that stands in a `jwt` proof. Only with one KA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub c_nonce: Option<String>,
     /// The issuer's `preferred_key_storage_status_period`, in seconds (TS3 2.4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_key_storage_status_period: Option<u64>,
+    /// For per-issuer reuse (TS3 2.5.2), as in [`WiaRequest`]. Not offered where all
+    /// units of one type share an entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer_scope: Option<String>,
 }
 
 /// Attestations, and how to keep a stock of them (ARF `ISSU_38`, method A: each

@@ -10,8 +10,9 @@
 //! | activate a unit | [`ActivationClaims`], [`ActivationRequest`], [`ActivationAnswer`] |
 //! | sign and check a unit's requests | [`UnitRequest`], [`UnverifiedUnitRequest`] |
 //! | sign and check the provider's answers | [`SignedAnswer`] |
+//! | ask for attestations | [`WiaRequest`], [`KaRequest`], [`KeystoreKaRequest`], [`Attestations`] |
+//! | have the instance checked again | [`NonceRequest`], [`CheckRequest`], [`bound_challenge`] |
 //! | replace the key of the answers, and follow | [`Handover`], [`PinnedKeys`] |
-//! | ask for attestations | [`WiaRequest`], [`KaRequest`], [`Attestations`] |
 //! | revoke without the phone | [`RevocationRequest`] |
 //! | revoke for a user who died | [`PidRevocationClaims`], [`UnverifiedPidRevocation`] |
 //! | revoke many units | [`BulkRevocation`], [`RevocationJob`] |
@@ -21,10 +22,13 @@ mod account;
 mod activation;
 mod answer;
 mod attestation;
+mod check;
 mod handover;
 mod key_proof;
+mod keystore;
 mod pid_provider;
 mod problem;
+pub mod reference;
 mod request;
 pub mod rules;
 mod selector;
@@ -39,10 +43,15 @@ pub use activation::{
 };
 pub use answer::{ANSWER_TYP, SignedAnswer};
 pub use attestation::{
-    AssociationAnswer, AssociationRequest, Attestations, KaRequest, MAX_PROOFS, WiaRequest,
+    AssociationAnswer, AssociationRequest, Attestations, KaRequest, MAX_PROOFS, ProofType,
+    WiaRequest,
+};
+pub use check::{
+    CheckAnswer, CheckEvidence, CheckRequest, NoncePurpose, NonceRequest, bound_challenge,
 };
 pub use handover::{HANDOVER_OVERLAP, HANDOVER_TYP, Handover, MAX_HANDOVERS, PinnedKeys};
 pub use key_proof::{KEY_PROOF_TYP, KeyProof};
+pub use keystore::{KeystoreKaRequest, KeystoreKeys};
 pub use pid_provider::{
     MAX_PID_REVOCATION, PID_REVOCATION_TYP, PidRevocationAnswer, PidRevocationClaims,
     PidRevocationRequest, UnverifiedPidRevocation, VerifiedPidRevocation,
@@ -59,8 +68,8 @@ pub use selector::{
 pub use storage::Storage;
 pub use token::{CLOCK_SKEW, PROOF_LIFETIME};
 pub use unit::{
-    AccountRequest, AccountView, Challenge, Empty, HistoryEntry, ProviderView, RevocationReason,
-    RevocationRequest, Revoker, UnitState, UnitView,
+    AccountRequest, AccountView, Challenge, Empty, HistoryEntry, Offers, ProviderView,
+    RevocationReason, RevocationRequest, Revoker, UnitState, UnitView,
 };
 
 /// The largest request body that the interface reads, in bytes.

@@ -59,6 +59,16 @@ pub enum Problem {
     Period,
     /// The provider does not offer this.
     NotOffered,
+    /// The wallet instance was not checked for too long: it is to be checked first.
+    CheckDue,
+    /// The device is not as sound as it was.
+    DeviceWorse,
+    /// A key is in a WIA already.
+    KeyUsed,
+    /// The issuer scope is malformed, or one too many.
+    Scope,
+    /// The WSCD or keystore is revoked.
+    StorageRevoked,
     /// The provider has no valid certificate to sign under.
     NoCertificate,
     /// Whoever asks for a revocation is no PID provider on the list of them.
@@ -72,7 +82,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every code.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 32] = [
         Self::ChallengeUnknown,
         Self::ChallengeExpired,
         Self::WrongDeviceKey,
@@ -96,6 +106,11 @@ impl Problem {
         Self::Batch,
         Self::Period,
         Self::NotOffered,
+        Self::CheckDue,
+        Self::DeviceWorse,
+        Self::KeyUsed,
+        Self::Scope,
+        Self::StorageRevoked,
         Self::NoCertificate,
         Self::PidProvider,
         Self::ShownWia,
@@ -127,6 +142,11 @@ impl Problem {
             Self::Batch => &rules::BATCH,
             Self::Period => &rules::PERIOD,
             Self::NotOffered => &rules::NOT_OFFERED,
+            Self::CheckDue => &rules::CHECK_DUE,
+            Self::DeviceWorse => &rules::DEVICE_WORSE,
+            Self::KeyUsed => &rules::KEY_FRESH,
+            Self::Scope => &rules::SCOPE,
+            Self::StorageRevoked => &rules::STORAGE_REVOKED,
             Self::NoCertificate => &rules::CERTIFICATE,
             Self::PidProvider => &rules::PID_PROVIDER,
             Self::ShownWia => &rules::SHOWN_WIA,
@@ -160,6 +180,11 @@ impl Problem {
             Self::Batch => "batch",
             Self::Period => "period",
             Self::NotOffered => "not-offered",
+            Self::CheckDue => "check-due",
+            Self::DeviceWorse => "device-worse",
+            Self::KeyUsed => "key-used",
+            Self::Scope => "scope",
+            Self::StorageRevoked => "storage-revoked",
             Self::NoCertificate => "no-certificate",
             Self::PidProvider => "pid-provider",
             Self::ShownWia => "shown-wia",

@@ -45,6 +45,16 @@ finding::rules! {
         "a preferred status period is one that the provider offers";
     NOT_OFFERED = "WP-NOT-OFFERED", "Claviger wallet provider protocol 1, 6", Error,
         "what a request asks for is offered";
+    CHECK_DUE = "WP-CHECK-DUE", "TS3 v1.5.2, 2.2.1.1", Error,
+        "a WIA is issued to a wallet instance that was checked lately, and ends less than 24 hours after that check";
+    DEVICE_WORSE = "WP-DEVICE-WORSE", "TS3 v1.5.2, 2.2.1.1; ARF 3.0, WURevocation_09", Error,
+        "a device is as sound as when it was looked at last: locked, booted by the same key, no older patch, no revoked key";
+    KEY_FRESH = "WP-KEY-FRESH", "ARF 3.0, ISSU_35a", Error,
+        "the key of a WIA is fresh: it was in none before";
+    SCOPE = "WP-SCOPE", "TS3 v1.5.2, 2.5.1 and 2.5.2", Error,
+        "an issuer scope has 32 bytes, and a unit has no more of them than the provider offers";
+    STORAGE_REVOKED = "WP-STORAGE-REVOKED", "ARF 3.0, WURevocation_07a and _09a", Error,
+        "a KA is issued over keys of a WSCD or keystore that is not revoked";
     CERTIFICATE = "WP-CERTIFICATE", "ARF 3.0, WUA_10", Error,
         "the provider signs only under a certificate of its own that is valid";
     ANSWER_KEY = "WP-ANSWER-KEY", "ARF 3.0, WIAM_12", Error,

@@ -34,6 +34,23 @@ pub struct ProviderView {
     /// accounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<ConsentView>,
+    /// How its attestations are made.
+    #[serde(default)]
+    pub offers: Offers,
+}
+
+/// What a provider has chosen of what the texts leave open, as far as an instance has
+/// to know.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Offers {
+    /// Which text the KA and its `jwt` proofs follow: `ts3`, or `openid4vcifinal`,
+    /// whose KA carries the issuer's nonce there too.
+    pub ka_profile: String,
+    /// How KAs share status entries (TS3 v1.5.2, 2.5.2): `per-ka` or `type-shared`.
+    pub ka_index: String,
+    /// For how many issuers a unit may have entries that are reused, for WIAs and KAs
+    /// each; 0 where reuse is not offered.
+    pub issuer_scopes: u32,
 }
 
 /// A challenge, good for one answer.

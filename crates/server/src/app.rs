@@ -17,10 +17,12 @@ use crate::pages::data;
 use crate::rates::{Gates, Rates};
 use crate::routes::folder::PublicFolder;
 use crate::routes::health::{HealthState, Readiness};
+use crate::routes::reference_provider::Reference;
 use crate::routes::status::StatusLists;
 use crate::routes::trust::Trust;
 use crate::routes::{
-    authzen, folder, health, operator, provider, status, trust, trust_validator, wsca, wsca_link,
+    authzen, folder, health, operator, provider, reference_provider, status, trust,
+    trust_validator, wsca, wsca_link,
 };
 
 /// What a process serves. A role that is absent has no routes.
@@ -44,6 +46,9 @@ pub struct App {
     pub provider: Option<Arc<wallet_provider::WalletProvider>>,
     /// `/account`: the pages on which users look after their accounts and wallets.
     pub accounts: Option<AccountPages>,
+    /// The public address of the process, where the interface of the EU reference wallet
+    /// provider is served beside the provider's own: `/reference-provider`.
+    pub reference_provider: Option<String>,
     /// `/v1/trust`, and what is compatible with others: `/trust`, `/evaluation`.
     pub trust: Option<Trust>,
     /// `/operator`, if there is anyone for it.
@@ -181,6 +186,14 @@ impl App {
             if let Some(lists) = &self.status {
                 let routes = status::routes(Arc::clone(provider), lists.clone());
                 router = router.nest("/status", routes);
+            }
+            if let Some(public_url) = &self.reference_provider {
+                let path = reference_provider::PATH;
+                let reference = Reference {
+                    provider: Arc::clone(provider),
+                    resource: format!("{public_url}{path}"),
+                };
+                router = router.nest(path, reference_provider::routes(reference));
             }
         }
         if let Some(trust) = &self.trust {

@@ -7,9 +7,8 @@ use jose::json::{self, JsonError, Limits};
 use jose::{KeyAgreement, SignError, Signer, b64};
 use provider_api::{
     AccountRequest, AccountView, ActivationAnswer, ActivationClaims, AssociationAnswer,
-    AssociationRequest, Attestations, Challenge, Empty, Evidence, KaRequest, KeyProof, PinnedKeys,
-    ProviderView, REQUEST_HEADER, RevocationRequest, SignedAnswer, UnitRequest, UnitView,
-    WiaRequest, agreement_proof,
+    AssociationRequest, Challenge, Empty, PinnedKeys, ProviderView, REQUEST_HEADER,
+    RevocationRequest, SignedAnswer, UnitRequest, UnitView, agreement_proof,
 };
 use reqwest::header::CONTENT_TYPE;
 use sci::UnitId;
@@ -17,6 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::Platform;
 use crate::http::{self, HttpError, MAX_ANSWER};
 
 /// The largest provider view, in bytes: with every handover that is read.
@@ -53,7 +53,7 @@ pub struct Activation<'a> {
     /// The device's agreement key.
     pub agreement: &'a dyn KeyAgreement,
     /// What vouches for the device.
-    pub evidence: Evidence,
+    pub platform: &'a dyn Platform,
     /// The version of the wallet solution.
     pub wallet_version: &'a str,
 }
@@ -91,6 +91,11 @@ impl ProviderError {
             ProviderError::Http(error) => error.problem(),
             _ => None,
         }
+    }
+
+    /// The stable code of that problem.
+    pub fn code(&self) -> Option<&str> {
+        self.problem().map(|problem| problem.code.as_str())
     }
 }
 
@@ -183,7 +188,14 @@ impl ProviderClient {
             consent: device.consent.map(str::to_owned),
             agreement_key: device.agreement.public_key().clone(),
             agreement_proof: proof,
-            evidence: device.evidence.clone(),
+            evidence: device
+                .platform
+                .activation(
+                    &challenge,
+                    device.signing.public_key(),
+                    device.agreement.public_key(),
+                )
+                .await?,
             wallet_version: device.wallet_version.to_owned(),
         };
         let request = claims.sign(device.signing).await?;
@@ -204,54 +216,6 @@ impl ProviderClient {
     /// The unit as the provider sees it.
     pub async fn unit(&self, unit: UnitId, device: &dyn Signer) -> Result<UnitView, ProviderError> {
         self.signed(unit, device, "unit", |_| Empty {}).await
-    }
-
-    /// A nonce for a statement of keys by the WSCA.
-    pub async fn statement_nonce(
-        &self,
-        unit: UnitId,
-        device: &dyn Signer,
-    ) -> Result<Challenge, ProviderError> {
-        self.signed(unit, device, "unit/nonce", |_| Empty {}).await
-    }
-
-    /// WIAs, one for each of `keys`, which become their `cnf` keys.
-    pub async fn wias(
-        &self,
-        unit: UnitId,
-        device: &dyn Signer,
-        keys: &[&dyn Signer],
-        preferred_client_status_period: Option<u64>,
-    ) -> Result<Attestations, ProviderError> {
-        let jti = fresh_id()?;
-        let mut proofs = Vec::with_capacity(keys.len());
-        for key in keys {
-            let proof = KeyProof {
-                iss: unit,
-                aud: self.view.issuer.clone(),
-                request: jti.clone(),
-                iat: self.clock.now_seconds(),
-            };
-            proofs.push(proof.sign(*key).await?);
-        }
-        let request = WiaRequest {
-            proofs,
-            preferred_client_status_period,
-            issuer_scope: None,
-        };
-        self.signed_as(unit, device, "unit/wia", &request, jti)
-            .await
-    }
-
-    /// KAs over the keys of a statement of the WSCA.
-    pub async fn kas(
-        &self,
-        unit: UnitId,
-        device: &dyn Signer,
-        request: &KaRequest,
-    ) -> Result<Attestations, ProviderError> {
-        let request = request.clone();
-        self.signed(unit, device, "unit/ka", |_| request).await
     }
 
     /// A statement that the keys of a statement of the WSCA belong together
@@ -277,7 +241,11 @@ impl ProviderClient {
         self.plain("account/revocation", request).await
     }
 
-    async fn signed<B: Serialize, T: DeserializeOwned>(
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    pub(crate) async fn signed<B: Serialize, T: DeserializeOwned>(
         &self,
         unit: UnitId,
         device: &dyn Signer,
@@ -289,7 +257,7 @@ impl ProviderClient {
         self.signed_as(unit, device, path, &body, jti).await
     }
 
-    async fn signed_as<T: DeserializeOwned>(
+    pub(crate) async fn signed_as<T: DeserializeOwned>(
         &self,
         unit: UnitId,
         device: &dyn Signer,
@@ -419,7 +387,7 @@ fn encode(body: &impl Serialize) -> Result<Vec<u8>, ProviderError> {
 }
 
 /// 128 random bits in base64url.
-fn fresh_id() -> Result<String, ProviderError> {
+pub(crate) fn fresh_id() -> Result<String, ProviderError> {
     let mut bytes = [0; 16];
     SystemRandom::new()
         .fill(&mut bytes)

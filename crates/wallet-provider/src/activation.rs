@@ -9,6 +9,7 @@ use sci::UnitId;
 
 use wsca::DeviceKeys;
 
+use crate::device_facts::DeviceFacts;
 use crate::watch::certificates_of;
 use crate::{AgreedText, Caller, Error, NewUnit, WalletProvider, secrets};
 
@@ -75,6 +76,8 @@ impl WalletProvider {
                 agreement_key: claims.agreement_key,
                 evidence: device.to_kept(),
                 certificates: certificates_of(&claims.evidence),
+                device_model: device.facts.as_ref().and_then(|facts| facts.model.clone()),
+                patch_level: device.facts.as_ref().and_then(DeviceFacts::patch_month),
                 wallet_version: claims.wallet_version,
                 at: now,
             })

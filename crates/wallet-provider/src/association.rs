@@ -1,7 +1,7 @@
 //! Association: that keys belong together, stated over what the WSCA proved.
 
 use jiff::SignedDuration;
-use provider_api::{AssociationAnswer, AssociationRequest, Problem};
+use provider_api::{AssociationAnswer, AssociationRequest, NoncePurpose, Problem};
 use sci::KeyStatement;
 use wua::{Association, MAX_ASSOCIATION_LIFETIME};
 
@@ -54,14 +54,8 @@ impl WalletProvider {
         if statement.keys().len() < 2 {
             return Err(refuse("one key belongs together with none".into()));
         }
-        let issuance = Issuance {
-            unit: caller.unit(),
-            request: caller.spent(),
-            nonce: Some(secrets::challenge_hash(ours)),
-            keys: Vec::new(),
-            entries: Vec::new(),
-            at: now,
-        };
+        let mut issuance = Issuance::new(caller.unit(), caller.spent(), now);
+        issuance.nonce = Some(secrets::nonce_hash(NoncePurpose::Statement, ours));
         self.check_issuance(&issuance).await?;
         let life: SignedDuration = MAX_ASSOCIATION_LIFETIME;
         let association = Association {

@@ -1,9 +1,12 @@
 use jiff::SignedDuration;
-use provider_api::ConsentView;
+use provider_api::{ConsentView, Offers};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
-use wua::{ClientAttestationDraft, MAX_WIA_LIFETIME, Rounding};
+use wua::{ClientAttestationDraft, KeyProofProfile, MAX_WIA_LIFETIME, Rounding};
+
+use crate::CheckBy;
+use crate::reference::ReferenceProfile;
 
 /// How the provider does what the texts leave open. [`Config::new`] has the
 /// defaults; [`Config::check`] is asked before anything runs.
@@ -21,6 +24,9 @@ pub struct Config {
     /// carries an address of its own goes first. In development that page says
     /// that there is no certification.
     pub storage_certification: String,
+    /// The same of devices' own keystores: another address, so that a KA's
+    /// `certification` tells whether its keys are in a WSCD (TS3 v1.5.2, 2.3.2).
+    pub keystore_certification: String,
     /// Takes activations without device evidence: for development only.
     pub accept_no_evidence: bool,
     /// What users are asked to agree to, through the instance, before a unit is
@@ -36,6 +42,8 @@ pub struct Config {
     pub accept_uncertified_wsca: bool,
     /// Which draft a WIA follows.
     pub wia_draft: ClientAttestationDraft,
+    /// Which text KAs follow.
+    pub ka_profile: KeyProofProfile,
     /// How KAs share status indices. A recorded choice (TS3 v1.5.2, 2.5.2).
     pub ka_index: KaIndex,
     /// Where the risk analysis stands that lets a unit go on without its keystore (ARF
@@ -47,13 +55,23 @@ pub struct Config {
     /// How long a unit may be installed without becoming operational; then it is
     /// forgotten, its account with it.
     pub installed_lifetime: SignedDuration,
+    /// For how many issuers a unit may have entries that are used again, for WIAs and
+    /// KAs each; 0 where that is not offered. A recorded choice, and one that the
+    /// provider's privacy policy has to tell (TS3 v1.5.2, 2.5.1 and 2.5.2).
+    pub issuer_scopes: u32,
+    /// The interface of the EU reference wallet provider; off where absent.
+    pub reference: Option<ReferenceProfile>,
     /// How long a challenge or nonce waits for its answer.
     pub challenge_lifetime: SignedDuration,
     /// How many challenges for an activation wait for their answer at once, at
     /// most: anybody may ask for one.
     pub max_challenges: u64,
-    /// How long a WIA lasts, under 24 hours.
+    /// How long after the last check of its instance a WIA ends, under 24 hours.
     pub wia_lifetime: SignedDuration,
+    /// How old the last check of an instance may be when a WIA is issued.
+    pub max_check_age: SignedDuration,
+    /// With what an Android device is checked again.
+    pub check_by: CheckBy,
     /// How long a KA lasts.
     pub ka_lifetime: SignedDuration,
     /// The longest status maintenance that an issuer's preference is given.
@@ -95,9 +113,18 @@ pub enum KaIndex {
     /// Option 2: each KA has its own.
     #[default]
     PerKa,
-    /// Option 1: one for all units with the same type of WSCD or keystore. Not
-    /// built yet.
+    /// Option 1: one for all units with the same type of WSCD or keystore.
     TypeShared,
+}
+
+impl KaIndex {
+    /// Its name in configuration and on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PerKa => "per-ka",
+            Self::TypeShared => "type-shared",
+        }
+    }
 }
 
 /// Why a configuration cannot be run.
@@ -119,6 +146,7 @@ impl Config {
         Self {
             status_url: format!("{base_url}/status"),
             storage_certification: format!("{base_url}/certification"),
+            keystore_certification: format!("{base_url}/certification/keystore"),
             base_url,
             solution,
             accept_no_evidence: false,
@@ -127,13 +155,18 @@ impl Config {
             evidence: device_evidence::Policy::default(),
             accept_uncertified_wsca: false,
             wia_draft: ClientAttestationDraft::default(),
+            ka_profile: KeyProofProfile::default(),
             ka_index: KaIndex::default(),
             keystore_risk_analysis: None,
             pid_provider_requests: 600,
             installed_lifetime: DAY.saturating_mul(7),
+            issuer_scopes: 0,
+            reference: None,
             challenge_lifetime: SignedDuration::from_mins(5),
             max_challenges: 100_000,
             wia_lifetime: SignedDuration::from_hours(23),
+            max_check_age: SignedDuration::from_hours(12),
+            check_by: CheckBy::default(),
             ka_lifetime: DAY.saturating_mul(30),
             max_status_period: DAY.saturating_mul(2 * 366),
             rounding: Rounding::default(),
@@ -158,6 +191,7 @@ impl Config {
             ("base_url", &self.base_url),
             ("status_url", &self.status_url),
             ("storage_certification", &self.storage_certification),
+            ("keystore_certification", &self.keystore_certification),
         ] {
             match Url::parse(address) {
                 Err(error) => {
@@ -176,14 +210,24 @@ impl Config {
         if self.solution.name.is_empty() || self.solution.client_id.is_empty() {
             return fail("solution", "name and client_id are needed");
         }
-        if self.ka_index == KaIndex::TypeShared {
-            return fail("ka_index", "type-shared is not built yet: per-ka");
+        if self.keystore_certification == self.storage_certification {
+            let what = "another address than storage_certification, which tells of a WSCD";
+            return fail("keystore_certification", what);
         }
         if self.wia_lifetime <= SignedDuration::ZERO || self.wia_lifetime >= MAX_WIA_LIFETIME {
             return fail(
                 "wia_lifetime",
                 "more than nothing and less than 24 hours (TS3 2.2.1.1)",
             );
+        }
+        let reference = self.reference.as_ref();
+        if reference.is_some_and(|profile| profile.wallet_version.is_empty()) {
+            return fail("reference", "the wallet's version is needed");
+        }
+        // What is left of a WIA's life when its check is as old as it may be.
+        if self.max_check_age <= SignedDuration::ZERO || self.max_check_age >= self.wia_lifetime {
+            let what = "more than nothing and less than wia_lifetime";
+            return fail("max_check_age", what);
         }
         for (key, time) in [
             ("challenge_lifetime", self.challenge_lifetime),
@@ -220,5 +264,22 @@ impl Config {
             return fail("lower_limit", "less than batch_size");
         }
         Ok(())
+    }
+
+    /// What an instance is told of it.
+    pub(crate) fn offers(&self) -> Offers {
+        Offers {
+            ka_profile: profile_name(self.ka_profile).into(),
+            ka_index: self.ka_index.name().into(),
+            issuer_scopes: self.issuer_scopes,
+        }
+    }
+}
+
+/// A profile's name in configuration and on the wire.
+pub(crate) fn profile_name(profile: KeyProofProfile) -> &'static str {
+    match profile {
+        KeyProofProfile::Ts3 => "ts3",
+        KeyProofProfile::OpenId4VciFinal => "openid4vcifinal",
     }
 }

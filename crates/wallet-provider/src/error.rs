@@ -101,8 +101,14 @@ impl From<StoreError> for Error {
             StoreError::StorageUnknown => (Problem::UnknownUnit, "storage"),
             StoreError::JobUnknown => (Problem::UnknownUnit, "job"),
             StoreError::TooManyRequests => (Problem::TooMany, "request"),
-            StoreError::KeyAttested(_) => (Problem::KeyAttested, "statement"),
-            StoreError::IndexInUse { .. }
+            StoreError::KeyAttested(_) => (Problem::KeyAttested, "keys"),
+            StoreError::KeyUsed(_) => (Problem::KeyUsed, "proofs"),
+            StoreError::TooManyScopes(_) => (Problem::Scope, "issuer_scope"),
+            StoreError::StorageRevoked => (Problem::StorageRevoked, "keys"),
+            StoreError::OtherStorage | StoreError::CounterBack => (Problem::Evidence, "evidence"),
+            StoreError::UnitChanged => (Problem::WrongState, "unit"),
+            StoreError::EntryMoved
+            | StoreError::IndexInUse { .. }
             | StoreError::TooManyChallenges
             | StoreError::Failed(_) => return Self::Store(error),
         };

@@ -1,9 +1,10 @@
 //! Whether a device is what it says: the evidence of an activation against the
-//! provider's policy, and what is kept of the answer.
+//! provider's policy, and what is kept of the answer. Later evidence of the same
+//! device is looked at by [`crate::check`] and [`crate::keystore`].
 
 use std::sync::Arc;
 
-use device_evidence::android::{self, AndroidPolicy, Purpose, RevocationList};
+use device_evidence::android::{self, AndroidPolicy, Purpose, RevocationList, Said};
 use device_evidence::apple::{self, AttestationCheck, Environment};
 use device_evidence::play::{self, Bound};
 use device_evidence::{Assessment, AttackPotential};
@@ -13,6 +14,7 @@ use jose::{PublicKey, b64};
 use provider_api::{Evidence, Problem, UnverifiedActivation};
 use serde::{Deserialize, Serialize};
 
+use crate::device_facts::DeviceFacts;
 use crate::{Error, WalletProvider};
 
 /// What was found of a unit's device when its evidence was looked at. It is kept
@@ -40,6 +42,9 @@ pub struct DeviceRecord {
     /// The App Attest key, for its later assertions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_attest: Option<AppAttestRecord>,
+    /// What hardware says of the device, as of the last check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<DeviceFacts>,
 }
 
 /// What is kept of an App Attest key.
@@ -48,10 +53,15 @@ pub struct DeviceRecord {
 pub struct AppAttestRecord {
     /// The key.
     pub key: PublicKey,
-    /// The counter of its last assertion that was accepted.
+    /// The counter of its attestation. That of its last assertion is kept apart
+    /// ([`crate::IssuanceStore::assertion_counter`]).
     pub counter: u32,
     /// Apple's receipt, base64url.
     pub receipt: String,
+    /// Where the key was made. Before this was kept, only keys of the production
+    /// environment earned a level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
 }
 
 impl DeviceRecord {
@@ -64,6 +74,7 @@ impl DeviceRecord {
             basis: None,
             findings: Vec::new(),
             app_attest: None,
+            facts: None,
         }
     }
 
@@ -81,6 +92,11 @@ impl DeviceRecord {
         let name = |level: Option<AttackPotential>| level.map(|level| level.name().to_owned());
         self.key_storage = name(key_storage);
         self.user_authentication = name(user);
+    }
+
+    /// Whether nothing vouches for the device.
+    pub(crate) fn is_none(&self) -> bool {
+        self.kind == "none"
     }
 
     fn note(&mut self, findings: &[Finding]) {
@@ -157,22 +173,10 @@ impl WalletProvider {
         play: Option<&str>,
     ) -> Result<DeviceRecord, Error> {
         let policy = &self.config.evidence.android;
-        let list = self.held_revocation_list();
         let assess = |chain: &[String], key: &PublicKey, policy: &AndroidPolicy| {
-            let chain = chain
-                .iter()
-                .map(|text| decode(text))
-                .collect::<Result<Vec<_>, _>>()?;
-            accepted(android::assess(
-                &chain,
-                &android::Check {
-                    policy,
-                    challenge: Some(device.challenge),
-                    key: Some(key),
-                    revocation: list.as_deref(),
-                    at: device.now,
-                },
-            ))
+            let key = Some(key);
+            let assessed = self.assess_chain(chain, device.challenge, key, policy, device.now);
+            accepted(assessed?)
         };
         let mut record = DeviceRecord::new("android", device.now);
         let signing = assess(signing, device.signing_key, policy)?;
@@ -192,37 +196,68 @@ impl WalletProvider {
             key_storage = key_storage.min(agreement.key_storage);
             user = user.min(agreement.user_authentication);
         }
-        self.judge_play(device, play, &mut record)?;
+        if let Some(play) = self.judge_play(device.challenge, play, device.now)? {
+            record.note(&accepted(play)?.findings);
+        }
+        record.facts = signing.says.as_ref().map(DeviceFacts::of);
         record.basis = signing.basis;
         record.earn(key_storage, user);
         Ok(record)
     }
 
-    fn judge_play(
+    /// What a chain of the Android keystore is worth, whatever that is.
+    pub(crate) fn assess_chain(
         &self,
-        device: &Device<'_>,
+        chain: &[String],
+        challenge: &[u8],
+        key: Option<&PublicKey>,
+        policy: &AndroidPolicy,
+        at: Timestamp,
+    ) -> Result<Assessment<Said>, Error> {
+        let list = self
+            .revocation_list
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone();
+        let chain = chain
+            .iter()
+            .map(|text| decode(text))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(android::assess(
+            &chain,
+            &android::Check {
+                policy,
+                challenge: Some(challenge),
+                key,
+                revocation: list.as_deref(),
+                at,
+            },
+        ))
+    }
+
+    /// What a Play Integrity token is worth, where the policy looks at one and there is
+    /// one.
+    pub(crate) fn judge_play(
+        &self,
+        challenge: &[u8],
         token: Option<&str>,
-        record: &mut DeviceRecord,
-    ) -> Result<(), Error> {
+        at: Timestamp,
+    ) -> Result<Option<Assessment<play::Said>>, Error> {
         let Some(policy) = &self.config.evidence.play else {
-            return Ok(());
+            return Ok(None);
         };
         let Some(token) = token else {
             if policy.required {
                 return Err(refused("a Play Integrity token is needed with it".into()));
             }
-            return Ok(());
+            return Ok(None);
         };
-        let assessment = accepted(play::assess(
-            token,
-            &play::Check {
-                policy,
-                bound: Some(Bound::Nonce(device.challenge)),
-                at: device.now,
-            },
-        ))?;
-        record.note(&assessment.findings);
-        Ok(())
+        let check = play::Check {
+            policy,
+            bound: Some(Bound::Nonce(challenge)),
+            at,
+        };
+        Ok(Some(play::assess(token, &check)))
     }
 
     /// Apple attests the app's own key, which binds both device keys.
@@ -263,6 +298,7 @@ impl WalletProvider {
                 key,
                 counter: said.counter,
                 receipt: b64::encode(&said.receipt),
+                environment: said.environment,
             }),
             _ => None,
         };
@@ -279,7 +315,7 @@ struct Device<'a> {
 }
 
 /// Undecided evidence is not accepted: what is missing is told.
-fn accepted<Said>(assessment: Assessment<Said>) -> Result<Assessment<Said>, Error> {
+pub(crate) fn accepted<Said>(assessment: Assessment<Said>) -> Result<Assessment<Said>, Error> {
     if assessment.accepted == Trusted::Yes {
         return Ok(assessment);
     }
@@ -298,11 +334,11 @@ fn accepted<Said>(assessment: Assessment<Said>) -> Result<Assessment<Said>, Erro
     Err(refused(told.join("; ")))
 }
 
-fn refused(what: String) -> Error {
+pub(crate) fn refused(what: String) -> Error {
     Error::refused(Problem::Evidence, "evidence", what)
 }
 
-fn decode(text: &str) -> Result<Vec<u8>, Error> {
+pub(crate) fn decode(text: &str) -> Result<Vec<u8>, Error> {
     b64::decode(text)
         .map_err(|_| Error::refused(Problem::Malformed, "evidence", "it is not base64url"))
 }

@@ -18,18 +18,25 @@ mod activation;
 mod allocation;
 mod association;
 mod bulk_revocation;
+mod check;
+mod choices;
 mod config;
 mod counts;
+mod device_facts;
+mod entries;
 mod error;
 mod evidence;
 mod issuance;
+mod ka;
 pub mod keyring;
+mod keystore;
 pub mod lifecycle;
 pub mod operators;
 mod pid_provider;
 mod ports;
 mod provider;
 mod publication;
+pub mod reference;
 pub mod retention;
 mod revocation;
 pub mod rules;
@@ -38,7 +45,9 @@ mod storage_revocation;
 pub mod upkeep;
 mod watch;
 
+pub use check::CheckBy;
 pub use config::{Config, ConfigError, KaIndex, WalletSolution};
+pub use device_facts::{BootFacts, DeviceFacts};
 pub use error::Error;
 pub use evidence::{AppAttestRecord, DeviceRecord};
 pub use keyring::{
@@ -47,9 +56,14 @@ pub use keyring::{
 };
 pub use lifecycle::Keys;
 pub use ports::folder::FolderPublisher;
+pub use ports::issuance_store::{
+    FailedCheck, HeldEntry, Holder, InstanceCheck, IssuanceStore, KeyStorage, SpentCheck,
+    StorageRecord, TypeRevocation, TypeRevoked,
+};
 pub use ports::operator_trail::OperatorTrail;
 pub use ports::pid_providers::{ListedPidProvider, PidProviderCheck};
 pub use ports::publisher::{PublishError, Publisher, Tokens};
+pub use ports::reference_store::{LooseIssuance, LooseSelection, ReferenceStore};
 pub use ports::revocation::{
     EntryName, JobRecord, NewJob, RequestedRevocation, RevocationStore, SpentPidRequest,
     StorageRevocation,

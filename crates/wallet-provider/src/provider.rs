@@ -1,3 +1,4 @@
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 
 use clock::Clock;
@@ -5,8 +6,8 @@ use device_evidence::android::RevocationList;
 use jiff::Timestamp;
 use jose::KeyAgreement;
 use provider_api::{
-    Challenge, Expected, HistoryEntry, Problem, ProviderView, Revoker, SignedAnswer, UnitState,
-    UnitView, UnverifiedUnitRequest, VerifiedUnitRequest,
+    Challenge, Expected, HistoryEntry, NoncePurpose, Problem, ProviderView, Revoker, SignedAnswer,
+    Storage, UnitState, UnitView, UnverifiedUnitRequest, VerifiedUnitRequest,
 };
 use sci::{AttackPotential, UnitId};
 use serde::Serialize;
@@ -41,6 +42,8 @@ pub struct WalletProvider {
     pub(crate) challenge_room: tokio::sync::Mutex<ChallengeRoom>,
     /// The newest copy of Google's list of revoked attestation keys.
     pub(crate) revocation_list: RwLock<Option<Arc<RevocationList>>>,
+    /// Whether the store has taken note of this configuration's choices.
+    pub(crate) choices_recorded: AtomicBool,
 }
 
 /// How many more challenges are given before they are counted again.
@@ -130,11 +133,12 @@ impl WalletProvider {
             lists: KnownLists::default(),
             challenge_room: tokio::sync::Mutex::default(),
             revocation_list: RwLock::default(),
+            choices_recorded: AtomicBool::default(),
         })
     }
 
     /// What has to be done at each start, before the first request, and from time to
-    /// time: every list that changed since it was published is published, the WSCA
+    /// time: what was chosen is taken note of, every list that changed since it was published is published, the WSCA
     /// is told of revocations it was not told of, and challenges that nobody
     /// answered are forgotten.
     ///
@@ -143,6 +147,7 @@ impl WalletProvider {
     /// caller can serve requests all the same.
     pub async fn recover(&self) -> Result<(), Error> {
         let done = [
+            self.record_choices().await.err(),
             self.publish_changed().await.err(),
             self.tell_wsca().await.err(),
             self.purge_challenges().await.err(),
@@ -176,6 +181,7 @@ impl WalletProvider {
             wallet_name: self.config.solution.name.clone(),
             certification: self.config.solution.certification.clone(),
             consent: self.config.consent.clone(),
+            offers: self.config.offers(),
         }
     }
 
@@ -185,7 +191,19 @@ impl WalletProvider {
         let device = &self.wsca.information().descriptor;
         serde_json::json!({
             "solution": self.config.solution.certification,
+            "kind": Storage::Wscd.name(),
             "key_storage": device,
+        })
+    }
+
+    /// The same of devices' own keystores. What one of them is certified for stands in
+    /// the KA itself; whoever is led here reads that it is no WSCD, and that its levels
+    /// are those that the device's evidence earned.
+    pub fn keystore_certification(&self) -> serde_json::Value {
+        serde_json::json!({
+            "solution": self.config.solution.certification,
+            "kind": Storage::Keystore.name(),
+            "key_storage": "levels by device evidence; no certification is known for it",
         })
     }
 
@@ -246,12 +264,12 @@ impl WalletProvider {
         self.answer(caller.request.jti(), view).await
     }
 
-    /// A nonce for the WSCA's statement over the caller's keys, signed.
-    pub async fn statement_nonce(&self, caller: &Caller) -> Result<String, Error> {
+    /// A nonce for the caller's unit and one purpose, signed.
+    pub async fn nonce(&self, caller: &Caller, purpose: NoncePurpose) -> Result<String, Error> {
         caller.operational()?;
         let challenge = secrets::challenge()?;
         let expires_at = self.challenge_end();
-        let kept = (secrets::challenge_hash(&challenge), expires_at);
+        let kept = (secrets::nonce_hash(purpose, &challenge), expires_at);
         self.store
             .spend(caller.unit(), caller.spent(), Some(kept))
             .await?;
@@ -316,7 +334,7 @@ impl WalletProvider {
     /// Refuses a challenge where too many wait for their answer. They are counted
     /// once in a while, not each time: nodes that share a store may exceed the limit
     /// by what each of them took at its last count.
-    async fn admit_challenge(&self) -> Result<(), Error> {
+    pub(crate) async fn admit_challenge(&self) -> Result<(), Error> {
         let limit = self.config.max_challenges;
         let now = self.clock.now();
         let mut room = self.challenge_room.lock().await;

@@ -1,7 +1,7 @@
 //! Random values, and what is kept of them.
 
 use aws_lc_rs::hmac;
-use provider_api::AccountCode;
+use provider_api::{AccountCode, NoncePurpose};
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -66,6 +66,17 @@ pub(crate) fn challenge() -> Result<String, Error> {
 /// A challenge is kept as its hash, so that a copy of the database answers none.
 pub(crate) fn challenge_hash(challenge: &str) -> [u8; 32] {
     labelled_hash("claviger challenge 1", challenge)
+}
+
+/// A nonce is kept as a hash that its purpose is part of: it is answered by what it was
+/// given for, and by nothing else.
+pub(crate) fn nonce_hash(purpose: NoncePurpose, nonce: &str) -> [u8; 32] {
+    labelled_hash(&format!("claviger nonce 1 {}", purpose.name()), nonce)
+}
+
+/// The same of a challenge of the reference's interface.
+pub(crate) fn reference_hash(challenge: &str) -> [u8; 32] {
+    labelled_hash("claviger reference challenge 1", challenge)
 }
 
 /// An account's code: 128 random bits.

@@ -327,9 +327,6 @@ async fn a_wia_needs_a_proof_by_its_own_fresh_key() {
         let refused = device.wia_with(&house, &running, &[], change).await;
         assert_eq!(problem(refused), Problem::KeyProof);
     }
-    let scoped = |request: &mut WiaRequest| request.issuer_scope = Some("x".into());
-    let refused = device.wia_with(&house, &running, &[&key], scoped).await;
-    assert_eq!(problem(refused), Problem::NotOffered);
 }
 
 #[tokio::test]

@@ -9,20 +9,25 @@
 
 mod house;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use claviger_fixtures::TestKey;
 use clock::Clock;
 use house::*;
 use jiff::SignedDuration;
+use jose::{Curve, b64};
 use notices::{MailAtHand, Outbox};
-use provider_api::RevocationReason;
+use provider_api::reference::JwkSet;
+use provider_api::{RevocationReason, WiaRequest};
 use store::notices::SqlOutbox;
 use store::operators::SqlOperatorTrail;
 use store::provider::SqlProviderStore;
 use store::sql::query;
-use wallet_provider::ProviderStore;
 use wallet_provider::operators::{Credential, Errand, Operator, OperatorDesk, OperatorRole};
+use wallet_provider::reference::{ReferenceProfile, Vouched};
 use wallet_provider::retention::{HELD, Held, Until};
+use wallet_provider::{InstanceCheck, IssuanceStore, ProviderStore, SpentCheck, SpentRequest};
 
 const DAY: i64 = 24 * 3600;
 
@@ -62,7 +67,11 @@ fn wait_until(house: &House, second: i64) {
 
 #[tokio::test]
 async fn what_is_told_of_each_tables_end_is_what_happens() {
-    let house = House::new();
+    let house = House::tuned(|config| {
+        config.issuer_scopes = 1;
+        let wallet_version = "1".into();
+        config.reference = Some(ReferenceProfile { wallet_version });
+    });
     let Running { provider, database } = house.start().await;
     let running = Running {
         provider,
@@ -82,9 +91,44 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
         .revoke_by_pid_provider(&request)
         .await
         .unwrap();
+    let key = TestKey::generate(Curve::P256);
+    let scoped = |request: &mut WiaRequest| request.issuer_scope = Some(b64::encode([1; 32]));
+    phone
+        .wia_with(&house, &running, &[&key], scoped)
+        .await
+        .unwrap();
+    let keys = JwkSet {
+        keys: vec![fresh_keys(1)[0].to_jwk()],
+    };
+    let options = <_>::default();
+    let loose = running
+        .provider
+        .reference_wia(Vouched::Nothing(&keys), &options);
+    loose.await.unwrap();
+    running.provider.recover().await.unwrap();
 
     let provider = Arc::new(running.provider);
     let store = SqlProviderStore::new(database.clone());
+    let spent = || SpentCheck {
+        unit: phone.unit,
+        request: SpentRequest {
+            jti: jti(),
+            forget_at: house.clock.now(),
+        },
+        nonce: None,
+        at: house.clock.now(),
+    };
+    store
+        .record_failed_check(spent(), "unlocked".into())
+        .await
+        .unwrap();
+    let check = InstanceCheck {
+        spent: spent(),
+        evidence: None,
+        patch_level: None,
+        counter: Some(1),
+    };
+    store.record_check(check).await.unwrap();
     let desk = OperatorDesk::new(
         Arc::clone(&provider),
         Arc::new(SqlOperatorTrail::new(database.clone())),
@@ -119,24 +163,29 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
             "{}",
             held.table
         );
+        assert!(rows(&database, held.table).await > 0, "{}", held.table);
     }
 
-    let mut ends = Vec::new();
+    let mut ends: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
     for held in tables(|until| matches!(until, Until::Past { .. })) {
         let Until::Past { column } = held.until else {
             unreachable!()
         };
         let last = format!("SELECT MAX({column}) FROM {}", held.table);
-        ends.push((number(&database, last).await + DAY, held.table));
+        let end = number(&database, last).await + DAY;
+        ends.entry(end).or_default().push(held.table);
     }
-    ends.sort_unstable();
-    for (end, table) in ends {
+    for (end, tables) in ends {
         wait_until(&house, end - 1);
         provider.purge().await.unwrap();
-        assert!(rows(&database, table).await > 0, "{table} ends too soon");
+        for table in &tables {
+            assert!(rows(&database, table).await > 0, "{table} ends too soon");
+        }
         wait_until(&house, end);
         provider.purge().await.unwrap();
-        assert_eq!(rows(&database, table).await, 0, "{table} does not end");
+        for table in &tables {
+            assert_eq!(rows(&database, table).await, 0, "{table} does not end");
+        }
     }
 
     // The lists' entries are maintained for no more than some weeks: what is left is
@@ -178,6 +227,7 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
             "{}",
             held.table
         );
+        assert!(rows(&database, held.table).await > 0, "{}", held.table);
     }
     assert!(rows(&database, "attested_key").await > 0, "for good");
 }

@@ -86,6 +86,22 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
             admin_apart,
             notices: notice_parts(settings),
             database: Some(settings.database()),
+            evidence: settings
+                .wallet_provider
+                .as_ref()
+                .map(evidence)
+                .transpose()?
+                .unwrap_or_default(),
+            issuance: settings
+                .wallet_provider
+                .as_ref()
+                .map(|provider| provider.issuance.clone())
+                .unwrap_or_default(),
+            compatibility: settings
+                .wallet_provider
+                .as_ref()
+                .map(|provider| provider.compatibility.clone())
+                .unwrap_or_default(),
         };
         let development = Development::in_part(&settings.data, url, device, clock, part).await?;
         return Ok(development.node);
@@ -238,14 +254,10 @@ async fn provider_parts(
         status_folder: settings.status_folder.clone(),
         development,
         notices,
-        evidence: EvidenceParts {
-            policy: match &settings.evidence_policy {
-                Some(path) => super::evidence::policy(path)?,
-                None => device_evidence::Policy::default(),
-            },
-            revocation_list: settings.android_revocation_list.clone(),
-        },
         revocation: settings.revocation.clone(),
+        evidence: evidence(settings)?,
+        issuance: settings.issuance.clone(),
+        compatibility: settings.compatibility.clone(),
     })
 }
 
@@ -272,4 +284,14 @@ async fn first_key(
     };
     let of_what = || format!("{}: the device's key {name}", path.display());
     Generation::new(purpose, 0, seal).doing(of_what())
+}
+
+fn evidence(settings: &WalletProviderSettings) -> Result<EvidenceParts, Failure> {
+    Ok(EvidenceParts {
+        policy: match &settings.evidence_policy {
+            Some(path) => super::evidence::policy(path)?,
+            None => device_evidence::Policy::default(),
+        },
+        revocation_list: settings.android_revocation_list.clone(),
+    })
 }

@@ -16,7 +16,9 @@ use wallet_provider::{Generation, KeyPurpose, Seal};
 use super::serve::single_operator;
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{Output, Report};
-use crate::settings::{DATABASE_FILE, RevocationSettings, Role};
+use crate::settings::{
+    CompatibilitySettings, DATABASE_FILE, IssuanceSettings, RevocationSettings, Role,
+};
 use crate::testbed::{ListName, Party, SampleLists, TestBed};
 use crate::wiring::{
     EvidenceParts, Node, NodeParts, NoticeParts, OperatorParts, ProviderParts, WscaParts,
@@ -134,8 +136,10 @@ impl Development {
                 ],
                 status_folder: None,
                 development: true,
-                evidence: EvidenceParts::default(),
                 revocation: RevocationSettings::default(),
+                evidence: part.evidence,
+                issuance: part.issuance,
+                compatibility: part.compatibility,
                 notices: part.notices,
             }),
             accounts: part.accounts,
@@ -180,6 +184,12 @@ pub(crate) struct Part {
     pub(crate) admin_apart: bool,
     /// The database's address, where it is not a file among the data.
     pub(crate) database: Option<PathBuf>,
+    /// What device evidence is held against, where a device shows any.
+    pub(crate) evidence: EvidenceParts,
+    /// How attestations are issued.
+    pub(crate) issuance: IssuanceSettings,
+    /// Which interfaces of others are served too.
+    pub(crate) compatibility: CompatibilitySettings,
     pub(crate) notices: NoticeParts,
 }
 
@@ -197,6 +207,9 @@ impl Default for Part {
             proxies: Proxies::default(),
             admin_apart: false,
             database: None,
+            evidence: EvidenceParts::default(),
+            issuance: IssuanceSettings::default(),
+            compatibility: CompatibilitySettings::default(),
         }
     }
 }

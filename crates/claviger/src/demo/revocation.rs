@@ -94,7 +94,12 @@ pub(super) async fn revoke(
     let cnf = first.device.fresh_signing_key().doing("a fresh key")?;
     let refused = first
         .provider
-        .wias(first.unit, first.device_key(), &[cnf.as_ref()], None)
+        .wias(
+            first.unit,
+            first.device_key(),
+            &[cnf.as_ref()],
+            &<_>::default(),
+        )
         .await;
     let problem = refused.as_ref().err().and_then(|error| error.problem());
     let Some(found) = problem.and_then(|problem| problem.findings.first()) else {

@@ -36,17 +36,28 @@ pub(super) async fn activate(
 ) -> Result<(Wallet, Wallet), Failure> {
     let mut step = recorder.step(
         "Two wallet units are activated",
-        &["WIAM_04", "WIAM_06", "WIAM_10a", "WIAM_12", "WIAM_14"],
+        &[
+            "WIAM_04", "WIAM_06", "WIAM_10", "WIAM_10a", "WIAM_12", "WIAM_14",
+        ],
     );
     let first = Wallet::activate(circle, "erika", "493827").await?;
     let certification = &first.provider.view().certification;
     step.proven(format!(
+        "the user is shown the certification: {certification}"
+    ));
+    step.proven(format!(
         "unit {}: challenge answered by both device keys, PIN registered, operational",
         first.unit
     ));
-    step.proven(format!(
-        "the user is shown the certification: {certification}"
-    ));
+    let begins_with: HashSet<_> = first
+        .first
+        .iter()
+        .filter_map(|token| place(token))
+        .collect();
+    step.demand(
+        begins_with.len() == 3,
+        "it begins with a WIA and one KA each for its WSCD and its keystore, at places of their own",
+    )?;
     let second = Wallet::activate(circle, "max", "604185").await?;
     step.proven(format!(
         "unit {}: a second one, with keys of its own",
@@ -191,7 +202,7 @@ async fn key_attestation(wallet: &Wallet, keys: &[KeyInfo]) -> Result<String, Fa
 async fn instance_attestation(wallet: &Wallet, cnf: &dyn Signer) -> Result<String, Failure> {
     let answer = wallet
         .provider
-        .wias(wallet.unit, wallet.device_key(), &[cnf], None)
+        .wias(wallet.unit, wallet.device_key(), &[cnf], &<_>::default())
         .await
         .doing("the WIA")?;
     one(answer.attestations)
@@ -228,13 +239,15 @@ fn one(attestations: Vec<String>) -> Result<String, Failure> {
 
 /// The status index in a token that its maker handed us.
 fn index(token: &str) -> Option<u64> {
+    place(token).map(|(_, index)| index)
+}
+
+/// The same with its list.
+fn place(token: &str) -> Option<(String, u64)> {
     let claims = jose::jws::parse(token, 1 << 20).ok()?.claims().ok()?;
-    ["client_status", "key_storage_status"]
+    let entry = ["client_status", "key_storage_status"]
         .iter()
-        .find_map(|name| {
-            claims
-                .get(*name)?
-                .pointer("/status/status_list/idx")?
-                .as_u64()
-        })
+        .find_map(|name| claims.get(*name)?.pointer("/status/status_list"))?;
+    let uri = entry.get("uri")?.as_str()?.to_owned();
+    Some((uri, entry.get("idx")?.as_u64()?))
 }

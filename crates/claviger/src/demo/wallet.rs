@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use clock::Clock;
 use jose::Signer;
-use provider_api::{Evidence, UnitState};
-use r2ps::ServiceIdentity;
-use sci::{KeyInfo, Pin, Sci, UnitId};
+use sci::{KeyInfo, Pin, UnitId};
 use tokio::sync::Mutex;
 use url::Url;
 use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
 use wallet_client::sci_remote::{HttpTransport, RemoteSci};
-use wallet_client::{Activation, ProviderClient};
+use wallet_client::{ProviderClient, SetUp, Unattested};
 
 use super::circle::Circle;
 use crate::exit::{Doing, Failure};
@@ -26,63 +24,54 @@ pub(super) struct Wallet {
     pub(super) device: Arc<SoftwareKeystore>,
     pub(super) provider: ProviderClient,
     pub(super) sci: Arc<RemoteSci<HttpTransport>>,
+    /// The attestations that it began with: a WIA, and a KA for each storage.
+    pub(super) first: Vec<String>,
     /// The keys that were made for it.
     pub(super) keys: Mutex<Vec<KeyInfo>>,
 }
 
 impl Wallet {
-    /// Activates a unit: challenge, two device keys, account, PIN.
+    /// Activates a unit wholly: the certification is shown, both device keys prove
+    /// themselves, the PIN is registered, and the first attestations are fetched.
     pub(super) async fn activate(circle: &Circle, alias: &str, pin: &str) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = circle.clock.clone();
         let device = Arc::new(SoftwareKeystore::generate().doing("the phone's keys")?);
         let base = format!("{}/wallet-provider", circle.url);
-        let provider = ProviderClient::discover(&base, clock.clone())
+        let provider = ProviderClient::discover(&base, clock)
             .await
             .doing("the wallet provider")?;
-        let answer = provider
-            .activate(&Activation {
-                alias,
-                account_code: None,
-                consent: None,
-                signing: device.signing(),
-                agreement: device.agreement(),
-                evidence: Evidence::None {},
-                wallet_version: env!("CARGO_PKG_VERSION"),
-            })
-            .await
-            .doing("the activation")?;
-        // The answer is signed by the provider, so this is whom to believe.
-        let service = ServiceIdentity {
-            context: answer.wsca.context.clone(),
-            agreement: answer.wsca.agreement.clone(),
-            signing: answer.wsca.signing.clone(),
-        };
         let address = Url::parse(&format!("{}/wsca/r2ps", circle.url)).doing("the WSCA")?;
-        let transport = HttpTransport::new(circle.http.clone(), address);
-        let sci = Arc::new(RemoteSci::new(
-            transport,
-            service,
-            answer.unit,
-            device.clone(),
-            clock,
-        ));
         let pin = Pin::choose(pin).doing("the PIN")?;
-        sci.register_pin(&pin).await.doing("the PIN")?;
-        let view = provider
-            .complete_activation(answer.unit, device.signing())
+        // The demo's record shows it: see the step.
+        let shown = provider.certification().shown();
+        let unit = provider
+            .set_up(
+                shown,
+                SetUp {
+                    alias,
+                    account_code: None,
+                    consent: None,
+                    device: device.clone(),
+                    platform: &Unattested,
+                    wallet_version: env!("CARGO_PKG_VERSION"),
+                    pin: &pin,
+                    transport: HttpTransport::new(circle.http.clone(), address),
+                    keys: 1,
+                },
+            )
             .await
             .doing("the activation")?;
-        if view.state != UnitState::Operational {
-            return Err(Failure::new(format!("the unit is {}", view.state)));
-        }
+        let mut first = vec![unit.wia.attestation, unit.wscd_ka.attestation];
+        first.extend(unit.keystore_ka.map(|ka| ka.attestation));
         Ok(Self {
-            unit: answer.unit,
+            unit: unit.unit,
             alias: alias.to_owned(),
-            account_code: answer.account_code.unwrap_or_default(),
+            account_code: unit.account_code.unwrap_or_default(),
             pin,
             device,
             provider,
-            sci,
+            sci: unit.sci,
+            first,
             keys: Mutex::new(Vec::new()),
         })
     }

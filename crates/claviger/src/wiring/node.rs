@@ -33,7 +33,7 @@ use super::pid_providers::PidProviders;
 use super::readiness::{DatabaseReady, DeviceReady, LinkReady, ProviderReady, Trouble, WscaReady};
 use crate::exit::{Doing, Failure};
 use crate::keys::{FirstKeys, KeySource};
-use crate::settings::{RevocationSettings, Role};
+use crate::settings::{CompatibilitySettings, IssuanceSettings, RevocationSettings, Role};
 
 /// What a node is made of.
 #[derive(Debug)]
@@ -107,6 +107,10 @@ pub(crate) struct ProviderParts {
     pub(crate) evidence: EvidenceParts,
     /// How revocation is done.
     pub(crate) revocation: RevocationSettings,
+    /// What the texts leave it to choose.
+    pub(crate) issuance: IssuanceSettings,
+    /// Which interfaces of others it serves too.
+    pub(crate) compatibility: CompatibilitySettings,
     /// How users are told what happened to their units.
     pub(crate) notices: NoticeParts,
 }
@@ -291,6 +295,12 @@ impl Node {
                 folder: self.status_folder(),
                 ttl: provider.list_ttl_seconds(),
             }),
+            reference_provider: self
+                .parts
+                .provider
+                .as_ref()
+                .and_then(|provider| provider.compatibility.profile())
+                .map(|_| self.parts.public_url.clone()),
             trust: self.trust.as_ref().map(|service| Trust {
                 service: Arc::clone(service),
                 clock: Arc::clone(&self.parts.clock),
@@ -397,6 +407,8 @@ impl Node {
         provider.revocation.apply(&mut config);
         config.consent = self.parts.accounts.as_ref().map(accounts::consent_view);
         config.accept_no_consent = provider.development;
+        provider.issuance.apply(&mut config);
+        config.reference = provider.compatibility.profile();
         let agreement_key = DeviceAgreement::open(
             Arc::clone(device),
             name("provider-agreement")?,

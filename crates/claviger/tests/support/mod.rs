@@ -20,14 +20,14 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 
 use clock::SystemClock;
-use provider_api::{ActivationAnswer, Evidence};
+use provider_api::ActivationAnswer;
 use r2ps::ServiceIdentity;
 use r2ps::opaque::{Client, Stretching};
 use sci::{Pin, Sci};
 use serde_json::Value;
 use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
 use wallet_client::sci_remote::{HttpTransport, RemoteSci};
-use wallet_client::{Activation, ProviderClient, ProviderError};
+use wallet_client::{Activation, ProviderClient, ProviderError, Unattested};
 
 /// Runs the command to its end.
 pub fn claviger<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
@@ -238,7 +238,7 @@ impl Phone {
                 consent: consent.as_deref(),
                 signing: device.signing(),
                 agreement: device.agreement(),
-                evidence: Evidence::None {},
+                platform: &Unattested,
                 wallet_version: "1",
             })
             .await?;
@@ -274,7 +274,7 @@ impl Phone {
         let (unit, signing) = (self.answer.unit, self.device.signing());
         let answer = self
             .provider
-            .wias(unit, signing, &[key.as_ref()], None)
+            .wias(unit, signing, &[key.as_ref()], &<_>::default())
             .await?;
         let wia = answer.attestations[0].clone();
         let claims = jose::jws::parse(&wia, 1 << 20).unwrap().claims().unwrap();

@@ -8,6 +8,7 @@ pub(crate) mod folder;
 pub(crate) mod health;
 pub(crate) mod operator;
 pub(crate) mod provider;
+pub(crate) mod reference_provider;
 pub(crate) mod status;
 pub(crate) mod trust;
 pub(crate) mod trust_validator;

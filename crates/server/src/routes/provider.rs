@@ -11,9 +11,9 @@ use axum::response::{IntoResponse, Response};
 use jose::SignError;
 use jose::json::{self, Limits};
 use provider_api::{
-    AccountRequest, AccountView, ActivationRequest, AssociationRequest, Challenge, Empty,
-    KaRequest, PidRevocationAnswer, PidRevocationRequest, ProviderView, REQUEST_HEADER,
-    RevocationRequest, UnitView, WiaRequest,
+    AccountRequest, AccountView, ActivationRequest, AssociationRequest, Challenge, CheckRequest,
+    Empty, KaRequest, KeystoreKaRequest, NonceRequest, PidRevocationAnswer, PidRevocationRequest,
+    ProviderView, REQUEST_HEADER, RevocationRequest, UnitView, WiaRequest,
 };
 use serde::de::DeserializeOwned;
 use utoipa_axum::router::OpenApiRouter;
@@ -30,14 +30,17 @@ pub(crate) fn routes(provider: Provider) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(view))
         .routes(routes!(certification))
+        .routes(routes!(keystore_certification))
         .routes(routes!(jwks))
         .routes(routes!(challenge))
         .routes(routes!(activations))
         .routes(routes!(complete_activation))
         .routes(routes!(unit))
         .routes(routes!(nonce))
+        .routes(routes!(check))
         .routes(routes!(wia))
         .routes(routes!(ka))
+        .routes(routes!(keystore_ka))
         .routes(routes!(associate))
         .routes(routes!(account))
         .routes(routes!(revocation))
@@ -70,6 +73,14 @@ async fn view(State(provider): State<Provider>) -> Json<ProviderView> {
     responses((status = 200, body = Object)))]
 async fn certification(State(provider): State<Provider>) -> Json<serde_json::Value> {
     Json(provider.certification())
+}
+
+/// What devices' own keystores are certified for: where the `certification` of a KA over
+/// keystore keys leads, if nothing else is known of them
+#[utoipa::path(get, path = "/certification/keystore", tag = "wallet provider",
+    responses((status = 200, body = Object)))]
+async fn keystore_certification(State(provider): State<Provider>) -> Json<serde_json::Value> {
+    Json(provider.keystore_certification())
 }
 
 /// How long a cache may keep the key set: a next key stands in it long before it signs.
@@ -141,16 +152,30 @@ async fn unit(State(provider): State<Provider>, headers: HeaderMap, body: Bytes)
     answer.map(Signed).map_err(problem)
 }
 
-/// A nonce for a statement of keys by the WSCA
-#[utoipa::path(post, path = "/unit/nonce", tag = "wallet unit", request_body = Empty,
+/// A nonce for a statement of keys by the WSCA, or for evidence of the device
+#[utoipa::path(post, path = "/unit/nonce", tag = "wallet unit", request_body = NonceRequest,
     params(("wallet-unit-request" = String, Header, description = "The request, signed by the unit's device key")),
     responses(
         (status = 200, content_type = "application/jose", body = String,
             description = "Challenge, signed")))]
 async fn nonce(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
     let caller = caller(&provider, &headers, "/unit/nonce", &body).await?;
-    let Empty {} = read(&body)?;
-    let answer = provider.statement_nonce(&caller).await;
+    let NonceRequest { purpose } = read(&body)?;
+    let answer = provider.nonce(&caller, purpose).await;
+    answer.map(Signed).map_err(problem)
+}
+
+/// Check the wallet instance again, by fresh evidence of its device
+#[utoipa::path(post, path = "/unit/check", tag = "wallet unit", request_body = CheckRequest,
+    params(("wallet-unit-request" = String, Header, description = "The request, signed by the unit's device key")),
+    responses(
+        (status = 200, content_type = "application/jose", body = String,
+            description = "CheckAnswer, signed"),
+        (status = 403, body = Problem)))]
+async fn check(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
+    let caller = caller(&provider, &headers, "/unit/check", &body).await?;
+    let request: CheckRequest = read(&body)?;
+    let answer = provider.check_instance(&caller, &request).await;
     answer.map(Signed).map_err(problem)
 }
 
@@ -179,6 +204,21 @@ async fn ka(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -
     let caller = caller(&provider, &headers, "/unit/ka", &body).await?;
     let request: KaRequest = read(&body)?;
     let answer = provider.issue_ka(&caller, &request).await;
+    answer.map(Signed).map_err(problem)
+}
+
+/// Key Attestations over keys of the device's own keystore
+#[utoipa::path(post, path = "/unit/keystore-ka", tag = "wallet unit",
+    request_body = KeystoreKaRequest,
+    params(("wallet-unit-request" = String, Header, description = "The request, signed by the unit's device key")),
+    responses(
+        (status = 200, content_type = "application/jose", body = String,
+            description = "Attestations, signed"),
+        (status = 403, body = Problem)))]
+async fn keystore_ka(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
+    let caller = caller(&provider, &headers, "/unit/keystore-ka", &body).await?;
+    let request: KeystoreKaRequest = read(&body)?;
+    let answer = provider.issue_keystore_ka(&caller, &request).await;
     answer.map(Signed).map_err(problem)
 }
 
@@ -302,14 +342,16 @@ pub(crate) fn problem(error: Error) -> Problem {
         return Problem::internal(&error);
     };
     let status = match problem {
-        Code::Malformed | Code::Alias | Code::Batch | Code::Period => StatusCode::BAD_REQUEST,
+        Code::Malformed | Code::Alias | Code::Batch | Code::Period | Code::Scope => {
+            StatusCode::BAD_REQUEST
+        }
         Code::WrongDeviceKey
         | Code::WrongBinding
         | Code::NotOfNow
         | Code::ChallengeUnknown
         | Code::ChallengeExpired => StatusCode::UNAUTHORIZED,
         Code::UnknownUnit => StatusCode::NOT_FOUND,
-        Code::Replayed | Code::WrongState | Code::DeviceKnown | Code::NoFactor => {
+        Code::Replayed | Code::WrongState | Code::DeviceKnown | Code::NoFactor | Code::CheckDue => {
             StatusCode::CONFLICT
         }
         Code::NotOffered => StatusCode::NOT_IMPLEMENTED,

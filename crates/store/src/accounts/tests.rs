@@ -111,6 +111,8 @@ impl Scene {
             evidence: "none".into(),
             wallet_version: "1".into(),
             certificates: vec![],
+            device_model: None,
+            patch_level: None,
             at,
         };
         self.units.begin_activation(new).await

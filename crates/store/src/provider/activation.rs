@@ -20,8 +20,9 @@ pub(super) async fn begin(tx: &mut Connection, new: NewUnit) -> Result<Activated
     }
     let inserted = query(
         "INSERT INTO unit (id, account, state, signing_key, signing_thumbprint, agreement_key,
-                           agreement_thumbprint, evidence, wallet_version, created_at)
-         VALUES (?, ?, 'installed', ?, ?, ?, ?, ?, ?, ?)",
+                           agreement_thumbprint, evidence, wallet_version, created_at,
+                           checked_at, device_model, patch_level)
+         VALUES (?, ?, 'installed', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(new.unit.as_bytes().as_slice())
     .bind(account)
@@ -32,6 +33,9 @@ pub(super) async fn begin(tx: &mut Connection, new: NewUnit) -> Result<Activated
     .bind(&new.evidence)
     .bind(&new.wallet_version)
     .bind(seconds(new.at))
+    .bind(seconds(new.at))
+    .bind(new.device_model)
+    .bind(new.patch_level)
     .execute(tx)
     .await;
     match inserted {

@@ -4,9 +4,9 @@ use crate::sql::{Connection, query};
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::UnitState;
-use wallet_provider::{Issuance, Purpose, SpentRequest, StoreError};
+use wallet_provider::{Issuance, KeyStorage, NewEntry, Purpose, SpentRequest, StoreError};
 
-use super::{rows, seconds, signed};
+use super::{checks, held, rows, seconds, signed, storages};
 
 pub(super) async fn issue(tx: &mut Connection, issuance: Issuance) -> Result<(), StoreError> {
     let unit = issuance.unit;
@@ -18,7 +18,63 @@ pub(super) async fn issue(tx: &mut Connection, issuance: Issuance) -> Result<(),
     if let Some(nonce) = issuance.nonce {
         answer_challenge(tx, nonce, Purpose::Statement(unit), issuance.at).await?;
     }
-    for (place, thumbprint) in issuance.keys.iter().enumerate() {
+    if let Some(storage) = &issuance.storage {
+        storages::use_one(tx, unit, storage, issuance.at).await?;
+    }
+    if let Some(counter) = issuance.counter {
+        checks::grow_counter(tx, unit, counter).await?;
+    }
+    if let Some(at) = issuance.checked_at {
+        checks::checked(tx, unit, at).await?;
+    }
+    keep_attested_keys(tx, &issuance.keys).await?;
+    let ends = issuance.entries.iter().map(|entry| entry.maintained_until);
+    let until = ends.max().unwrap_or(issuance.at);
+    keep_instance_keys(tx, &issuance.instance_keys, until).await?;
+    match &issuance.holder {
+        Some(holder) => held::keep(tx, &issuance, holder).await,
+        None => {
+            for entry in &issuance.entries {
+                add_entry(tx, unit, entry, issuance.storage.as_ref()).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Gives the unit an entry, if it is nobody's.
+pub(super) async fn add_entry(
+    tx: &mut Connection,
+    unit: UnitId,
+    entry: &NewEntry,
+    storage: Option<&KeyStorage>,
+) -> Result<(), StoreError> {
+    let added = query(
+        "INSERT INTO status_entry (list, idx, unit, maintained_until, storage)
+         VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(entry.list)
+    .bind(signed(entry.index))
+    .bind(unit.as_bytes().as_slice())
+    .bind(seconds(entry.maintained_until))
+    .bind(storage.map(|storage| storage.kind.name()))
+    .execute(tx)
+    .await?;
+    if added == 0 {
+        return Err(StoreError::IndexInUse {
+            list: entry.list,
+            index: entry.index,
+        });
+    }
+    Ok(())
+}
+
+/// Takes note of keys that enter a KA, if none is in one.
+pub(super) async fn keep_attested_keys(
+    tx: &mut Connection,
+    thumbprints: &[[u8; 32]],
+) -> Result<(), StoreError> {
+    for (place, thumbprint) in thumbprints.iter().enumerate() {
         let added = query("INSERT INTO attested_key (hash) VALUES (?) ON CONFLICT DO NOTHING")
             .bind(attested_key_hash(thumbprint).as_slice())
             .execute(tx)
@@ -27,22 +83,29 @@ pub(super) async fn issue(tx: &mut Connection, issuance: Issuance) -> Result<(),
             return Err(StoreError::KeyAttested(place));
         }
     }
-    for entry in &issuance.entries {
+    Ok(())
+}
+
+/// Takes note of keys that enter a WIA, if none was in one. They are kept to the end of
+/// a day, so that the time tells no more of their WIAs than those do.
+pub(super) async fn keep_instance_keys(
+    tx: &mut Connection,
+    thumbprints: &[[u8; 32]],
+    until: Timestamp,
+) -> Result<(), StoreError> {
+    const DAY: i64 = 86_400;
+    let days = seconds(until).div_euclid(DAY).saturating_add(1);
+    let forget_at = days.saturating_mul(DAY);
+    for (place, thumbprint) in thumbprints.iter().enumerate() {
         let added = query(
-            "INSERT INTO status_entry (list, idx, unit, maintained_until) VALUES (?, ?, ?, ?)
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO instance_key (hash, forget_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
         )
-        .bind(entry.list)
-        .bind(signed(entry.index))
-        .bind(unit.as_bytes().as_slice())
-        .bind(seconds(entry.maintained_until))
+        .bind(instance_key_hash(thumbprint))
+        .bind(forget_at)
         .execute(tx)
         .await?;
         if added == 0 {
-            return Err(StoreError::IndexInUse {
-                list: entry.list,
-                index: entry.index,
-            });
+            return Err(StoreError::KeyUsed(place));
         }
     }
     Ok(())
@@ -65,14 +128,7 @@ pub(super) async fn check(tx: &mut Connection, issuance: &Issuance) -> Result<()
         other => return Err(StoreError::UnitState(other)),
     }
     if let Some(nonce) = issuance.nonce {
-        let expires_at = query(
-            "SELECT expires_at FROM challenge WHERE hash = ? AND unit IS NOT DISTINCT FROM ?",
-        )
-        .bind(nonce.as_slice())
-        .bind(owner(Purpose::Statement(unit)))
-        .optional(tx)
-        .await?;
-        still_waits(expires_at, issuance.at)?;
+        waits(tx, nonce, Purpose::Statement(unit), issuance.at).await?;
     }
     for (place, thumbprint) in issuance.keys.iter().enumerate() {
         let attested = query("SELECT 1 FROM attested_key WHERE hash = ?")
@@ -83,7 +139,19 @@ pub(super) async fn check(tx: &mut Connection, issuance: &Issuance) -> Result<()
             return Err(StoreError::KeyAttested(place));
         }
     }
-    Ok(())
+    for (place, thumbprint) in issuance.instance_keys.iter().enumerate() {
+        let used = query("SELECT 1 FROM instance_key WHERE hash = ?")
+            .bind(instance_key_hash(thumbprint))
+            .fetch_optional(tx)
+            .await?;
+        if used.is_some() {
+            return Err(StoreError::KeyUsed(place));
+        }
+    }
+    match &issuance.storage {
+        Some(storage) => storages::check(tx, unit, storage).await,
+        None => Ok(()),
+    }
 }
 
 /// How many challenges for an activation wait for their answer.
@@ -138,6 +206,22 @@ pub(super) async fn answer_challenge(
     .bind(owner(purpose))
     .optional(tx)
     .await?;
+    still_waits(expires_at, at)
+}
+
+/// Whether the challenge waits for this answer. It changes nothing.
+pub(super) async fn waits(
+    connection: &mut Connection,
+    hash: [u8; 32],
+    purpose: Purpose,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let expires_at =
+        query("SELECT expires_at FROM challenge WHERE hash = ? AND unit IS NOT DISTINCT FROM ?")
+            .bind(hash)
+            .bind(owner(purpose))
+            .optional(connection)
+            .await?;
     still_waits(expires_at, at)
 }
 
@@ -198,6 +282,11 @@ fn owner(purpose: Purpose) -> Option<Vec<u8>> {
 
 /// What is kept of a key: not the thumbprint, which stands in places that others
 /// see.
+fn instance_key_hash(thumbprint: &[u8; 32]) -> [u8; 32] {
+    jose::sha256(&[b"claviger instance key 1".as_slice(), thumbprint].concat())
+}
+
+/// The same of a key that is in a KA.
 fn attested_key_hash(thumbprint: &[u8; 32]) -> [u8; 32] {
     jose::sha256(&[b"claviger attested key 1".as_slice(), thumbprint].concat())
 }

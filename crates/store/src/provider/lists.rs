@@ -6,7 +6,7 @@ use wallet_provider::{
     Block, EndedList, ListContent, ListState, NewList, Noted, Purged, StoreError, Tally,
 };
 
-use super::{rows, seconds, signed};
+use super::{held, rows, seconds, signed};
 
 pub(super) async fn take_block(
     tx: &mut Connection,
@@ -231,9 +231,12 @@ pub(super) async fn purge(
         let done = query(statement).bind(now).execute(tx).await?;
         *count = done;
     }
+    held::forget(tx, now).await?;
     let ended: Vec<(i64, String)> = query(
         "SELECT id, name FROM status_list WHERE closed_at < ?
-         AND NOT EXISTS (SELECT 1 FROM status_entry WHERE list = status_list.id)",
+         AND NOT EXISTS (SELECT 1 FROM status_entry WHERE list = status_list.id)
+         AND NOT EXISTS (SELECT 1 FROM storage_type WHERE list = status_list.id)
+         AND NOT EXISTS (SELECT 1 FROM loose_entry WHERE list = status_list.id)",
     )
     .bind(seconds(closed_before))
     .all(tx)

@@ -1,13 +1,18 @@
 //! The wallet provider's port.
 
 mod activation;
+mod checks;
 mod forgetting;
+mod held;
 mod issuance;
+mod issuance_store;
 pub(crate) mod jobs;
 mod lists;
+mod loose;
 pub(crate) mod revocation;
 mod revocation_port;
 pub(crate) mod rows;
+mod storages;
 mod turns;
 mod upkeep;
 
@@ -30,6 +35,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(1, "wallet provider", "0001_wallet_provider.sql"),
     migration!(2, "lifecycle", "0002_lifecycle.sql"),
     migration!(3, "accounts", "0003_accounts.sql"),
+    migration!(6, "issuance", "0006_issuance.sql"),
     migration!(7, "revocation", "0007_revocation.sql"),
     migration!(8, "status", "0008_status.sql"),
 ];

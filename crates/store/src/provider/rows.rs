@@ -132,6 +132,7 @@ pub(crate) struct UnitRow {
     evidence: String,
     wallet_version: String,
     created_at: i64,
+    checked_at: Option<i64>,
 }
 
 impl Columns for UnitRow {
@@ -144,6 +145,7 @@ impl Columns for UnitRow {
             evidence: row.get("evidence")?,
             wallet_version: row.get("wallet_version")?,
             created_at: row.get("created_at")?,
+            checked_at: row.get("checked_at")?,
         })
     }
 }
@@ -165,8 +167,13 @@ impl UnitRow {
             agreement_key: key("agreement_key", &self.agreement_key)?,
             evidence: self.evidence,
             wallet_version: self.wallet_version,
-            created_at: Timestamp::from_second(self.created_at)
-                .map_err(|_| damaged("unit", "created_at", "is no time"))?,
+            created_at: time("unit", "created_at", self.created_at)?,
+            // Before checks were kept, the activation was the only one.
+            checked_at: time(
+                "unit",
+                "checked_at",
+                self.checked_at.unwrap_or(self.created_at),
+            )?,
         })
     }
 }
@@ -177,6 +184,14 @@ pub(super) fn unit_id(
     bytes: &[u8],
 ) -> Result<UnitId, StoreError> {
     UnitId::from_slice(bytes).map_err(|_| damaged(table, column, "is no unit's identifier"))
+}
+
+pub(super) fn time(
+    table: &'static str,
+    column: &'static str,
+    seconds: i64,
+) -> Result<Timestamp, StoreError> {
+    Timestamp::from_second(seconds).map_err(|_| damaged(table, column, "is no time"))
 }
 
 pub(crate) fn hash<const N: usize>(
@@ -195,14 +210,6 @@ pub(crate) fn unsigned(
     number: i64,
 ) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(|_| damaged(table, column, "is negative"))
-}
-
-pub(super) fn time(
-    table: &'static str,
-    column: &'static str,
-    seconds: i64,
-) -> Result<Timestamp, StoreError> {
-    Timestamp::from_second(seconds).map_err(|_| damaged(table, column, "is no time"))
 }
 
 pub(crate) fn named<T>(

@@ -6,6 +6,8 @@
     clippy::panic
 )]
 
+mod issuance;
+
 use jiff::SignedDuration;
 use jose::{Curve, PublicKey};
 use rstest::rstest;
@@ -105,6 +107,8 @@ impl Scene {
             agreement_key: key(first_key + 1),
             evidence: "none".into(),
             certificates: vec![],
+            device_model: None,
+            patch_level: None,
             wallet_version: "1".into(),
             at: self.now,
         };
@@ -134,18 +138,13 @@ impl Scene {
     }
 
     fn issuance(&self, unit: UnitId, list: i64, index: u64) -> Issuance {
-        Issuance {
-            unit,
-            request: self.request(),
-            nonce: None,
-            keys: vec![],
-            entries: vec![NewEntry {
-                list,
-                index,
-                maintained_until: self.later(1000),
-            }],
-            at: self.now,
-        }
+        let mut issuance = Issuance::new(unit, self.request(), self.now);
+        issuance.entries = vec![NewEntry {
+            list,
+            index,
+            maintained_until: self.later(1000),
+        }];
+        issuance
     }
 
     fn revocation(&self, unit: UnitId) -> Revocation {

@@ -1,9 +1,11 @@
 //! What the provider needs of the rooms and machines around it.
 
 pub(crate) mod folder;
+pub(crate) mod issuance_store;
 pub(crate) mod operator_trail;
 pub(crate) mod pid_providers;
 pub(crate) mod publisher;
+pub(crate) mod reference_store;
 pub(crate) mod revocation;
 pub(crate) mod store;
 pub(crate) mod tally;

@@ -7,13 +7,15 @@ use jose::PublicKey;
 use provider_api::{AccountId, RevocationReason, Revoker, Storage, UnitState};
 use sci::UnitId;
 
+use super::issuance_store::{Holder, IssuanceStore, KeyStorage};
+use super::reference_store::ReferenceStore;
 use super::tally::Tally;
 use super::turn::{Turn, Work};
 
 /// The provider's memory. Every method that writes is one transaction: all of it
 /// is on disk when it returns `Ok`, and none of it was done when it returns `Err`.
 #[async_trait]
-pub trait ProviderStore: Send + Sync + std::fmt::Debug {
+pub trait ProviderStore: IssuanceStore + ReferenceStore {
     /// Whether the store can be read and written.
     async fn health(&self) -> Result<(), StoreError>;
 
@@ -75,7 +77,9 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
     async fn check_issuance(&self, issuance: &Issuance) -> Result<(), StoreError>;
 
     /// Records an issuance to an operational unit: its request and nonce are
-    /// spent, its keys are in no other KA, its entries are free.
+    /// spent, its keys are in no other KA or WIA, its storage is not revoked, the
+    /// counter of its assertion has grown, and its entries are free, or are the one that
+    /// is kept for their holder, whose maintenance then lasts as long as this one's.
     async fn issue(&self, issuance: Issuance) -> Result<(), StoreError>;
 
     /// Revokes a unit for good: its state, its history, every status entry that is
@@ -174,6 +178,28 @@ pub enum StoreError {
     /// A key is in a KA already: its place among the issuance's keys.
     #[error("the key at {0} is in a key attestation already")]
     KeyAttested(usize),
+    /// A key is in a WIA already: its place among the issuance's keys.
+    #[error("the key at {0} is in a wallet instance attestation already")]
+    KeyUsed(usize),
+    /// Another issuance took note of another entry for the same holder meanwhile, or
+    /// the entry's maintenance ended: it is to be looked up again.
+    #[error("the entry that was to be used again is another one by now")]
+    EntryMoved,
+    /// The unit has entries for as many issuers as are offered.
+    #[error("the unit has entries for {0} issuers, and that is all that is offered")]
+    TooManyScopes(u32),
+    /// The WSCD or keystore, or its type, is revoked.
+    #[error("the WSCD or keystore, or its type, is revoked")]
+    StorageRevoked,
+    /// The unit has its keys in a keystore of another type.
+    #[error("the unit's keystore is of another type")]
+    OtherStorage,
+    /// The counter of an App Attest key does not grow.
+    #[error("an assertion with this counter or a later one was accepted already")]
+    CounterBack,
+    /// What is known of the unit changed while it was looked at.
+    #[error("the unit changed meanwhile; the same can be tried again")]
+    UnitChanged,
     /// An index is in use already.
     #[error("index {index} of list {list} is in use")]
     IndexInUse {
@@ -242,9 +268,13 @@ pub struct NewUnit {
     /// What the evidence rests on: hashes of the serial numbers of its certificates,
     /// by which a list of revoked ones finds the unit again.
     pub certificates: Vec<[u8; 32]>,
+    /// What hardware says the device is, where it does.
+    pub device_model: Option<String>,
+    /// The month of the device's last patch, YYYYMM, where hardware says it.
+    pub patch_level: Option<u32>,
     /// The version of the wallet solution.
     pub wallet_version: String,
-    /// When.
+    /// When: the wallet instance was checked then, too.
     pub at: Timestamp,
 }
 
@@ -284,6 +314,8 @@ pub struct UnitRecord {
     pub wallet_version: String,
     /// When its activation began.
     pub created_at: Timestamp,
+    /// When its wallet instance was checked last.
+    pub checked_at: Timestamp,
 }
 
 /// A change of a unit's state.
@@ -323,10 +355,39 @@ pub struct Issuance {
     pub nonce: Option<[u8; 32]>,
     /// The thumbprints of the keys that enter a KA.
     pub keys: Vec<[u8; 32]>,
-    /// The status entries.
+    /// The thumbprints of the keys that enter a WIA.
+    pub instance_keys: Vec<[u8; 32]>,
+    /// The status entries. One that is used again is the only one.
     pub entries: Vec<NewEntry>,
+    /// For whom the entry is kept, where it is to be used again.
+    pub holder: Option<Holder>,
+    /// Where the attested keys are; absent for WIAs.
+    pub storage: Option<KeyStorage>,
+    /// The counter of the App Attest key's assertion over the keys.
+    pub counter: Option<u32>,
+    /// When the wallet instance was checked, where the request itself is the check.
+    pub checked_at: Option<Timestamp>,
     /// When.
     pub at: Timestamp,
+}
+
+impl Issuance {
+    /// An issuance of nothing yet.
+    pub fn new(unit: UnitId, request: SpentRequest, at: Timestamp) -> Self {
+        Self {
+            unit,
+            request,
+            nonce: None,
+            keys: Vec::new(),
+            instance_keys: Vec::new(),
+            entries: Vec::new(),
+            holder: None,
+            storage: None,
+            counter: None,
+            checked_at: None,
+            at,
+        }
+    }
 }
 
 /// A status entry of a unit.

@@ -59,6 +59,7 @@ pub struct House {
 }
 
 /// A process: it can be dropped at any moment.
+#[derive(Debug)]
 pub struct Running {
     pub provider: WalletProvider,
     pub database: Database,
@@ -116,6 +117,15 @@ impl House {
 
     pub async fn try_start(&self, publisher: Arc<dyn Publisher>) -> Result<Running, ConfigError> {
         self.try_start_configured(publisher, |_| {}).await
+    }
+
+    /// As [`House::start_configured`], of what may be refused.
+    pub async fn try_start_configured_with(
+        &self,
+        more: impl FnOnce(&mut Config),
+    ) -> Result<Running, ConfigError> {
+        let lists = FolderPublisher::new(self.folder.join("lists")).unwrap();
+        self.try_start_configured(Arc::new(lists), more).await
     }
 
     async fn try_start_configured(
@@ -176,6 +186,11 @@ impl House {
             houses.push(house);
         }
         houses
+    }
+
+    /// The provider's memory, to be looked into.
+    pub fn store(&self, running: &Running) -> SqlProviderStore {
+        SqlProviderStore::new(running.database.clone())
     }
 
     /// The answer in `text`, as the app that pinned the provider's key reads it.
@@ -459,11 +474,22 @@ impl Device {
     }
 
     pub async fn nonce(&self, house: &House, running: &Running) -> Result<String, Error> {
+        self.nonce_for(house, running, NoncePurpose::Statement)
+            .await
+    }
+
+    pub async fn nonce_for(
+        &self,
+        house: &House,
+        running: &Running,
+        purpose: NoncePurpose,
+    ) -> Result<String, Error> {
         let jti = jti();
+        let request = NonceRequest { purpose };
         let caller = self
-            .call_as(house, running, "/unit/nonce", &Empty {}, &jti)
+            .call_as(house, running, "/unit/nonce", &request, &jti)
             .await?;
-        let answer = running.provider.statement_nonce(&caller).await?;
+        let answer = running.provider.nonce(&caller, purpose).await?;
         Ok(house.read::<Challenge>(&answer, &jti).challenge)
     }
 

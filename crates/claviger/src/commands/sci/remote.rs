@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clock::{Clock, SystemClock};
 use jiff::Timestamp;
-use provider_api::Evidence;
 use r2ps::ServiceIdentity;
 use reqwest::redirect::Policy;
 use sci::conformance::{Harness, Wallet, Wire};
@@ -15,7 +14,7 @@ use sci::{Sci, UnitId};
 use url::{Host, Url};
 use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
 use wallet_client::sci_remote::{HttpTransport, RemoteSci, Transport, TransportError};
-use wallet_client::{Activation, ProviderClient};
+use wallet_client::{Activation, ProviderClient, Unattested};
 
 use crate::exit::{Doing, Failure};
 use crate::wiring::pem;
@@ -78,7 +77,7 @@ impl Elsewhere {
                 consent: None,
                 signing: device.signing(),
                 agreement: device.agreement(),
-                evidence: Evidence::None {},
+                platform: &Unattested,
                 wallet_version: env!("CARGO_PKG_VERSION"),
             })
             .await

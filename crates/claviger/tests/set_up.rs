@@ -1,0 +1,364 @@
+//! A unit's beginning as an app makes it, over real HTTP: what it holds at its end, its
+//! checks, its issuers, and the reference provider's interface beside it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+#[path = "../../device-evidence/tests/support/mod.rs"]
+mod devices;
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use claviger_fixtures::TestKey;
+use clock::SystemClock;
+use devices::android::{Bed, Description};
+use devices::{der, public, signing_usage};
+use jose::{Curve, PublicKey, SignError, Signer, b64};
+use provider_api::{CheckEvidence, Evidence, UnitState};
+use sci::Pin;
+use serde_json::{Value, json};
+use support::Up;
+use support::served::Served;
+use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
+use wallet_client::sci_remote::HttpTransport;
+use wallet_client::{
+    FreshKeys, IssuerSecret, OperationalUnit, Platform, ProviderClient, SetUp, Unattested,
+    Vouching, WiaOptions,
+};
+
+/// A phone whose Android the bed's maker attests.
+#[derive(Default)]
+struct AndroidPhone {
+    bed: Option<Bed>,
+    checks: AtomicUsize,
+}
+
+impl std::fmt::Debug for AndroidPhone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AndroidPhone")
+    }
+}
+
+impl AndroidPhone {
+    fn chain(&self, key: PublicKey, challenge: &str, purpose: u64) -> Vec<String> {
+        let bed = self.bed.as_ref().unwrap();
+        let made = Description {
+            challenge: challenge.as_bytes().to_vec(),
+            ..Description::sound()
+        };
+        let made = made.with(1, der::set(&[der::integer(purpose)]));
+        let leaf = bed.leaf_for(key, vec![signing_usage(), made.to_extension()]);
+        bed.chain_of(&leaf).iter().map(b64::encode).collect()
+    }
+}
+
+const SIGN: u64 = 2;
+const AGREE: u64 = 6;
+
+#[async_trait]
+impl Platform for AndroidPhone {
+    async fn activation(
+        &self,
+        challenge: &str,
+        signing: &PublicKey,
+        agreement: &PublicKey,
+    ) -> Result<Evidence, SignError> {
+        Ok(Evidence::Android {
+            signing: self.chain(signing.clone(), challenge, SIGN),
+            agreement: self.chain(agreement.clone(), challenge, AGREE),
+            play: None,
+        })
+    }
+
+    async fn check(&self, nonce: &str, bound: &str) -> Result<CheckEvidence, SignError> {
+        self.checks.fetch_add(1, Ordering::SeqCst);
+        Ok(CheckEvidence::Android {
+            challenge: nonce.to_owned(),
+            chain: self.chain(public(&TestKey::generate(Curve::P256)), bound, SIGN),
+            play: None,
+        })
+    }
+
+    async fn fresh_keys(&self, count: usize, bound: &str) -> Result<Option<FreshKeys>, SignError> {
+        let keys: Vec<_> = (0..count).map(|_| TestKey::generate(Curve::P256)).collect();
+        let chains = keys.iter().map(|key| self.chain(public(key), bound, SIGN));
+        Ok(Some(FreshKeys {
+            vouching: Vouching::Chains(chains.collect()),
+            keys: keys
+                .into_iter()
+                .map(|key| Arc::new(key) as Arc<dyn Signer>)
+                .collect(),
+        }))
+    }
+}
+
+async fn set_up(
+    url: &str,
+    platform: &dyn Platform,
+    device: &Arc<SoftwareKeystore>,
+) -> (ProviderClient, OperationalUnit<HttpTransport>) {
+    let base = format!("{url}/wallet-provider");
+    let provider = ProviderClient::discover(&base, Arc::new(SystemClock))
+        .await
+        .unwrap();
+    let pin = Pin::choose("493827").unwrap();
+    let address = format!("{url}/wsca/r2ps").parse().unwrap();
+    let certification = provider.certification();
+    assert!(!certification.certification.is_null());
+    let unit = provider
+        .set_up(
+            certification.shown(),
+            SetUp {
+                alias: "mine",
+                account_code: None,
+                consent: None,
+                device: device.clone(),
+                platform,
+                wallet_version: "1",
+                pin: &pin,
+                transport: HttpTransport::new(reqwest::Client::new(), address),
+                keys: 2,
+            },
+        )
+        .await
+        .unwrap();
+    (provider, unit)
+}
+
+fn claims(token: &str) -> Value {
+    Value::Object(jose::jws::parse(token, 1 << 20).unwrap().claims().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unit_begins_with_a_wia_and_a_ka_for_each_storage() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(folder.path(), "127.0.0.1:0");
+    let device = Arc::new(SoftwareKeystore::generate().unwrap());
+    let (provider, unit) = set_up(&up.url, &Unattested, &device).await;
+    assert!(unit.account_code.is_some());
+    let view = provider.unit(unit.unit, device.signing()).await.unwrap();
+    assert_eq!(view.state, UnitState::Operational);
+
+    let wia = claims(&unit.wia.attestation);
+    assert_eq!(wia["cnf"]["jwk"], unit.wia.key.public_key().to_jwk());
+    let wscd = claims(&unit.wscd_ka.attestation);
+    let keys: Vec<_> = unit
+        .wscd_ka
+        .keys
+        .iter()
+        .map(|key| key.public_key.to_jwk())
+        .collect();
+    assert_eq!(wscd["attested_keys"], json!(keys));
+    let keystore_ka = unit.keystore_ka.unwrap();
+    let keystore = claims(&keystore_ka.attestation);
+    let keys: Vec<_> = keystore_ka
+        .keys
+        .iter()
+        .map(|key| key.public_key().to_jwk())
+        .collect();
+    assert_eq!(keystore["attested_keys"], json!(keys));
+    // One tells the WSCD, the other a keystore, and whoever follows it is told so.
+    for (ka, kind) in [(&wscd, "wscd"), (&keystore, "keystore")] {
+        let page = reqwest::get(ka["certification"].as_str().unwrap())
+            .await
+            .unwrap();
+        let page: Value = serde_json::from_slice(&page.bytes().await.unwrap()).unwrap();
+        assert_eq!(page["kind"], kind);
+    }
+    // The session that it took is over.
+    assert_eq!(sci::Sci::session(unit.sci.as_ref()).await.unwrap(), None);
+}
+
+/// A development node that judges evidence, with its settings.
+fn serve(folder: &Path, bed: &Bed, issuance: &str) -> (Served, String) {
+    use std::os::unix::fs::PermissionsExt;
+    let listen = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap()
+    };
+    let key = folder.join("key");
+    std::fs::write(&key, "7".repeat(64)).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let policy = folder.join("policy.toml");
+    let root = STANDARD.encode(bed.root.spki_der());
+    let signer = hex::encode(devices::android::SIGNER);
+    let package = devices::android::PACKAGE;
+    std::fs::write(
+        &policy,
+        format!(
+            "[android]\ngoogle_roots = false\nrevocation = \"record\"\n\
+             [[android.apps]]\npackage = \"{package}\"\nsigners = [\"{signer}\"]\n\
+             [[android.roots]]\nname = \"test bed\"\nkey = \"{root}\"\n"
+        ),
+    )
+    .unwrap();
+    let (folder_shown, policy) = (folder.display(), policy.display());
+    let config = folder.join("claviger.toml");
+    std::fs::write(
+        &config,
+        format!(
+            r#"
+development = true
+listen = "{listen}"
+data = "{folder_shown}/data"
+roles = ["wallet-provider", "wsca"]
+[device]
+uri = "software:{folder_shown}/store?key-file={folder_shown}/key"
+[wallet_provider]
+solution = "Sample Wallet"
+client_id = "https://wallet.example"
+certification = "none"
+evidence_policy = "{policy}"
+[wallet_provider.issuance]
+{issuance}
+[wallet_provider.compatibility]
+reference = true
+wallet_version = "3.2.1"
+"#
+        ),
+    )
+    .unwrap();
+    let url = format!("http://{listen}");
+    let served = Served::start(&config, &format!("{url}/ready"));
+    (served, url)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attested_phone_is_checked_again_by_its_sdk_and_meets_issuers_unlinkably() {
+    let folder = tempfile::tempdir().unwrap();
+    let bed = Bed::new();
+    let settings = "max_check_age_seconds = 3\nrounding_seconds = 1\nissuer_scopes = 10";
+    let (_served, url) = serve(folder.path(), &bed, settings);
+    let phone = AndroidPhone {
+        bed: Some(bed),
+        ..AndroidPhone::default()
+    };
+    let device = Arc::new(SoftwareKeystore::generate().unwrap());
+    let (provider, unit) = set_up(&url, &phone, &device).await;
+    let keystore = claims(&unit.keystore_ka.unwrap().attestation);
+    assert_eq!(keystore["key_storage"], json!(["iso_18045_enhanced-basic"]));
+    assert_eq!(provider.view().offers.issuer_scopes, 10);
+
+    // The check gets old: the provider says so, and the SDK makes up for it.
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    let key = device.fresh_signing_key().unwrap();
+    let late = provider
+        .wias(
+            unit.unit,
+            device.signing(),
+            &[key.as_ref()],
+            &<_>::default(),
+        )
+        .await
+        .unwrap_err();
+    assert_eq!(late.code(), Some("check-due"));
+    let before = phone.checks.load(Ordering::SeqCst);
+    let secret = IssuerSecret::generate().unwrap();
+    let place = async |issuer: &str| {
+        let key = device.fresh_signing_key().unwrap();
+        let options = WiaOptions {
+            issuer_scope: Some(secret.scope(issuer)),
+            ..WiaOptions::default()
+        };
+        let keys: [&dyn Signer; 1] = [key.as_ref()];
+        let wias = provider
+            .checked_wias(unit.unit, device.signing(), &phone, &keys, &options)
+            .await
+            .unwrap();
+        claims(&wias.attestations[0])["client_status"]["status"].clone()
+    };
+    let first = place("https://pid.example").await;
+    assert_eq!(phone.checks.load(Ordering::SeqCst), before + 1);
+    assert_eq!(place("https://pid.example").await, first);
+    assert_ne!(place("https://other.example").await, first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_of_the_reference_finds_what_it_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let bed = Bed::new();
+    let (_served, url) = serve(folder.path(), &bed, "");
+    let base = format!("{url}/reference-provider");
+    let client = reqwest::Client::new();
+    let post = async |path: &str, body: Value| {
+        let answer = client
+            .post(format!("{base}/{path}"))
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+            .unwrap();
+        let status = answer.status().as_u16();
+        let body: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        (status, body)
+    };
+    let jwk = || public(&TestKey::generate(Curve::P256)).to_jwk();
+    // As the apps do today: by JWK, the newer and the older name, with something more.
+    let (status, wia) = post(
+        "wallet-instance-attestation/jwk",
+        json!({"jwk": jwk(), "walletMetadata": {"a": 1}, "somethingNew": true}),
+    )
+    .await;
+    assert_eq!(status, 200, "{wia}");
+    let wia = claims(wia["walletInstanceAttestation"].as_str().unwrap());
+    assert_eq!(wia["wallet_version"], "3.2.1");
+    assert!(wia.get("wallet_metadata").is_none());
+    for (path, name) in [
+        ("key-attestation/jwk-set", "keyAttestation"),
+        ("wallet-unit-attestation/jwk-set", "walletUnitAttestation"),
+    ] {
+        let body = json!({"jwkSet": {"keys": [jwk()]}, "nonce": "n"});
+        let (status, ka) = post(path, body).await;
+        assert_eq!(status, 200, "{ka}");
+        let ka = claims(ka[name].as_str().unwrap());
+        assert_eq!((&ka["nonce"], ka.get("key_storage")), (&json!("n"), None));
+    }
+    // By evidence, over a challenge; and once.
+    let (_, challenge) = post("challenge", Value::Null).await;
+    let challenge = challenge["challenge"].as_str().unwrap().to_owned();
+    let made = Description {
+        challenge: b64::decode(&challenge).unwrap(),
+        ..Description::sound()
+    };
+    let key = TestKey::generate(Curve::P256);
+    let leaf = bed.leaf_for(public(&key), vec![signing_usage(), made.to_extension()]);
+    let x5c: Vec<_> = bed.chain_of(&leaf).iter().map(b64::encode).collect();
+    let body = json!({
+        "platformKeyAttestations": [{"x5c": x5c}],
+        "challenge": challenge,
+        "supportedSigningAlgorithms": ["ES256"],
+    });
+    let path = "key-attestation/platform-key-attestation/android";
+    let (status, ka) = post(path, body.clone()).await;
+    assert_eq!(status, 200, "{ka}");
+    let ka = claims(ka["keyAttestation"].as_str().unwrap());
+    assert_eq!(ka["key_storage"], json!(["iso_18045_enhanced-basic"]));
+    let (status, again) = post(path, body).await;
+    assert_eq!(
+        (status, again),
+        (400, json!({"errors": ["invalid_challenge"]}))
+    );
+    let (status, refused) = post(
+        "wallet-instance-attestation/jwk",
+        json!({"jwk": jwk(), "supportedSigningAlgorithms": ["EdDSA"]}),
+    )
+    .await;
+    let expected = json!({"error": "unsupported_signing_algorithms"});
+    assert_eq!((status, refused), (400, expected));
+    let (status, malformed) = post("wallet-instance-attestation/jwk", json!({})).await;
+    assert_eq!((status, &malformed["code"]), (400, &json!("malformed")));
+
+    for path in ["jwks", ".well-known/oauth-protected-resource"] {
+        let answer = client.get(format!("{base}/{path}")).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+    }
+}

@@ -1,0 +1,98 @@
+//! Attestations that belong to no unit.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use wallet_provider::{LooseIssuance, LooseSelection, Purpose, ReferenceStore, StoreError};
+
+use super::issuance::{answer_challenge, keep_attested_keys, keep_instance_keys, waits};
+use super::revocation::mark_changed;
+use super::{SqlProviderStore, boxed, seconds, signed};
+use crate::sql::{Connection, query};
+
+#[async_trait]
+impl ReferenceStore for SqlProviderStore {
+    async fn challenge_waits(&self, challenge: [u8; 32], at: Timestamp) -> Result<(), StoreError> {
+        let mut reader = self.database.reader().await?;
+        waits(&mut reader, challenge, Purpose::Activation, at).await
+    }
+
+    async fn issue_loose(&self, issuance: LooseIssuance) -> Result<(), StoreError> {
+        self.database
+            .write(move |tx| boxed(issue(tx, issuance)))
+            .await
+    }
+
+    async fn revoke_loose(&self, selection: LooseSelection) -> Result<u64, StoreError> {
+        self.database
+            .write(move |tx| boxed(revoke(tx, selection)))
+            .await
+    }
+}
+
+async fn issue(tx: &mut Connection, issuance: LooseIssuance) -> Result<(), StoreError> {
+    if let Some(challenge) = issuance.challenge {
+        answer_challenge(tx, challenge, Purpose::Activation, issuance.at).await?;
+    }
+    keep_attested_keys(tx, &issuance.keys).await?;
+    let Some(entry) = issuance.entry else {
+        return Err(StoreError::Failed("an attestation has an entry".into()));
+    };
+    keep_instance_keys(tx, &issuance.instance_keys, entry.maintained_until).await?;
+    let taken = query("SELECT 1 FROM status_entry WHERE list = ? AND idx = ?")
+        .bind(entry.list)
+        .bind(signed(entry.index))
+        .fetch_optional(tx)
+        .await?;
+    let added = query(
+        "INSERT INTO loose_entry (list, idx, maintained_until, device_model, patch_level)
+         VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(entry.list)
+    .bind(signed(entry.index))
+    .bind(seconds(entry.maintained_until))
+    .bind(issuance.device_model)
+    .bind(issuance.patch_level)
+    .execute(tx)
+    .await?;
+    if added == 0 || taken.is_some() {
+        return Err(StoreError::IndexInUse {
+            list: entry.list,
+            index: entry.index,
+        });
+    }
+    Ok(())
+}
+
+async fn revoke(tx: &mut Connection, selection: LooseSelection) -> Result<u64, StoreError> {
+    let chosen = match selection {
+        LooseSelection::Entry { uri, index } => query(
+            "SELECT loose_entry.list, loose_entry.idx FROM loose_entry
+             JOIN status_list ON status_list.id = loose_entry.list
+             WHERE status_list.uri = ? AND loose_entry.idx = ?",
+        )
+        .bind(uri)
+        .bind(signed(index)),
+        LooseSelection::Model(model) => {
+            query("SELECT list, idx FROM loose_entry WHERE device_model = ?").bind(model)
+        }
+        LooseSelection::PatchedBefore(month) => {
+            query("SELECT list, idx FROM loose_entry WHERE patch_level < ?").bind(month)
+        }
+        LooseSelection::All => query("SELECT list, idx FROM loose_entry"),
+    };
+    let chosen: Vec<(i64, i64)> = chosen.all(tx).await?;
+    mark_changed(tx, chosen.iter().map(|(list, _)| *list).collect()).await?;
+    let mut set = 0;
+    for (list, index) in chosen {
+        set += query(
+            "INSERT INTO status_set (list, idx, revision)
+             SELECT id, ?2, revision FROM status_list WHERE id = ?1
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(list)
+        .bind(index)
+        .execute(tx)
+        .await?;
+    }
+    Ok(set)
+}

@@ -1,0 +1,477 @@
+//! Checks, storages and entries that are used again, on both databases.
+
+use wallet_provider::{
+    FailedCheck, Holder, InstanceCheck, IssuanceStore, KeyStorage, LooseIssuance, LooseSelection,
+    ReferenceStore, SpentCheck, Storage, TypeRevocation, TypeRevoked,
+};
+
+use super::*;
+
+impl Scene {
+    fn spent(&self, unit: UnitId) -> SpentCheck {
+        SpentCheck {
+            unit,
+            request: self.request(),
+            nonce: None,
+            at: self.later(60),
+        }
+    }
+
+    fn check(&self, unit: UnitId) -> InstanceCheck {
+        InstanceCheck {
+            spent: self.spent(unit),
+            evidence: None,
+            patch_level: None,
+            counter: None,
+        }
+    }
+
+    fn for_issuer(&self, unit: UnitId, list: i64, index: u64, scope: u8) -> Issuance {
+        let mut issuance = self.issuance(unit, list, index);
+        issuance.holder = Some(issuer(scope, 2));
+        issuance
+    }
+
+    fn for_type(&self, unit: UnitId, list: i64, index: u64) -> Issuance {
+        let mut issuance = self.issuance(unit, list, index);
+        issuance.storage = Some(storage("one"));
+        issuance.holder = Some(holder());
+        issuance
+    }
+
+    async fn revoke_type(&self, name: &str) -> TypeRevoked {
+        let revocation = TypeRevocation {
+            kind: Storage::Wscd,
+            name: name.into(),
+            by: Revoker::Operator,
+            reason: RevocationReason::Security,
+            at: self.now,
+        };
+        self.store.revoke_type(revocation).await.unwrap()
+    }
+
+    async fn set(&self, list: i64) -> Vec<u64> {
+        let mut set = self.store.list(list, None).await.unwrap().unwrap().revoked;
+        set.sort_unstable();
+        set
+    }
+}
+
+fn issuer(scope: u8, most: u32) -> Holder {
+    Holder::Issuer {
+        scope: [scope; 32],
+        about: None,
+        most,
+    }
+}
+
+fn storage(name: &str) -> KeyStorage {
+    KeyStorage {
+        kind: Storage::Wscd,
+        type_name: name.into(),
+        certification: None,
+    }
+}
+
+fn holder() -> Holder {
+    Holder::StorageType {
+        kind: Storage::Wscd,
+        name: "one".into(),
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_check_moves_on_and_never_back(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let unit = scene.unit("mine", 0).await;
+    let store = &scene.store;
+    let kept = async || store.unit(unit).await.unwrap().unwrap();
+    assert_eq!(kept().await.checked_at, scene.now);
+    let mut check = scene.check(unit);
+    check.evidence = Some(("none".into(), "newer".into()));
+    check.patch_level = Some(202_611);
+    store.record_check(check).await.unwrap();
+    let after = kept().await;
+    assert_eq!(
+        (after.checked_at, after.evidence.as_str()),
+        (scene.later(60), "newer")
+    );
+    // What was read before that is no longer so.
+    let mut stale = scene.check(unit);
+    stale.evidence = Some(("none".into(), "older".into()));
+    let refused = store.record_check(stale).await;
+    assert!(
+        matches!(refused, Err(StoreError::UnitChanged)),
+        "{refused:?}"
+    );
+    let mut early = scene.check(unit);
+    early.spent.at = scene.now;
+    store.record_check(early).await.unwrap();
+    assert_eq!(kept().await.checked_at, scene.later(60));
+    // A nonce, too, is answered once.
+    let nonce = Some(([7; 32], scene.later(300)));
+    store.spend(unit, scene.request(), nonce).await.unwrap();
+    for expected in [true, false] {
+        let mut check = scene.check(unit);
+        check.spent.nonce = Some([7; 32]);
+        assert_eq!(store.record_check(check).await.is_ok(), expected);
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_assertion_counter_only_grows_whoever_writes(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let unit = scene.unit("mine", 0).await;
+    let with = |counter| InstanceCheck {
+        counter: Some(counter),
+        ..scene.check(unit)
+    };
+    for (counter, grows) in [(3, true), (3, false), (2, false), (u32::MAX, true)] {
+        let result = scene.store.record_check(with(counter)).await;
+        let back = matches!(result, Err(StoreError::CounterBack));
+        assert_eq!((result.is_ok(), back), (grows, !grows), "{counter}");
+    }
+    let kept = scene.store.assertion_counter(unit).await.unwrap();
+    assert_eq!(kept, Some(u32::MAX));
+    let back = scene
+        .raw(query("UPDATE assertion_counter SET counter = 1"))
+        .await;
+    assert!(back.unwrap_err().to_string().contains("only grows"));
+    // At once, the highest stays, whatever came first.
+    let unit = scene.unit("other", 2).await;
+    let mut tasks = Vec::new();
+    for counter in 1..=16 {
+        let (store, check) = (
+            scene.store.clone(),
+            InstanceCheck {
+                counter: Some(counter),
+                ..scene.check(unit)
+            },
+        );
+        tasks.push(tokio::spawn(async move { store.record_check(check).await }));
+    }
+    for task in tasks {
+        let result = task.await.unwrap();
+        assert!(
+            matches!(result, Ok(()) | Err(StoreError::CounterBack)),
+            "{result:?}"
+        );
+    }
+    assert_eq!(scene.store.assertion_counter(unit).await.unwrap(), Some(16));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_failed_check_is_remembered_until_it_is_settled(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let unit = scene.unit("mine", 0).await;
+    for why in ["first", "second"] {
+        let spent = scene.spent(unit);
+        scene
+            .store
+            .record_failed_check(spent, why.into())
+            .await
+            .unwrap();
+    }
+    let expected = FailedCheck {
+        unit,
+        at: scene.later(60),
+        why: "first".into(),
+    };
+    assert_eq!(scene.store.failed_checks(5).await.unwrap(), [expected]);
+    scene.store.settle_failed_check(unit).await.unwrap();
+    assert_eq!(scene.store.failed_checks(5).await.unwrap(), []);
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_entry_for_an_issuer_is_one_and_its_units(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let (mine, other) = (scene.unit("mine", 0).await, scene.unit("other", 2).await);
+    let list = scene.block(8).await.list;
+    let store = &scene.store;
+    assert_eq!(store.held_entry(mine, &issuer(1, 2)).await.unwrap(), None);
+    store
+        .issue(scene.for_issuer(mine, list, 1, 1))
+        .await
+        .unwrap();
+    let held = store
+        .held_entry(mine, &issuer(1, 2))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((held.entry.list, held.entry.index), (list, 1));
+    assert_eq!(store.held_entry(other, &issuer(1, 2)).await.unwrap(), None);
+    // Another entry for the same issuer, and the same entry for another unit.
+    let moved = store.issue(scene.for_issuer(mine, list, 2, 1)).await;
+    assert!(matches!(moved, Err(StoreError::EntryMoved)), "{moved:?}");
+    let stolen = store.issue(scene.for_issuer(other, list, 1, 1)).await;
+    assert!(
+        matches!(stolen, Err(StoreError::IndexInUse { .. })),
+        "{stolen:?}"
+    );
+    // The end of its maintenance moves on, and never back.
+    for (seconds, kept) in [(5000, 5000), (10, 5000)] {
+        let mut issuance = scene.for_issuer(mine, list, 1, 1);
+        issuance.entries[0].maintained_until = scene.later(seconds);
+        store.issue(issuance).await.unwrap();
+        let held = store
+            .held_entry(mine, &issuer(1, 2))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(held.entry.maintained_until, scene.later(kept));
+    }
+    let purged = store.purge(scene.later(2000), scene.now).await.unwrap();
+    assert_eq!(purged.entries, 0, "its entry is maintained as well");
+    store
+        .issue(scene.for_issuer(mine, list, 3, 2))
+        .await
+        .unwrap();
+    let many = store.issue(scene.for_issuer(mine, list, 4, 3)).await;
+    assert!(
+        matches!(many, Err(StoreError::TooManyScopes(2))),
+        "{many:?}"
+    );
+    store.purge(scene.later(6000), scene.now).await.unwrap();
+    assert_eq!(store.held_entry(mine, &issuer(1, 2)).await.unwrap(), None);
+}
+
+#[rstest]
+#[tokio::test]
+async fn of_first_entries_at_once_one_is_kept(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let unit = scene.unit("mine", 0).await;
+    let list = scene.block(16).await.list;
+    for for_type in [false, true] {
+        let mut tasks = Vec::new();
+        for index in 0..8 {
+            let (store, issuance) = (
+                scene.store.clone(),
+                match for_type {
+                    true => scene.for_type(unit, list, index),
+                    false => scene.for_issuer(unit, list, 8 + index, 1),
+                },
+            );
+            tasks.push(tokio::spawn(async move { store.issue(issuance).await }));
+        }
+        let mut kept = 0;
+        for task in tasks {
+            match task.await.unwrap() {
+                Ok(()) => kept += 1,
+                Err(StoreError::EntryMoved) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(kept, 1);
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_type_is_revoked_for_good_with_all_that_is_of_it(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let (mine, other) = (scene.unit("mine", 0).await, scene.unit("other", 2).await);
+    let list = scene.block(16).await.list;
+    let store = &scene.store;
+    let per_ka = |unit, index, name: &str| {
+        let mut issuance = scene.issuance(unit, list, index);
+        issuance.storage = Some(storage(name));
+        issuance
+    };
+    store.issue(per_ka(mine, 1, "one")).await.unwrap();
+    store.issue(scene.for_type(mine, list, 2)).await.unwrap();
+    store.issue(scene.issuance(mine, list, 3)).await.unwrap();
+    store.issue(per_ka(other, 4, "two")).await.unwrap();
+    let before = store
+        .list(list, None)
+        .await
+        .unwrap()
+        .unwrap()
+        .state
+        .revision;
+    assert_eq!(
+        scene.revoke_type("one").await,
+        TypeRevoked {
+            units: 1,
+            entries: 2
+        }
+    );
+    assert_eq!(
+        scene.set(list).await,
+        [1, 2],
+        "neither the WIA's nor another type's"
+    );
+    assert!(
+        store
+            .list(list, None)
+            .await
+            .unwrap()
+            .unwrap()
+            .state
+            .revision
+            > before
+    );
+    assert_eq!(scene.revoke_type("one").await, TypeRevoked::default());
+    for unit in [mine, other] {
+        for issuance in [per_ka(unit, 5, "one"), scene.for_type(unit, list, 2)] {
+            let check = store.check_issuance(&issuance).await;
+            assert!(
+                matches!(check, Err(StoreError::StorageRevoked)),
+                "{check:?}"
+            );
+            let refused = store.issue(issuance).await;
+            assert!(
+                matches!(refused, Err(StoreError::StorageRevoked)),
+                "{refused:?}"
+            );
+        }
+    }
+    store.issue(per_ka(other, 6, "two")).await.unwrap();
+    let back = scene
+        .raw(query("UPDATE storage_type SET revoked_at = NULL"))
+        .await;
+    assert!(back.unwrap_err().to_string().contains("stays revoked"));
+}
+
+/// Whoever issues while the type is revoked is either refused or among the entries that
+/// are set.
+#[rstest]
+#[tokio::test]
+async fn no_ka_slips_past_the_revocation_of_its_type(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let (known, fresh) = (scene.unit("known", 0).await, scene.unit("fresh", 2).await);
+    let list = scene.block(16).await.list;
+    let with = |unit, index| {
+        let mut issuance = scene.issuance(unit, list, index);
+        issuance.storage = Some(storage("one"));
+        issuance
+    };
+    scene.store.issue(with(known, 0)).await.unwrap();
+    let mut tasks = Vec::new();
+    for index in 1..8 {
+        let unit = if index % 2 == 0 { known } else { fresh };
+        let (store, issuance) = (scene.store.clone(), with(unit, index));
+        tasks.push(tokio::spawn(
+            async move { store.issue(issuance).await.is_ok() },
+        ));
+        if index == 4 {
+            tokio::task::yield_now().await;
+            scene.revoke_type("one").await;
+        }
+    }
+    let mut issued = vec![0];
+    for (index, task) in (1..8).zip(tasks) {
+        if task.await.unwrap() {
+            issued.push(index);
+        }
+    }
+    assert_eq!(scene.set(list).await, issued);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_key_of_a_wia_is_forgotten_with_its_status(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let unit = scene.unit("mine", 0).await;
+    let list = scene.block(16).await.list;
+    let with_key = |index| {
+        let mut issuance = scene.issuance(unit, list, index);
+        issuance.instance_keys = vec![[5; 32]];
+        issuance
+    };
+    scene.store.issue(with_key(1)).await.unwrap();
+    let used = scene.store.issue(with_key(2)).await;
+    assert!(matches!(used, Err(StoreError::KeyUsed(0))), "{used:?}");
+    let used = scene.store.check_issuance(&with_key(2)).await;
+    assert!(matches!(used, Err(StoreError::KeyUsed(0))), "{used:?}");
+    scene
+        .store
+        .purge(scene.later(2000), scene.now)
+        .await
+        .unwrap();
+    assert!(
+        scene.store.issue(with_key(2)).await.is_err(),
+        "to the end of the day"
+    );
+    scene
+        .store
+        .purge(scene.later(86_400), scene.now)
+        .await
+        .unwrap();
+    scene.store.issue(with_key(2)).await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_belongs_to_no_unit_keeps_its_list_alive(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let list = scene.block(16).await.list;
+    let hash = [3; 32];
+    let ends = scene.later(60);
+    scene
+        .store
+        .add_challenge(hash, Purpose::Activation, ends)
+        .await
+        .unwrap();
+    let loose = |index| LooseIssuance {
+        challenge: Some(hash),
+        keys: vec![],
+        instance_keys: vec![],
+        entry: Some(NewEntry {
+            list,
+            index,
+            maintained_until: scene.later(1000),
+        }),
+        device_model: Some("m".into()),
+        patch_level: Some(202_610),
+        at: scene.now,
+    };
+    scene.store.challenge_waits(hash, scene.now).await.unwrap();
+    let late = scene.store.challenge_waits(hash, ends).await;
+    assert!(
+        matches!(late, Err(StoreError::ChallengeExpired)),
+        "{late:?}"
+    );
+    scene.store.issue_loose(loose(1)).await.unwrap();
+    let again = scene.store.issue_loose(loose(2)).await;
+    assert!(
+        matches!(again, Err(StoreError::ChallengeUnknown)),
+        "{again:?}"
+    );
+    let taken = LooseIssuance {
+        challenge: None,
+        ..loose(1)
+    };
+    let taken = scene.store.issue_loose(taken).await;
+    assert!(
+        matches!(taken, Err(StoreError::IndexInUse { .. })),
+        "{taken:?}"
+    );
+    scene.store.close_list(list, scene.now).await.unwrap();
+    let purge = async |at| scene.store.purge(at, scene.later(1)).await.unwrap().lists;
+    assert!(purge(scene.later(999)).await.is_empty());
+    let revoked = scene.store.revoke_loose(LooseSelection::All).await.unwrap();
+    assert_eq!((revoked, scene.set(list).await), (1, vec![1]));
+    assert_eq!(purge(scene.later(1000)).await.len(), 1);
+}

@@ -1,0 +1,260 @@
+//! From nothing to an operational unit with its first attestations (ARF `WIAM_10`), in
+//! one call.
+
+use std::sync::Arc;
+
+use jose::{Curve, Signer};
+use provider_api::{KaRequest, UnitState};
+use r2ps::ServiceIdentity;
+use sci::{KeyInfo, Pin, Sci, Task, UnitId};
+
+use crate::keystore::DeviceKeystore;
+use crate::sci_remote::{RemoteSci, Transport};
+use crate::{Activation, Platform, ProviderClient, ProviderError};
+
+/// What the wallet solution is certified for, to be shown to the user before a unit is
+/// activated (ARF `WIAM_10a`).
+#[derive(Debug)]
+#[must_use = "it is to be shown to the user"]
+pub struct Certification<'a> {
+    /// The wallet solution.
+    pub solution: &'a str,
+    /// What it is certified for. In development it says that there is nothing.
+    pub certification: &'a serde_json::Value,
+}
+
+/// The user was shown the certification. Nothing else makes one.
+#[derive(Debug)]
+pub struct CertificationShown(());
+
+impl Certification<'_> {
+    /// The app says that it showed all of it.
+    pub fn shown(self) -> CertificationShown {
+        CertificationShown(())
+    }
+}
+
+/// What a device brings.
+#[derive(Debug)]
+pub struct SetUp<'a, T> {
+    /// The account's alias.
+    pub alias: &'a str,
+    /// The account's code, where the account exists already.
+    pub account_code: Option<&'a str>,
+    /// The SHA-256 of the text that the user was shown and agreed to, base64url, where
+    /// the provider asks for that.
+    pub consent: Option<&'a str>,
+    /// The phone's two keys.
+    pub device: Arc<dyn DeviceKeystore>,
+    /// What vouches for them.
+    pub platform: &'a dyn Platform,
+    /// The version of the wallet solution.
+    pub wallet_version: &'a str,
+    /// The PIN that the user chose.
+    pub pin: &'a Pin,
+    /// The way to the WSCA.
+    pub transport: T,
+    /// How many keys each first KA has.
+    pub keys: usize,
+}
+
+/// An operational unit, with what it begins with.
+#[derive(Debug)]
+pub struct OperationalUnit<T> {
+    /// Its identifier.
+    pub unit: UnitId,
+    /// The account's code, where the account is new: shown to the user, once.
+    pub account_code: Option<String>,
+    /// The WSCA, its session closed.
+    pub sci: Arc<RemoteSci<T>>,
+    /// A WIA, and its key.
+    pub wia: FirstWia,
+    /// A KA over keys in the WSCD.
+    pub wscd_ka: FirstKa<KeyInfo>,
+    /// A KA over keys in the platform's keystore, where that attests any.
+    pub keystore_ka: Option<FirstKa<Arc<dyn Signer>>>,
+}
+
+/// The first WIA.
+#[derive(Debug)]
+pub struct FirstWia {
+    /// The attestation.
+    pub attestation: String,
+    /// Its `cnf` key.
+    pub key: Arc<dyn Signer>,
+}
+
+/// The first KA of a storage.
+#[derive(Debug)]
+pub struct FirstKa<K> {
+    /// The attestation.
+    pub attestation: String,
+    /// Its keys.
+    pub keys: Vec<K>,
+}
+
+/// Why there is no operational unit.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetUpError {
+    /// The wallet provider, or a device key.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The WSCA.
+    #[error("the WSCA")]
+    Wsca(#[from] sci::Error),
+    /// The provider completed the activation, and the unit is something else.
+    #[error("the unit is {0}")]
+    State(UnitState),
+    /// Not as many attestations came back as were asked for.
+    #[error("not one attestation came back")]
+    Count,
+}
+
+impl ProviderClient {
+    /// What the user is to be shown before [`ProviderClient::set_up`].
+    pub fn certification(&self) -> Certification<'_> {
+        Certification {
+            solution: &self.view().wallet_name,
+            certification: &self.view().certification,
+        }
+    }
+
+    /// Activates a unit wholly: both device keys and their evidence, the account, the
+    /// PIN; and fetches what the unit begins with: a WIA, and one KA for its WSCD and for
+    /// its platform's keystore.
+    ///
+    /// What fails before the unit is operational can be begun again with the same device
+    /// keys: the provider finds the same unit. What fails after it is made up for by
+    /// [`ProviderClient::first_attestations`].
+    pub async fn set_up<T: Transport + 'static>(
+        &self,
+        _: CertificationShown,
+        with: SetUp<'_, T>,
+    ) -> Result<OperationalUnit<T>, SetUpError> {
+        let answer = self
+            .activate(&Activation {
+                alias: with.alias,
+                account_code: with.account_code,
+                consent: with.consent,
+                signing: with.device.signing(),
+                agreement: with.device.agreement(),
+                platform: with.platform,
+                wallet_version: with.wallet_version,
+            })
+            .await?;
+        // The provider signed the answer, so this is whom to believe.
+        let service = ServiceIdentity {
+            context: answer.wsca.context,
+            agreement: answer.wsca.agreement,
+            signing: answer.wsca.signing,
+        };
+        let sci = Arc::new(RemoteSci::new(
+            with.transport,
+            service,
+            answer.unit,
+            Arc::clone(&with.device),
+            self.clock(),
+        ));
+        sci.register_pin(with.pin).await?;
+        let view = self
+            .complete_activation(answer.unit, with.device.signing())
+            .await?;
+        if view.state != UnitState::Operational {
+            return Err(SetUpError::State(view.state));
+        }
+        let (wia, wscd_ka, keystore_ka) = self
+            .first_attestations(
+                answer.unit,
+                with.device.as_ref(),
+                with.platform,
+                sci.as_ref(),
+                with.pin,
+                with.keys,
+            )
+            .await?;
+        Ok(OperationalUnit {
+            unit: answer.unit,
+            account_code: answer.account_code,
+            sci,
+            wia,
+            wscd_ka,
+            keystore_ka,
+        })
+    }
+
+    /// A WIA over a fresh key, a KA over `count` fresh keys of the WSCD, and one over as
+    /// many of the platform's keystore, where that attests any. A session is opened for
+    /// it and ended.
+    pub async fn first_attestations(
+        &self,
+        unit: UnitId,
+        device: &dyn DeviceKeystore,
+        platform: &dyn Platform,
+        sci: &dyn Sci,
+        pin: &Pin,
+        count: usize,
+    ) -> Result<FirstAttestations, SetUpError> {
+        let key = device.fresh_signing_key().map_err(ProviderError::from)?;
+        let signing = device.signing();
+        let wias = self
+            .checked_wias(unit, signing, platform, &[key.as_ref()], &<_>::default())
+            .await?;
+        let wia = FirstWia {
+            attestation: one(wias.attestations)?,
+            key,
+        };
+        sci.open_session(pin, Task::Issuance).await?;
+        let attested = self.wscd_ka(unit, signing, sci, count).await;
+        // Whatever came of it, the session has done its work.
+        let ended = sci.end_session().await;
+        let wscd_ka = attested?;
+        ended?;
+        let keystore_ka = self
+            .keystore_kas(unit, signing, platform, count, &<_>::default())
+            .await?;
+        let keystore_ka = match keystore_ka {
+            Some(made) => Some(FirstKa {
+                attestation: one(made.attestations.attestations)?,
+                keys: made.keys,
+            }),
+            None => None,
+        };
+        Ok((wia, wscd_ka, keystore_ka))
+    }
+
+    async fn wscd_ka(
+        &self,
+        unit: UnitId,
+        device: &dyn Signer,
+        sci: &dyn Sci,
+        count: usize,
+    ) -> Result<FirstKa<KeyInfo>, SetUpError> {
+        let keys = sci.generate_keys(count, Curve::P256).await?;
+        let nonce = self.statement_nonce(unit, device).await?;
+        let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
+        let audience = &self.view().issuer;
+        let statement = sci.state_keys(&ids, &nonce.challenge, audience).await?;
+        let request = KaRequest {
+            statement,
+            ..KaRequest::default()
+        };
+        let answer = self.kas(unit, device, &request).await?;
+        Ok(FirstKa {
+            attestation: one(answer.attestations)?,
+            keys,
+        })
+    }
+}
+
+/// What a unit begins with: a WIA, a KA over keys in the WSCD, and one over keys in the
+/// platform's keystore.
+pub type FirstAttestations = (FirstWia, FirstKa<KeyInfo>, Option<FirstKa<Arc<dyn Signer>>>);
+
+fn one(attestations: Vec<String>) -> Result<String, SetUpError> {
+    let mut attestations = attestations.into_iter();
+    match (attestations.next(), attestations.next()) {
+        (Some(attestation), None) => Ok(attestation),
+        _ => Err(SetUpError::Count),
+    }
+}
