@@ -1,4 +1,5 @@
 //! Two things timed in turn, so that whatever slows the machine slows both.
+#![allow(dead_code)]
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
