@@ -39,6 +39,7 @@ pub const RUNTIMES: &[&str] = &[
 
 /// Rooms whose errors know no HTTP status, because they know no HTTP.
 const NO_HTTP: &[&str] = &[
+    "accounts",
     "clock",
     "r2ps",
     "sci",
@@ -66,6 +67,11 @@ const KEEPERS: &[(&str, &[&str], &[&str])] = &[
         &["server"],
     ),
     ("HOUSE-SQLX", &["sqlx", "sqlx-*", "rusqlite"], &["store"]),
+    (
+        "HOUSE-WEBAUTHN",
+        &["webauthn-*", "webauthn_*"],
+        &["accounts"],
+    ),
     (
         "HOUSE-DEVICE-PROTOCOL",
         &["cryptoki", "cryptoki-*", "kmip*", "pcsc", "pkcs11"],

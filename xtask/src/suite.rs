@@ -22,6 +22,10 @@ pub const SKIP_LOG: &str = "CLAVIGER_SKIP_LOG";
 /// Where the verifier stands, from the project root.
 const VERIFIER: &str = "tests/verify";
 
+/// Where the tests' mail server stands; the tests find its Python by the variable.
+const MAIL: &str = "tests/mail";
+const PYTHON: &str = "CLAVIGER_PYTHON";
+
 /// Runs everything. `Ok(false)` when a test failed.
 pub fn run(workspace: &Workspace) -> Result<bool, Failure> {
     let work = workspace.target.join("xtask");
@@ -40,9 +44,14 @@ pub fn run(workspace: &Workspace) -> Result<bool, Failure> {
         Ok(())
     })?;
     let postgres = step("PostgreSQL", || Ok(start_postgres(workspace)))?;
+    let mail = step("mail server", || Ok(mail_python(workspace, &python)))?;
     let path_tests = step("cargo test", || {
-        let postgres = postgres.as_ref();
-        rust_tests(workspace, &work, suite.as_deref(), postgres, &mut tally)
+        let beside = Beside {
+            pkits: suite.as_deref(),
+            postgres: postgres.as_ref(),
+            mail: mail.as_deref(),
+        };
+        rust_tests(workspace, &work, &beside, &mut tally)
     })?;
     // Its last user: it is stopped.
     drop(postgres);
@@ -236,12 +245,43 @@ fn start_postgres(workspace: &Workspace) -> Option<postgres_cluster::Lease> {
     }
 }
 
+/// The Python with the modules of the tests' mail server; the tests that want one
+/// that is not there skip themselves.
+fn mail_python(workspace: &Workspace, python: &Result<PathBuf, String>) -> Option<PathBuf> {
+    let python = match python {
+        Ok(python) => python,
+        Err(why) => {
+            println!("{why}");
+            return None;
+        }
+    };
+    let has_module = || works(Command::new(python).args(["-c", "import aiosmtpd"]));
+    let wanted = workspace.root.join(MAIL).join("requirements.txt");
+    // Nothing is installed into a Python that is not ours.
+    let ours = python.starts_with(&workspace.target);
+    if has_module() || (ours && install(python, &wanted) && has_module()) {
+        println!("{}", python.display());
+        return Some(python.clone());
+    }
+    println!(
+        "the Python module aiosmtpd is missing, and was not installed from {}",
+        wanted.display()
+    );
+    None
+}
+
+/// What the tests find beside the workspace.
+struct Beside<'a> {
+    pkits: Option<&'a Path>,
+    postgres: Option<&'a postgres_cluster::Lease>,
+    mail: Option<&'a Path>,
+}
+
 /// Runs Rust's own tests; answers what NIST's path validation tests came to.
 fn rust_tests(
     workspace: &Workspace,
     work: &Path,
-    suite: Option<&Path>,
-    postgres: Option<&postgres_cluster::Lease>,
+    beside: &Beside<'_>,
     tally: &mut Tally,
 ) -> Result<String, Failure> {
     let log = work.join("skipped.log");
@@ -251,11 +291,14 @@ fn rust_tests(
     let before = tally.failed;
     let mut command = workspace.cargo(["test", "--workspace", "--no-fail-fast"]);
     command.env(SKIP_LOG, &log).env(pkits::REPORT, &report);
-    if let Some(suite) = suite {
+    if let Some(suite) = beside.pkits {
         command.env(pkits::FOLDER, suite);
     }
-    if let Some(postgres) = postgres {
+    if let Some(postgres) = beside.postgres {
         command.env(postgres_cluster::VARIABLE, postgres.server().url());
+    }
+    if let Some(python) = beside.mail {
+        command.env(PYTHON, python);
     }
     let mut child = command.stdout(Stdio::piped()).spawn().doing("cargo test")?;
     if let Some(output) = child.stdout.take() {
@@ -272,7 +315,7 @@ fn rust_tests(
     }
     tally.read_skips(&std::fs::read_to_string(&log).doing(log.display())?);
     let report = std::fs::read_to_string(&report).doing(report.display())?;
-    if suite.is_some() && report.is_empty() {
+    if beside.pkits.is_some() && report.is_empty() {
         tally.one("PKITS is at hand and was not run", false);
     }
     Ok(report)
@@ -374,19 +417,7 @@ fn verifier_python(workspace: &Workspace) -> Result<PathBuf, String> {
             .args(["-m", "venv", "--clear"])
             .arg(&folder),
     );
-    let filled = made
-        && works(
-            Command::new(&python)
-                .args([
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                    "-r",
-                ])
-                .arg(&wanted),
-        );
+    let filled = made && install(&python, &wanted);
     if filled && has_modules(&python) {
         return Ok(python);
     }
@@ -401,6 +432,22 @@ fn verifier_python(workspace: &Workspace) -> Result<PathBuf, String> {
     } else {
         "Python's venv module is missing (Debian: python3-venv), and so is cryptography".to_owned()
     })
+}
+
+/// Whether pip could install what the file names.
+fn install(python: &Path, wanted: &Path) -> bool {
+    works(
+        Command::new(python)
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "-r",
+            ])
+            .arg(wanted),
+    )
 }
 
 #[cfg(test)]

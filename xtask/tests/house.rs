@@ -106,6 +106,9 @@ fn each_rule_breaks_when_it_should() {
         ("HOUSE-SQLX", "wsca knows sqlx", |house| {
             dev(house, "wsca", "sqlx")
         }),
+        ("HOUSE-WEBAUTHN", "server knows webauthn-rs", |house| {
+            normal(house, "server", "webauthn-rs");
+        }),
         ("HOUSE-DEVICE-PROTOCOL", "wsca knows cryptoki", |house| {
             normal(house, "wsca", "cryptoki");
         }),

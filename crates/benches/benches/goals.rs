@@ -12,12 +12,12 @@
 
 #[path = "support/chains.rs"]
 mod chains;
+#[path = "support/goals.rs"]
+mod goals;
 #[path = "support/lists.rs"]
 mod lists;
 #[path = "support/memory.rs"]
 mod memory;
-#[path = "support/table.rs"]
-mod table;
 #[path = "support/timing.rs"]
 mod timing;
 #[path = "support/world.rs"]
@@ -27,8 +27,8 @@ use std::process::ExitCode;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use goals::Goals;
 use lists::List;
-use table::Goals;
 use timing::{both, throughput, warm_mean};
 use tokio::runtime::Runtime;
 use world::{Direct, Pkix};

@@ -9,10 +9,10 @@
     clippy::print_stderr
 )]
 
+#[path = "support/goals.rs"]
+mod goals;
 #[path = "support/provider_house.rs"]
 mod house;
-#[path = "support/table.rs"]
-mod table;
 #[path = "support/timing.rs"]
 mod timing;
 
@@ -26,12 +26,12 @@ use std::time::{Duration, Instant};
 use claviger_fixtures::TestKey;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
+use goals::Goals;
 use house::{House, SET, SIZE};
 use jose::Curve;
 use provider_api::RevocationReason;
 use sci::UnitId;
 use status_list::{Bits, CompressionEffort, Status, StatusList, StatusListToken};
-use table::Goals;
 use tokio::runtime::Runtime;
 use wallet_provider::{ListKind, WalletProvider};
 

@@ -4,8 +4,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, cert, config, evidence, list, rules, sci, serve, status, trust, unit, up, wsca, wscd,
-    wua,
+    audit, cert, config, db, evidence, keys, list, notices, operator, rules, sci, serve, status,
+    trust, unit, up, wsca, wscd, wua,
 };
 use crate::demo;
 use crate::exit::Done;
@@ -65,9 +65,21 @@ enum Command {
     /// Check the WSCA's audit log
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Make, certify and rotate the wallet provider's signing keys
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Back the database up, restore it, check it
+    #[command(subcommand)]
+    Db(db::Command),
     /// See and revoke wallet units, on a running node
     #[command(subcommand)]
     Unit(unit::Command),
+    /// See which users were not told
+    #[command(subcommand)]
+    Notices(notices::Command),
+    /// Make operators' tokens, and see what operators did
+    #[command(subcommand)]
+    Operator(operator::Command),
     /// List every rule that a check can name
     Rules(rules::Args),
     /// Check a configuration
@@ -91,7 +103,11 @@ pub(crate) fn run(cli: Cli) -> Done {
         Command::Sci(command) => sci::run(&command, output),
         Command::Wsca(command) => wsca::run(&command, output),
         Command::Audit(command) => audit::run(&command, output),
+        Command::Keys(command) => keys::run(&command, output),
+        Command::Db(command) => db::run(&command, output),
         Command::Unit(command) => unit::run(&command, output),
+        Command::Notices(command) => notices::run(&command, output),
+        Command::Operator(command) => operator::run(&command, output),
         Command::Rules(args) => rules::run(&args, output),
         Command::Config(command) => config::run(&command, output),
     }

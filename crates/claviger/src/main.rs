@@ -10,6 +10,7 @@ mod device;
 mod exit;
 mod files;
 mod input;
+mod keys;
 mod logging;
 mod output;
 mod runtime;

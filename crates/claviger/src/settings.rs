@@ -1,6 +1,10 @@
 //! The configuration of `claviger serve`: a TOML file, overridden by environment
 //! variables `CLAVIGER_*`. An error names the key it is about.
 
+mod accounts;
+mod notices;
+mod operators;
+mod revocation;
 mod wsca;
 
 use std::collections::HashMap;
@@ -14,9 +18,13 @@ use serde::{Deserialize, Deserializer};
 use crate::exit::Failure;
 use crate::input;
 
-pub(crate) use self::wsca::{
-    AdminSettings, LinkListenSettings, RemoteWscaSettings, TlsSettings, WscaSettings,
+pub(crate) use self::accounts::{AccountSettings, origin as account_origin};
+pub(crate) use self::notices::{NoticeSettings, SecuritySetting, SmtpSettings};
+pub(crate) use self::operators::{
+    AdminSettings, OperatorSettings, ProxyHeaderSetting, RateSettings,
 };
+pub(crate) use self::revocation::RevocationSettings;
+pub(crate) use self::wsca::{LinkListenSettings, RemoteWscaSettings, TlsSettings, WscaSettings};
 
 /// The database of a folder of data.
 pub(crate) const DATABASE_FILE: &str = "claviger.db";
@@ -44,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) device: Device,
     /// The wallet solution; needed by the role `wallet-provider`.
     pub(crate) wallet_provider: Option<WalletProviderSettings>,
+    /// Users' accounts and their pages; without it there are none.
+    pub(crate) accounts: Option<AccountSettings>,
     /// TLS at `listen`; without it, TLS ends in front.
     pub(crate) tls: Option<TlsSettings>,
     /// A listener of their own for operators.
@@ -58,9 +68,14 @@ pub(crate) struct Settings {
     /// What is accepted of a request.
     #[serde(default)]
     pub(crate) limits: LimitSettings,
-    /// The file with the operators' token; without it nobody sees or revokes units
-    /// over HTTP.
+    /// The file with the token of an admin named "operator".
     pub(crate) operator_token_file: Option<PathBuf>,
+    /// Who may see and revoke units over HTTP.
+    #[serde(default)]
+    pub(crate) operators: Vec<OperatorSettings>,
+    /// For how many days the trail of what operators did is kept.
+    #[serde(default = "operator_trail_days")]
+    pub(crate) operator_trail_days: u32,
     /// The lists that questions of trust are answered by; without one there are no
     /// such routes.
     #[serde(default)]
@@ -68,6 +83,9 @@ pub(crate) struct Settings {
     /// How these lists are kept.
     #[serde(default)]
     pub(crate) trust: TrustSettings,
+    /// What users are told, and how it gets to them.
+    #[serde(default)]
+    pub(crate) notices: NoticeSettings,
     /// The `CLAVIGER_*` variables that are no setting.
     #[serde(skip)]
     pub(crate) ignored: Vec<String>,
@@ -96,6 +114,11 @@ pub(crate) struct ListSettings {
     /// The folder of its earlier instances, as `claviger list publish` lays it out:
     /// an https address, or a folder.
     pub(crate) archive: Option<String>,
+}
+
+/// Three years, and a day for each leap year among them.
+fn operator_trail_days() -> u32 {
+    1096
 }
 
 fn strict() -> lote::Mode {
@@ -226,10 +249,12 @@ pub(crate) struct WalletProviderSettings {
     pub(crate) link: Option<String>,
     /// The solution's certification, as the user is shown it (ARF WIAM_10a).
     pub(crate) certification: String,
-    /// The certificate of the key that signs WIA and KA, with its chain (PEM). In
-    /// development a sample is made where it is absent.
+    /// The certificate of the key `wallet-attestations`, which signs WIA and KA, with
+    /// its chain (PEM). Absent where keys are installed (`claviger keys`); in
+    /// development a sample is made.
     pub(crate) certificate: Option<PathBuf>,
-    /// The certificate of the key that signs status lists, with its chain (PEM).
+    /// The certificate of the key `wallet-status`, which signs status lists, with its
+    /// chain (PEM). Absent where keys are installed.
     pub(crate) status_certificate: Option<PathBuf>,
     /// The folder that status lists are published into, which several nodes may share;
     /// `public/status` in the data, if absent.
@@ -239,10 +264,13 @@ pub(crate) struct WalletProviderSettings {
     /// A copy of Google's list of revoked attestation keys, kept fresh by somebody
     /// else; its time of change is when it was fetched.
     pub(crate) android_revocation_list: Option<PathBuf>,
+    /// How revocation is done.
+    #[serde(default)]
+    pub(crate) revocation: RevocationSettings,
 }
 
 /// `[limits]`
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LimitSettings {
     /// The size of a request's body, in bytes.
@@ -253,6 +281,21 @@ pub(crate) struct LimitSettings {
     pub(crate) wsca_in_flight: usize,
     /// How many of them for one address; 0 is no limit.
     pub(crate) wsca_in_flight_per_address: usize,
+    /// How often one address may ask for anything.
+    pub(crate) per_address: RateSettings,
+    /// How often one address may ask for a challenge or an activation, or show an
+    /// account's code.
+    pub(crate) per_address_tight: RateSettings,
+    /// How often one address may show a code of one account; all addresses together
+    /// have twenty times as much.
+    pub(crate) per_account: RateSettings,
+    /// How often one address may show a credential that is no operator's.
+    pub(crate) wrong_credentials: RateSettings,
+    /// The proxies whose word on their clients is taken.
+    #[serde(deserialize_with = "operators::networks")]
+    pub(crate) trusted_proxies: Vec<server::Network>,
+    /// The header that they write.
+    pub(crate) proxy_header: ProxyHeaderSetting,
 }
 
 impl Default for LimitSettings {
@@ -262,13 +305,20 @@ impl Default for LimitSettings {
             request_seconds: 30,
             wsca_in_flight: server::InFlight::default().total,
             wsca_in_flight_per_address: server::InFlight::default().per_address,
+            per_address: RateSettings::new(3000, 1000),
+            per_address_tight: RateSettings::new(120, 240),
+            per_account: RateSettings::new(10, 10),
+            wrong_credentials: RateSettings::new(5, 10),
+            trusted_proxies: Vec::new(),
+            proxy_header: ProxyHeaderSetting::XForwardedFor,
         }
     }
 }
 
 /// The settings, as the first part of a variable's name has them. Tests and tools
 /// have variables of the same prefix; whatever is no setting is left alone, and told.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 21] = [
+    "accounts",
     "admin",
     "data",
     "database",
@@ -276,7 +326,10 @@ const NAMES: [&str; 17] = [
     "device",
     "limits",
     "listen",
+    "notices",
     "operator_token_file",
+    "operator_trail_days",
+    "operators",
     "public_url",
     "remote_wsca",
     "roles",
@@ -347,6 +400,13 @@ impl Settings {
         Ok(settings)
     }
 
+    /// The address that clients use, where it is served at this one.
+    pub(crate) fn url_at(&self, address: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let served = || format!("{scheme}://{address}");
+        self.public_url.clone().unwrap_or_else(served)
+    }
+
     fn check(&self) -> Result<(), SettingsError> {
         let wrong = |key: &str, what: &str| {
             Err(SettingsError::Key {
@@ -384,9 +444,9 @@ impl Settings {
             }
         }
         if self.roles.contains(&Role::WalletProvider) {
-            let Some(provider) = &self.wallet_provider else {
+            if self.wallet_provider.is_none() {
                 return wrong("wallet_provider", "needed by the role wallet-provider");
-            };
+            }
             match (self.roles.contains(&Role::Wsca), &self.remote_wsca) {
                 (false, None) => {
                     return wrong(
@@ -402,18 +462,21 @@ impl Settings {
                 }
                 _ => {}
             }
-            if !self.development && provider.certificate.is_none() {
-                return wrong("wallet_provider.certificate", "needed outside development");
-            }
-            if !self.development && provider.status_certificate.is_none() {
-                return wrong(
-                    "wallet_provider.status_certificate",
-                    "needed outside development",
-                );
-            }
+        }
+        if self.accounts.is_some() && !self.roles.contains(&Role::WalletProvider) {
+            return wrong(
+                "accounts",
+                "there is no role wallet-provider in this process",
+            );
         }
         if self.wsca_link.is_some() && !self.roles.contains(&Role::Wsca) {
             return wrong("wsca_link", "there is no role wsca in this process");
+        }
+        if let Some((key, what)) = self.notices.wrong(self.development) {
+            return wrong(key, what);
+        }
+        if let Some((key, what)) = self.wrong_of_operators() {
+            return wrong(key, what);
         }
         if let Some((key, what)) = self.wsca.wrong() {
             return wrong(key, what);
@@ -426,6 +489,34 @@ impl Settings {
             Some(url) if url.ends_with('/') => wrong("public_url", "ends with a slash"),
             _ => Ok(()),
         }
+    }
+}
+
+impl Settings {
+    fn wrong_of_operators(&self) -> Option<(&'static str, &'static str)> {
+        if self.operators.iter().any(|one| one.known().is_none()) {
+            return Some((
+                "operators",
+                "each has either token_sha256 or certificate_sha256",
+            ));
+        }
+        let by_certificate = |one: &OperatorSettings| one.certificate_sha256.is_some();
+        let admin = self.admin.as_ref();
+        if self.operators.iter().any(by_certificate)
+            && admin.is_none_or(|admin| admin.client_ca.is_none())
+        {
+            return Some((
+                "admin.client_ca",
+                "needed where an operator has a certificate",
+            ));
+        }
+        let admin = admin?;
+        let tls = (&admin.certificate, &admin.key);
+        if matches!(tls, (Some(_), None) | (None, Some(_))) {
+            return Some(("admin.key", "certificate and key go together"));
+        }
+        (admin.client_ca.is_some() && admin.key.is_none())
+            .then_some(("admin.certificate", "needed with admin.client_ca"))
     }
 }
 
@@ -481,6 +572,34 @@ mod tests {
     }
 
     #[rstest]
+    #[case("role = \"king\"", "role")]
+    #[case("role = \"read\"\ntoken_sha256 = \"12\"", "token_sha256")]
+    #[case("role = \"read\"", "token_sha256")]
+    #[case("role = \"read\"\ncertificate_sha256 = \"HASH\"", "admin.client_ca")]
+    #[case(
+        "role = \"read\"\ntoken_sha256 = \"HASH\"\ncertificate_sha256 = \"HASH\"",
+        "operators"
+    )]
+    fn an_operator_has_a_role_and_one_credential(#[case] lines: &str, #[case] key: &str) {
+        let operator = format!("{GOOD}\n[[operators]]\nname = \"ada\"\n{lines}");
+        let operator = operator.replace("HASH", &"0a".repeat(32));
+        let error = Settings::of(&operator, HashMap::new()).unwrap_err();
+        assert!(error.to_string().contains(key), "{error}");
+    }
+
+    #[test]
+    fn a_proxy_is_an_address_or_a_network() {
+        let limits = |list: &str| {
+            let text = format!("{GOOD}\n[limits]\ntrusted_proxies = {list}");
+            Settings::of(&text, HashMap::new())
+        };
+        let settings = limits(r#"["192.0.2.1", "10.0.0.0/8"]"#).unwrap();
+        assert_eq!(settings.limits.proxies().trusted.len(), 2);
+        let error = limits(r#"["proxy.example"]"#).unwrap_err();
+        assert!(error.to_string().contains("trusted_proxies"), "{error}");
+    }
+
+    #[rstest]
     #[case(&[("CLAVIGER_LISTEN", "nowhere")], "listen")]
     #[case(&[("CLAVIGER_DEVELOPMENT", "false")], "device.uri")]
     #[case(&[("CLAVIGER_LIMITS__BODY_BYTES", "many")], "limits.body_bytes")]
@@ -492,7 +611,12 @@ mod tests {
     #[case(&[("CLAVIGER_WSCA__PIN_TRIES_PER_ROUND", "0")], "wsca.pin_tries_per_round")]
     #[case(&[("CLAVIGER_WSCA__SESSION_SECONDS", "5000")], "wsca.session_seconds")]
     #[case(&[("CLAVIGER_WSCA__CONTEXT", "")], "wsca.context")]
+    #[case(&[("CLAVIGER_NOTICES__KEEP_DAYS", "0")], "notices.keep_days")]
+    #[case(&[("CLAVIGER_NOTICES__SMTP__HOST", "mail")], "notices.smtp")]
     #[case(&[("CLAVIGER_REMOTE_WSCA__URL", "https://x")], "remote_wsca")]
+    #[case(&[("CLAVIGER_ADMIN__LISTEN", "127.0.0.1:0"), ("CLAVIGER_ADMIN__KEY", "/x")], "admin.key")]
+    #[case(&[("CLAVIGER_ADMIN__LISTEN", "127.0.0.1:0"), ("CLAVIGER_ADMIN__CLIENT_CA", "/x")], "admin.certificate")]
+    #[case(&[("CLAVIGER_LIMITS__PROXY_HEADER", "via")], "limits.proxy_header")]
     #[case(&[("CLAVIGER_DEVELOPMENT", "false"), ("CLAVIGER_DEVICE__URI", "SOFTWARE:/x")], "device.uri")]
     fn an_error_names_the_key(#[case] environment: &[(&str, &str)], #[case] key: &str) {
         let error = with(environment).unwrap_err();

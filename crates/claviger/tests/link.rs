@@ -187,7 +187,7 @@ async fn the_circle_goes_across_two_processes() {
         alias: "user".into(),
         code: phone.answer.account_code.clone().unwrap(),
         unit: Some(unit),
-        reason: RevocationReason::UserRequest,
+        reason: RevocationReason::LostOrStolen,
     };
     let view = phone.provider.revoke(&revocation).await.unwrap();
     assert_eq!(view.state, UnitState::Revoked);
@@ -381,7 +381,7 @@ async fn a_wsca_that_dies_is_survived() {
         alias: "first".into(),
         code: first.answer.account_code.clone().unwrap(),
         unit: Some(first.answer.unit),
-        reason: RevocationReason::UserRequest,
+        reason: RevocationReason::LostOrStolen,
     };
     let _ = first.provider.revoke(&revocation).await;
 
@@ -421,6 +421,7 @@ async fn activation_status(base: &str) -> (u16, Option<u64>) {
     let activation = wallet_client::Activation {
         alias: "someone",
         account_code: None,
+        consent: None,
         signing: device.signing(),
         agreement: device.agreement(),
         evidence: provider_api::Evidence::None {},

@@ -162,6 +162,59 @@ async fn operators_need_their_token() {
     assert_eq!(seen.unwrap().state, UnitState::Revoked);
 }
 
+/// An operator counts first, and then revokes what was counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_units_are_counted_and_then_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(&folder.path().join("data"), "127.0.0.1:0");
+    let token = folder.path().join("data/operator.token");
+    let mut phones = Vec::new();
+    for alias in ["one", "two", "three"] {
+        phones.push(Phone::activate(&up, alias).await);
+    }
+    let (_, uri, index) = phones[0].wia().await;
+    let asked = |more: &[&str]| {
+        let mut args = vec!["--json", "unit", "revoke", "--reason", "provider-cancelled"];
+        args.extend(["--url", &up.url, "--token-file", token.to_str().unwrap()]);
+        args.extend(more);
+        support::claviger(&args)
+    };
+    let said = |output: &std::process::Output| -> serde_json::Value {
+        let shown = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{shown}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let counted = said(&asked(&["--everything", "--dry-run"]));
+    assert_eq!(counted["selected"], 3);
+    let none = said(&asked(&["--model", "No Such Phone", "--yes"]));
+    assert_eq!(none["selected"], 0);
+    // Nobody is there to type the number.
+    assert_eq!(asked(&["--everything"]).status.code(), Some(2));
+    assert_eq!(asked(&[]).status.code(), Some(2), "nothing is selected");
+
+    let done = said(&asked(&["--everything", "--yes"]));
+    let job = &done["jobs"][0];
+    assert_eq!(
+        (&job["state"], &job["revoked"]),
+        (&"done".into(), &3.into())
+    );
+    let list = reqwest::get(&uri).await.unwrap().bytes().await.unwrap();
+    assert!(support::is_set(&list, &uri, index));
+    for phone in &phones {
+        let device = phone.device.signing();
+        let seen = phone
+            .provider
+            .unit(phone.answer.unit, device)
+            .await
+            .unwrap();
+        assert_eq!(seen.state, UnitState::Revoked);
+    }
+    let args = ["--json", "unit", "revocations", "--url", &up.url];
+    let token = ["--token-file", token.to_str().unwrap()];
+    let jobs = said(&support::claviger(&[&args[..], &token[..]].concat()));
+    assert_eq!(jobs["jobs"].as_array().unwrap().len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_openapi_document_is_the_golden_one() {
     let folder = tempfile::tempdir().unwrap();

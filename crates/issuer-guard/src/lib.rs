@@ -14,6 +14,9 @@
 //! | [`ReplayStore`] | what was used before | [`MemoryReplayStore`] |
 //! | [`clock::Clock`] | the time | [`clock::SystemClock`] |
 //!
+//! When a user has died, a PID provider asks the wallet provider to revoke the unit:
+//! [`RevocationRequest`].
+//!
 //! What cannot be learnt (a list out of reach, a full replay store) makes the
 //! answer *undecided*, which is not accepted.
 
@@ -23,6 +26,7 @@ mod http_source;
 mod judgement;
 mod list_trust;
 mod replay;
+mod revocation_request;
 pub mod rules;
 mod settings;
 mod status_lists;
@@ -37,6 +41,7 @@ pub use judgement::{
 };
 pub use list_trust::ListTrust;
 pub use replay::{Claim, Mark, MemoryReplayStore, ReplayError, ReplayStore};
+pub use revocation_request::RevocationRequest;
 pub use rules::RULES;
 pub use settings::{GuardSettings, TrustProfile};
 pub use status_lists::{CheckedList, StatusLists, StatusSettings};

@@ -32,7 +32,9 @@ pub use crl::{Crl, CrlError, CrlRequest, issue_crl};
 pub use direct::AnchorIndex;
 pub use extension::{AltName, BasicConstraints, Extension, KeyUsage, KeyUsages, Policy};
 pub use identifier::{Identifier, IdentifierError};
-pub use issue::{Draft, IssueError, Issuer, Request, Subject, issue};
+pub use issue::{
+    Draft, IssueError, Issuer, Request, Subject, issue, request_to_pem, signing_request,
+};
 pub use leaf::check_leaf;
 pub use name::Name;
 pub use ocsp::{OcspAnswer, OcspError, OcspFault, OcspPolicy, OcspRequest, OcspResponse};

@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::watch::{open, stop_after_the_last};
 use crate::{Absent, Doing, Programs, Server};
@@ -69,23 +70,27 @@ impl Cluster {
         }
         let secret = folder.join("password");
         let password = std::fs::read_to_string(&secret).doing(secret.display())?;
-        Ok(Self {
-            port: port_of(&data).unwrap_or(0),
+        let mut cluster = Self {
             programs,
             folder,
             password: password.trim().to_owned(),
+            port: 0,
             owner: None,
-        })
+        };
+        if cluster.is_running() {
+            cluster.port = port_of(&data).unwrap_or(0);
+        }
+        Ok(cluster)
     }
 
-    /// Starts it, on the port it had before if it had one.
+    /// Starts it; again on the port it had, since its clients know that one.
     pub fn start(&mut self) -> Result<(), Absent> {
-        let ports = [self.port, 0, 0, 0];
-        for wanted in ports.into_iter().skip(usize::from(self.port == 0)) {
+        const TRIES: u32 = 20;
+        for _ in 0..TRIES {
             // Between the look and the start another process may take the port.
-            let port = match wanted {
+            let port = match self.port {
                 0 => free_port()?,
-                port => port,
+                known => known,
             };
             let started = self
                 .pg_ctl("start")
@@ -98,6 +103,8 @@ impl Cluster {
                 self.port = port;
                 return Ok(());
             }
+            // After it was killed, its children hold its memory for a moment.
+            std::thread::sleep(Duration::from_millis(250));
         }
         let log = std::fs::read_to_string(self.log_file()).unwrap_or_default();
         let cause = log.lines().rev().find(|line| line.contains("FATAL"));
@@ -225,7 +232,7 @@ fn make(programs: &Programs, folder: &Path, data: &Path) -> Result<(), Absent> {
     std::fs::rename(&half, data).doing(data.display())
 }
 
-/// The port of a server that runs, or that ran when it was killed.
+/// The port of a server that runs.
 fn port_of(data: &Path) -> Option<u16> {
     let text = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
     text.lines().nth(3)?.trim().parse().ok()

@@ -38,6 +38,9 @@ pub struct ActivationClaims {
     /// The account's code, where the account exists already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_code: Option<String>,
+    /// The text that the user agreed to: [`crate::ConsentView::sha256`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<String>,
     /// The device's agreement key.
     pub agreement_key: PublicKey,
     /// What [`agreement_proof`] gives for it.
@@ -180,7 +183,8 @@ impl UnverifiedActivation {
     }
 }
 
-fn check_alias(alias: &str) -> Result<(), Refusal> {
+/// Refuses an alias that is empty, too long, or cannot be read back from a form.
+pub fn check_alias(alias: &str) -> Result<(), Refusal> {
     let long = alias.chars().take(MAX_ALIAS + 1).count();
     let what = if long > MAX_ALIAS {
         format!("longer than {MAX_ALIAS} characters")

@@ -10,34 +10,53 @@
 //! | activate a unit | [`ActivationClaims`], [`ActivationRequest`], [`ActivationAnswer`] |
 //! | sign and check a unit's requests | [`UnitRequest`], [`UnverifiedUnitRequest`] |
 //! | sign and check the provider's answers | [`SignedAnswer`] |
+//! | replace the key of the answers, and follow | [`Handover`], [`PinnedKeys`] |
 //! | ask for attestations | [`WiaRequest`], [`KaRequest`], [`Attestations`] |
 //! | revoke without the phone | [`RevocationRequest`] |
+//! | revoke for a user who died | [`PidRevocationClaims`], [`UnverifiedPidRevocation`] |
+//! | revoke many units | [`BulkRevocation`], [`RevocationJob`] |
 //! | tell why not | [`Problem`] |
 
+mod account;
 mod activation;
 mod answer;
 mod attestation;
+mod handover;
 mod key_proof;
+mod pid_provider;
 mod problem;
 mod request;
 pub mod rules;
+mod selector;
+mod storage;
 mod token;
 mod unit;
 
+pub use account::{AccountCode, AccountId, ConsentView, account_code_hash};
 pub use activation::{
     ACTIVATION_TYP, ActivationAnswer, ActivationClaims, ActivationRequest, Evidence, MAX_ALIAS,
-    UnverifiedActivation, WscaView, agreement_proof, verify_agreement_proof,
+    UnverifiedActivation, WscaView, agreement_proof, check_alias, verify_agreement_proof,
 };
 pub use answer::{ANSWER_TYP, SignedAnswer};
 pub use attestation::{
     AssociationAnswer, AssociationRequest, Attestations, KaRequest, MAX_PROOFS, WiaRequest,
 };
+pub use handover::{HANDOVER_OVERLAP, HANDOVER_TYP, Handover, MAX_HANDOVERS, PinnedKeys};
 pub use key_proof::{KEY_PROOF_TYP, KeyProof};
+pub use pid_provider::{
+    MAX_PID_REVOCATION, PID_REVOCATION_TYP, PidRevocationAnswer, PidRevocationClaims,
+    PidRevocationRequest, UnverifiedPidRevocation, VerifiedPidRevocation,
+};
 pub use problem::Problem;
 pub use request::{
     Expected, REQUEST_HEADER, REQUEST_TYP, UnitRequest, UnverifiedUnitRequest, VerifiedUnitRequest,
 };
 pub use rules::RULES;
+pub use selector::{
+    BulkRevocation, Extent, JobState, RevocationJob, RevocationJobs, Selected, Selector,
+    SelectorError,
+};
+pub use storage::Storage;
 pub use token::{CLOCK_SKEW, PROOF_LIFETIME};
 pub use unit::{
     AccountRequest, AccountView, Challenge, Empty, HistoryEntry, ProviderView, RevocationReason,

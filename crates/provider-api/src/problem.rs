@@ -37,6 +37,8 @@ pub enum Problem {
     Alias,
     /// The account exists and its code was not given, or is wrong.
     AccountCode,
+    /// The user did not agree to the provider's text, or to another one.
+    Consent,
     /// There is no such unit.
     UnknownUnit,
     /// The unit is not in a state that allows this.
@@ -57,11 +59,20 @@ pub enum Problem {
     Period,
     /// The provider does not offer this.
     NotOffered,
+    /// The provider has no valid certificate to sign under.
+    NoCertificate,
+    /// Whoever asks for a revocation is no PID provider on the list of them.
+    PidProvider,
+    /// The WIA that is shown is none of this provider, or one whose status is no
+    /// longer maintained.
+    ShownWia,
+    /// Too much was asked for in too short a time.
+    TooMany,
 }
 
 impl Problem {
     /// Every code.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::ChallengeUnknown,
         Self::ChallengeExpired,
         Self::WrongDeviceKey,
@@ -74,6 +85,7 @@ impl Problem {
         Self::Replayed,
         Self::Alias,
         Self::AccountCode,
+        Self::Consent,
         Self::UnknownUnit,
         Self::WrongState,
         Self::UnitRevoked,
@@ -84,6 +96,10 @@ impl Problem {
         Self::Batch,
         Self::Period,
         Self::NotOffered,
+        Self::NoCertificate,
+        Self::PidProvider,
+        Self::ShownWia,
+        Self::TooMany,
     ];
 
     /// The rule that the request broke.
@@ -100,6 +116,7 @@ impl Problem {
             Self::Replayed => &rules::REQUEST_REPLAY,
             Self::Alias => &rules::ALIAS,
             Self::AccountCode => &rules::ACCOUNT,
+            Self::Consent => &rules::CONSENT,
             Self::UnknownUnit => &rules::UNIT_UNKNOWN,
             Self::WrongState => &rules::UNIT_STATE,
             Self::UnitRevoked => &rules::UNIT_REVOKED,
@@ -110,6 +127,10 @@ impl Problem {
             Self::Batch => &rules::BATCH,
             Self::Period => &rules::PERIOD,
             Self::NotOffered => &rules::NOT_OFFERED,
+            Self::NoCertificate => &rules::CERTIFICATE,
+            Self::PidProvider => &rules::PID_PROVIDER,
+            Self::ShownWia => &rules::SHOWN_WIA,
+            Self::TooMany => &rules::RATE,
         }
     }
 
@@ -128,6 +149,7 @@ impl Problem {
             Self::Replayed => "replayed",
             Self::Alias => "alias",
             Self::AccountCode => "account-code",
+            Self::Consent => "consent",
             Self::UnknownUnit => "unknown-unit",
             Self::WrongState => "wrong-state",
             Self::UnitRevoked => "unit-revoked",
@@ -138,6 +160,10 @@ impl Problem {
             Self::Batch => "batch",
             Self::Period => "period",
             Self::NotOffered => "not-offered",
+            Self::NoCertificate => "no-certificate",
+            Self::PidProvider => "pid-provider",
+            Self::ShownWia => "shown-wia",
+            Self::TooMany => "too-many",
         }
     }
 

@@ -163,10 +163,6 @@ impl VerifiedUnitRequest {
     /// When no copy of it would be taken any more, so that its `jti` can be
     /// forgotten.
     pub fn forget_at(&self) -> Timestamp {
-        let seconds = self
-            .iat
-            .saturating_add(token::PROOF_LIFETIME.as_secs())
-            .saturating_add(1);
-        Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+        token::forget_at(self.iat)
     }
 }

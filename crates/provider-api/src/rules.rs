@@ -23,6 +23,8 @@ finding::rules! {
         "an account's alias has 1 to 64 characters, none of them a control character";
     ACCOUNT = "WP-ACCOUNT", "ARF 3.0, WIAM_06", Error,
         "who adds to an account, or asks after it, proves it by its code";
+    CONSENT = "WP-CONSENT", "ARF 3.0, WIAM_05", Error,
+        "an activation says that the user agreed to the provider's text on the processing of data";
     UNIT_UNKNOWN = "WP-UNIT-UNKNOWN", "ARF 3.0, WUA_37", Error,
         "the unit is one of this provider";
     UNIT_STATE = "WP-UNIT-STATE", "ARF 3.0, 4.6.4", Error,
@@ -43,6 +45,18 @@ finding::rules! {
         "a preferred status period is one that the provider offers";
     NOT_OFFERED = "WP-NOT-OFFERED", "Claviger wallet provider protocol 1, 6", Error,
         "what a request asks for is offered";
+    CERTIFICATE = "WP-CERTIFICATE", "ARF 3.0, WUA_10", Error,
+        "the provider signs only under a certificate of its own that is valid";
+    ANSWER_KEY = "WP-ANSWER-KEY", "ARF 3.0, WIAM_12", Error,
+        "the key of the answers is the pinned one, or one that it handed over to";
+    PID_PROVIDER = "WP-PID-PROVIDER", "ARF 3.0, WURevocation_12", Error,
+        "who asks for a revocation as a PID provider is one on the list of PID providers";
+    SHOWN_WIA = "WP-SHOWN-WIA", "ARF 3.0, WURevocation_11", Error,
+        "a unit is named by a WIA that this provider made and whose status it still maintains";
+    RATE = "WP-RATE", "Claviger wallet provider protocol 1, 8.3", Error,
+        "requests come no faster than is told";
+    KEYSTORE_ALONE = "WP-KEYSTORE-ALONE", "ARF 3.0, WURevocation_09c", Error,
+        "a keystore is revoked without its unit only where a risk analysis says why";
     ANSWER = "WP-ANSWER", "ARF 3.0, WIAM_12", Error,
         "an answer is signed by the provider's pinned key, for this unit and this request";
 }

@@ -57,6 +57,14 @@ pub(crate) fn claims<T: DeserializeOwned>(token: &Unverified) -> Result<T, Strin
     serde_json::from_value(serde_json::Value::Object(claims)).map_err(|error| error.to_string())
 }
 
+/// When no token made at `iat` would be taken any more.
+pub(crate) fn forget_at(iat: i64) -> Timestamp {
+    let seconds = iat
+        .saturating_add(PROOF_LIFETIME.as_secs())
+        .saturating_add(1);
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+}
+
 /// Whether `iat` lies within [`PROOF_LIFETIME`] before `now` and [`CLOCK_SKEW`]
 /// after it.
 pub(crate) fn check_time(iat: i64, now: Timestamp) -> Result<(), String> {

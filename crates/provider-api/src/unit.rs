@@ -4,6 +4,9 @@ use sci::UnitId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::ConsentView;
+use crate::Storage;
+
 /// What a wallet instance has to know of its provider; the app pins `answer_key`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProviderView {
@@ -13,6 +16,11 @@ pub struct ProviderView {
     /// The key that signs answers.
     #[schema(value_type = Object)]
     pub answer_key: PublicKey,
+    /// The [`crate::Handover`]s from the provider's first answer key to the one in
+    /// force, and to the next where one is announced, each signed by the key before
+    /// it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answer_key_handovers: Vec<String>,
     /// The key that a device's agreement key proves itself towards.
     #[schema(value_type = Object)]
     pub agreement_key: PublicKey,
@@ -22,6 +30,10 @@ pub struct ProviderView {
     /// `WIAM_10a`). In development it says that there is none.
     #[schema(value_type = Object)]
     pub certification: serde_json::Value,
+    /// What the user is asked to agree to (ARF `WIAM_05`), where the provider keeps
+    /// accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<ConsentView>,
 }
 
 /// A challenge, good for one answer.
@@ -137,26 +149,39 @@ impl RevocationReason {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Revoker {
-    /// The user, by the account's code.
+    /// The user, by the account.
     User,
     /// Someone who operates the provider.
     Operator,
+    /// A PID provider, because the user died (ARF `WURevocation_11`).
+    PidProvider,
+    /// The provider by itself: a check of the device failed, or a list of revoked
+    /// devices named it (ARF `WURevocation_09`).
+    Provider,
 }
 
 impl Revoker {
+    /// Everyone who can.
+    pub const ALL: [Self; 4] = [
+        Self::User,
+        Self::Operator,
+        Self::PidProvider,
+        Self::Provider,
+    ];
+
     /// The name on the wire and in the store.
     pub fn name(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Operator => "operator",
+            Self::PidProvider => "pid-provider",
+            Self::Provider => "provider",
         }
     }
 
     /// The revoker of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::User, Self::Operator]
-            .into_iter()
-            .find(|who| who.name() == name)
+        Self::ALL.into_iter().find(|who| who.name() == name)
     }
 }
 
@@ -172,7 +197,7 @@ pub struct UnitView {
     pub history: Vec<HistoryEntry>,
 }
 
-/// One change of a unit's state.
+/// One change of a unit's state, or the revocation of one of its storages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HistoryEntry {
     /// When.
@@ -186,6 +211,12 @@ pub struct HistoryEntry {
     /// Why it was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<RevocationReason>,
+    /// The storage that was revoked, where it was one alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Storage>,
+    /// The name of the PID provider that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// What an account holds, asked for without a phone.
@@ -255,7 +286,7 @@ mod tests {
             assert_eq!(serde_json::to_value(state).unwrap(), state.name());
             assert_eq!(UnitState::from_name(state.name()), Some(state));
         }
-        for who in [Revoker::User, Revoker::Operator] {
+        for who in Revoker::ALL {
             assert_eq!(serde_json::to_value(who).unwrap(), who.name());
             assert_eq!(Revoker::from_name(who.name()), Some(who));
         }

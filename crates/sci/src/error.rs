@@ -102,6 +102,8 @@ pub enum Code {
     NotOffered,
     /// The unit's keys are frozen.
     UnitFrozen,
+    /// The unit is retired: what it has can be used, and nothing is added to it.
+    UnitRetired,
     /// The unit was destroyed.
     UnitDestroyed,
     /// The stored record of the unit is not what the WSCA wrote: someone changed
@@ -137,6 +139,7 @@ impl Code {
             Self::TooMany => "TOO_MANY",
             Self::NotOffered => "NOT_OFFERED",
             Self::UnitFrozen => "UNIT_FROZEN",
+            Self::UnitRetired => "UNIT_RETIRED",
             Self::UnitDestroyed => "UNIT_DESTROYED",
             Self::RecordAltered => "RECORD_ALTERED",
             Self::StateRolledBack => "STATE_ROLLED_BACK",
@@ -146,7 +149,7 @@ impl Code {
     }
 
     /// Every code.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::IllegalRequestData,
         Self::Unauthorized,
         Self::Replayed,
@@ -165,6 +168,7 @@ impl Code {
         Self::TooMany,
         Self::NotOffered,
         Self::UnitFrozen,
+        Self::UnitRetired,
         Self::UnitDestroyed,
         Self::RecordAltered,
         Self::StateRolledBack,
@@ -193,6 +197,7 @@ impl Code {
             Self::TooMany => "there would be too many",
             Self::NotOffered => "the device does not offer this",
             Self::UnitFrozen => "the unit's keys are frozen",
+            Self::UnitRetired => "the unit is retired: nothing is added to what it has",
             Self::UnitDestroyed => "the unit was destroyed",
             Self::RecordAltered => "the unit's record was altered outside the WSCA",
             Self::StateRolledBack => "the database is older than the device remembers",

@@ -23,6 +23,8 @@ finding::rules! {
         "what was destroyed is not used again";
     FROZEN = "WSCA-FROZEN", "ARF 3.0, 4.6.4, WURevocation_09c", Error,
         "a revoked unit's keys are not used again";
+    RETIRED = "WSCA-RETIRED", "ARF 3.0, 4.6.4, Revoked", Error,
+        "a revoked unit gets no new keys, and none are stated for an attestation";
     LIMITS = "WSCA-LIMITS", "house rule: a unit holds no more than it may", Error,
         "a unit has so many keys and items, and the device offers what it offers";
     INTEGRITY = "WSCA-INTEGRITY", "CIR (EU) 2024/2979, Art. 5(1)(f)", Error,
@@ -44,6 +46,7 @@ impl Code {
             Self::NoSuchKey | Self::NoSuchItem => &ISOLATION,
             Self::KeyDestroyed | Self::UnitDestroyed => &ERASED,
             Self::UnitFrozen => &FROZEN,
+            Self::UnitRetired => &RETIRED,
             Self::TooMany | Self::NotOffered => &LIMITS,
             Self::RecordAltered | Self::StateRolledBack => &INTEGRITY,
             Self::TryLater | Self::ServerError => &AVAILABLE,

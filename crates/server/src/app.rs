@@ -7,12 +7,16 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::edge::{self, Limits};
+use crate::client::Proxies;
+use crate::edge::{self, Edge, Limits};
 use crate::in_flight::{InFlight, Places};
 use crate::metrics::Metrics;
+use crate::operators::{Door, Operators};
+use crate::pages::account::{self as account_pages, AccountPages};
+use crate::pages::data;
+use crate::rates::{Gates, Rates};
 use crate::routes::folder::PublicFolder;
 use crate::routes::health::{HealthState, Readiness};
-use crate::routes::operator::OperatorToken;
 use crate::routes::status::StatusLists;
 use crate::routes::trust::Trust;
 use crate::routes::{
@@ -38,10 +42,16 @@ pub struct App {
     pub admin_apart: bool,
     /// `/wallet-provider`.
     pub provider: Option<Arc<wallet_provider::WalletProvider>>,
+    /// `/account`: the pages on which users look after their accounts and wallets.
+    pub accounts: Option<AccountPages>,
     /// `/v1/trust`, and what is compatible with others: `/trust`, `/evaluation`.
     pub trust: Option<Trust>,
-    /// `/operator`, if there is a token for it.
-    pub operator: Option<OperatorToken>,
+    /// `/operator`, if there is anyone for it.
+    pub operators: Option<Operators>,
+    /// How often may be asked.
+    pub rates: Rates,
+    /// The proxies in front.
+    pub proxies: Proxies,
     /// `/status`: the provider's status lists.
     pub status: Option<StatusLists>,
     /// Public files: the first part of the address, and the folder.
@@ -76,16 +86,23 @@ enum Audience {
     Both,
 }
 
+/// Whether requests are counted by address: those of strangers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Yes,
+    No,
+}
+
 impl App {
     /// The applications of all listeners.
     pub fn into_routers(self) -> Routers {
         let link = self
             .link
             .clone()
-            .map(|wsca| edge::around(wsca_link::routes(wsca), self.limits));
+            .map(|wsca| edge::around(wsca_link::routes(wsca), self.edge(Counted::No)));
         let admin = self.admin_apart.then(|| {
             let (router, _) = self.routes(Audience::Operators).split_for_parts();
-            edge::around(router, self.limits)
+            edge::around(router, self.edge(Counted::No))
         });
         Routers {
             public: self.into_router(),
@@ -103,10 +120,22 @@ impl App {
             "/openapi.json",
             axum::routing::get(move || std::future::ready(axum::Json(json))),
         );
+        if let Some(accounts) = self.accounts.clone() {
+            router = router.merge(account_pages::routes(accounts));
+        }
         for (path, folder) in self.folders.clone() {
             router = router.nest(&format!("/{path}"), folder::routes(folder));
         }
-        edge::around(router, self.limits)
+        let edge = self.edge(Counted::Yes);
+        edge::around(router, edge)
+    }
+
+    fn edge(&self, counted: Counted) -> Edge {
+        Edge {
+            limits: self.limits,
+            proxies: Arc::new(self.proxies.clone()),
+            gates: (counted == Counted::Yes).then(|| Gates::new(self.rates)),
+        }
     }
 
     fn public(&self) -> Audience {
@@ -123,14 +152,19 @@ impl App {
             metrics: self.metrics.clone(),
             lists: self.trust.as_ref().map(|trust| Arc::clone(&trust.service)),
             list_gauges: Arc::default(),
+            provider: self.provider.clone(),
+            certificate_gauges: Arc::default(),
         };
         let mut router = OpenApiRouter::with_openapi(Description::openapi())
             .merge(health::routes(health.clone()));
         if audience != Audience::Everyone {
             router = router.merge(health::metrics_routes(health));
-            if let (Some(provider), Some(token)) = (&self.provider, &self.operator) {
-                let routes = operator::routes(Arc::clone(provider), token.clone());
-                router = router.nest("/operator", routes);
+            if let Some(operators) = &self.operators {
+                let door = Door {
+                    operators: operators.clone(),
+                    gates: Gates::new(self.rates),
+                };
+                router = router.nest("/operator", operator::routes(door));
             }
         }
         if audience == Audience::Operators {
@@ -141,7 +175,9 @@ impl App {
             router = router.nest("/wsca", wsca::routes(Arc::clone(wsca), places));
         }
         if let Some(provider) = &self.provider {
-            router = router.nest("/wallet-provider", provider::routes(Arc::clone(provider)));
+            router = router
+                .nest("/wallet-provider", provider::routes(Arc::clone(provider)))
+                .merge(data::routes());
             if let Some(lists) = &self.status {
                 let routes = status::routes(Arc::clone(provider), lists.clone());
                 router = router.nest("/status", routes);

@@ -1,6 +1,7 @@
 //! What every request passes through before it reaches a route, and what every
 //! answer passes through on its way out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,8 +17,11 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
+use crate::client::{self, Proxies};
 use crate::metrics::count_requests;
 use crate::problem::{Problem, plain_errors_become_problems};
+use crate::rates::{self, Gates};
+use crate::trace::{self, Trace};
 
 /// The bounds of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +43,26 @@ impl Default for Limits {
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What the edge of one listener is made of.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Edge {
+    pub(crate) limits: Limits,
+    /// Who may say for whom a request is.
+    pub(crate) proxies: Arc<Proxies>,
+    /// How often may be asked; not counted, if absent.
+    pub(crate) gates: Option<Arc<Gates>>,
+}
+
 /// Puts the edge around `routes`.
-pub(crate) fn around(routes: Router, limits: Limits) -> Router {
+pub(crate) fn around(routes: Router, edge: Edge) -> Router {
+    let limits = edge.limits;
     let layers = ServiceBuilder::new()
         .map_request(without_request_id)
+        .layer(middleware::from_fn_with_state(
+            edge.proxies,
+            client::identify,
+        ))
+        .layer(middleware::from_fn(trace::follow))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
@@ -61,6 +81,10 @@ pub(crate) fn around(routes: Router, limits: Limits) -> Router {
             limits.timeout,
         ))
         .layer(RequestBodyLimitLayer::new(limits.max_body));
+    let routes = match edge.gates {
+        Some(gates) => routes.route_layer(middleware::from_fn_with_state(gates, rates::admit)),
+        None => routes,
+    };
     routes
         .route_layer(middleware::from_fn(count_requests))
         .layer(layers)
@@ -72,7 +96,7 @@ fn without_request_id<B>(mut request: Request<B>) -> Request<B> {
     request
 }
 
-/// One span a request: its id, method and path. Neither query nor headers nor
+/// One span a request: its id, its trace, method and path. Neither query nor headers nor
 /// bodies are logged; they may hold what is personal or secret.
 fn span<B>(request: &Request<B>) -> tracing::Span {
     let id = request
@@ -80,7 +104,11 @@ fn span<B>(request: &Request<B>) -> tracing::Span {
         .get(REQUEST_ID)
         .and_then(|id| id.to_str().ok())
         .unwrap_or("-");
-    tracing::info_span!("http", id, method = %request.method(), path = request.uri().path())
+    let trace = request.extensions().get::<Trace>();
+    tracing::info_span!("http", id,
+        trace = trace.map_or_else(String::new, Trace::id),
+        parent = trace.map_or_else(String::new, Trace::parent),
+        method = %request.method(), path = request.uri().path())
 }
 
 /// A panic is a defect of ours. The client learns that, and no more.

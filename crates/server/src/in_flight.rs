@@ -3,7 +3,7 @@
 //! come again.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
@@ -13,16 +13,17 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sci::Code;
 
+use crate::client::{self, network};
 use crate::problem::Problem;
-use crate::run::Peer;
 
 /// How many requests the WSCA works on at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InFlight {
     /// In all.
     pub total: usize,
-    /// For one address (of IPv6, one network of 64 bits). Behind a proxy, all
-    /// clients have the proxy's address, and the proxy does this: 0 is no limit.
+    /// For one address (of IPv6, one network of 64 bits). Behind a proxy that is not
+    /// among the trusted ones, all clients have its address, and it does this: 0 is no
+    /// limit.
     pub per_address: usize,
 }
 
@@ -102,7 +103,7 @@ impl Drop for Place {
 /// Lets a request through where there is a place for it, once it is here whole: who
 /// sends slowly takes nobody's place.
 pub(crate) async fn admit(State(places): State<Places>, request: Request, next: Next) -> Response {
-    let address = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    let address = client::address(&request);
     let (head, body) = request.into_parts();
     let body = match Bytes::from_request(Request::new(body), &()).await {
         Ok(body) => body,
@@ -124,21 +125,11 @@ pub(crate) async fn admit(State(places): State<Places>, request: Request, next: 
     response
 }
 
-/// What counts as one address.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        v4 => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
+    use crate::run::Peer;
 
     fn places(total: usize, per_address: usize) -> Places {
         Places::new(InFlight { total, per_address })

@@ -7,6 +7,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
+use crate::problem::ProblemCode;
+
 /// The process has a metrics recorder already, and it is not ours.
 #[derive(Debug, thiserror::Error)]
 #[error("another metrics recorder is installed in this process")]
@@ -66,6 +68,10 @@ pub(crate) async fn count_requests(request: Request, next: Next) -> Response {
     let start = Instant::now();
     let response = next.run(request).await;
     let status = response.status().as_u16().to_string();
+    if let Some(code) = response.extensions().get::<ProblemCode>() {
+        metrics::counter!("claviger_refused_total", "route" => route.clone(), "code" => code.0)
+            .increment(1);
+    }
     metrics::counter!("claviger_http_requests_total",
         "route" => route.clone(), "method" => method, "status" => status)
     .increment(1);

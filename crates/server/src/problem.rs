@@ -92,11 +92,16 @@ impl Problem {
     }
 }
 
+/// The code of the problem that an answer is: an extension of the answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ProblemCode(pub(crate) &'static str);
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after = self.retry_after;
+        let (retry_after, code) = (self.retry_after, ProblemCode(self.code));
         let mut response = (status, axum::Json(self)).into_response();
+        response.extensions_mut().insert(code);
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
@@ -123,16 +128,26 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Turns the plain refusals of the framework (404, 405, 413, 415, 422 and so on)
-/// into problems, so that a client meets one form only.
+/// into problems, so that a client meets one form only; and into a page for a browser
+/// that wanted one of our pages.
 pub(crate) async fn plain_errors_become_problems(request: Request, next: Next) -> Response {
+    let page = crate::pages::account::page_of(&request);
     let response = next.run(request).await;
     let status = response.status();
     let already = response
         .headers()
         .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/"));
+        .is_some_and(|kind| {
+            let kind = kind.as_bytes();
+            kind.starts_with(b"application/") || kind.starts_with(b"text/html")
+        });
+    // A limit is met before any page is asked.
+    let already = already && !(page.is_some() && status == StatusCode::TOO_MANY_REQUESTS);
     if already || !(status.is_client_error() || status.is_server_error()) {
         return response;
+    }
+    if let Some(page) = page {
+        return page(response);
     }
     let (code, title) = match status {
         StatusCode::NOT_FOUND => ("not-found", "There is nothing at this address"),

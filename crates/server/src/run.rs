@@ -11,12 +11,13 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-use crate::tls::Tls;
+use crate::tls::{self, Tls};
 
 /// How long a client may take to send a request's head, or to begin the next one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -55,6 +56,16 @@ impl From<TcpListener> for Listener {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
+/// The certificate that the other end has shown, checked by the handshake: an extension
+/// of each of the connection's requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PeerCertificate {
+    /// The SHA-256 of the certificate in DER.
+    pub(crate) sha256: [u8; 32],
+    /// When it ends. A connection may outlive it.
+    pub(crate) not_after: Timestamp,
+}
+
 /// Serves `app` on `listener` until `shutdown` resolves, then takes no new
 /// connections and lets the open requests end, for at most twenty seconds, or until
 /// `at_once` resolves. A client that is slow to shake hands or to send its request's
@@ -88,10 +99,11 @@ pub async fn serve(
         let (app, tls, watcher) = (app.clone(), tls.clone(), graceful.watcher());
         tokio::spawn(async move {
             match tls {
-                None => converse(stream, peer, app, watcher).await,
+                None => converse(stream, peer, None, app, watcher).await,
                 Some(tls) => {
                     if let Some(stream) = tls.accept(stream).await {
-                        converse(stream, peer, app, watcher).await;
+                        let certificate = tls::shown(&stream);
+                        converse(stream, peer, certificate, app, watcher).await;
                     }
                 }
             }
@@ -108,12 +120,20 @@ pub async fn serve(
 }
 
 /// Answers one connection's requests, one after the other.
-async fn converse<S>(stream: S, peer: SocketAddr, app: Router, watcher: Watcher)
-where
+async fn converse<S>(
+    stream: S,
+    peer: SocketAddr,
+    certificate: Option<PeerCertificate>,
+    app: Router,
+    watcher: Watcher,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let app = app.map_request(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
+        if let Some(certificate) = &certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
         request
     });
     let mut protocol = http1::Builder::new();

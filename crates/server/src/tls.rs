@@ -1,5 +1,5 @@
-//! TLS of a listener: a certificate and its key, and for a link between two
-//! processes also whose certificates may connect.
+//! TLS of a listener: a certificate and its key, for a link between two processes also
+//! whose certificates may connect, and for operators whose certificates count.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,8 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
+use crate::run::PeerCertificate;
+
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
@@ -23,6 +25,13 @@ pub struct Tls {
     acceptor: TlsAcceptor,
     /// The only certificates that may connect, where they are named one by one.
     clients: Option<Vec<CertificateDer<'static>>>,
+}
+
+/// What becomes of a client that shows no certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Anonymous {
+    Refused,
+    Admitted,
 }
 
 /// Why TLS cannot be spoken.
@@ -64,18 +73,42 @@ impl Tls {
         client_ca: &[u8],
         clients: Option<&[u8]>,
     ) -> Result<Self, TlsError> {
+        let builder = Self::asking(client_ca, Anonymous::Refused)?;
+        let clients = clients.map(certificates_in).transpose()?;
+        Self::of(builder, certificates, key, clients)
+    }
+
+    /// For clients that may show a certificate: TLS 1.3, and a certificate that is
+    /// shown must chain to `client_ca` and be of this time. Who shows none has to prove
+    /// itself otherwise.
+    pub fn recognising(
+        certificates: &[u8],
+        key: &[u8],
+        client_ca: &[u8],
+    ) -> Result<Self, TlsError> {
+        let builder = Self::asking(client_ca, Anonymous::Admitted)?;
+        Self::of(builder, certificates, key, None)
+    }
+
+    fn asking(
+        client_ca: &[u8],
+        anonymous: Anonymous,
+    ) -> Result<rustls::ConfigBuilder<ServerConfig, rustls::server::WantsServerCert>, TlsError>
+    {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut roots = RootCertStore::empty();
         for anchor in certificates_in(client_ca)? {
             roots.add(anchor).map_err(TlsError::ClientCa)?;
         }
         let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
-        let builder = ServerConfig::builder_with_provider(provider)
+        let verifier = match anonymous {
+            Anonymous::Refused => verifier,
+            Anonymous::Admitted => verifier.allow_unauthenticated(),
+        };
+        Ok(ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])
             .map_err(TlsError::Pair)?
-            .with_client_cert_verifier(verifier.build()?);
-        let clients = clients.map(certificates_in).transpose()?;
-        Self::of(builder, certificates, key, clients)
+            .with_client_cert_verifier(verifier.build()?))
     }
 
     fn of(
@@ -120,6 +153,17 @@ impl Tls {
         }
         Some(stream)
     }
+}
+
+/// The certificate that the client has shown and that the handshake has checked.
+pub(crate) fn shown(stream: &TlsStream<TcpStream>) -> Option<PeerCertificate> {
+    let (_, connection) = stream.get_ref();
+    let der = connection.peer_certificates().and_then(<[_]>::first)?;
+    let certificate = pki::Certificate::from_der(der).ok()?;
+    Some(PeerCertificate {
+        sha256: certificate.sha256(),
+        not_after: certificate.not_after(),
+    })
 }
 
 impl std::fmt::Debug for Tls {

@@ -4,9 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
-use sqlx::migrate::{MigrateError, MigrationType};
+use sqlx::migrate::{MigrateError, MigrationType, Migrator};
 use sqlx::{PgPool, SqlSafeStr, SqlitePool};
+use tokio::sync::Notify;
+use tracing::Instrument;
 
 use crate::alone::{self, Held, Lock};
 use crate::group::{JobFuture, Writer};
@@ -23,6 +26,7 @@ use crate::{postgres, sqlite};
 pub struct Database {
     pools: Pools,
     writer: Writer,
+    bell: Arc<Notify>,
 }
 
 #[derive(Debug, Clone)]
@@ -48,6 +52,15 @@ pub enum Kind {
     Sqlite,
     /// A server.
     Postgres,
+}
+
+/// How a database's schema stands to this version's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaState {
+    /// It has taken every step, and no other.
+    Ours,
+    /// It has not.
+    Other,
 }
 
 /// One step of the schema, from the module that owns its tables.
@@ -187,10 +200,24 @@ impl Database {
     /// where it is missing (mode 0600, its folder 0700); a server's database must be
     /// there.
     pub async fn open(address: impl AsRef<Path>) -> Result<Self, Error> {
-        let address = address.as_ref();
+        Self::open_with(address.as_ref(), Steps::All).await
+    }
+
+    /// Opens a database and leaves its schema as it is: for a look at one that
+    /// another version may be working with.
+    pub async fn open_as_it_is(address: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(address.as_ref(), Steps::None).await
+    }
+
+    /// Opens a database with these steps of the schema and no others.
+    pub(crate) async fn open_at(address: &Path, steps: &[i64]) -> Result<Self, Error> {
+        Self::open_with(address, Steps::Only(steps)).await
+    }
+
+    async fn open_with(address: &Path, steps: Steps<'_>) -> Result<Self, Error> {
         let pools = match address.to_str().filter(|text| postgres::is_address(text)) {
             Some(text) => {
-                let opened = postgres::open(text).await?;
+                let opened = postgres::open(text, steps).await?;
                 Pools::Postgres {
                     readers: opened.readers,
                     writers: opened.writers,
@@ -200,7 +227,7 @@ impl Database {
                 }
             }
             None => {
-                let opened = sqlite::open(address).await?;
+                let opened = sqlite::open(address, steps).await?;
                 Pools::Sqlite {
                     readers: opened.readers,
                     writing: opened.writing,
@@ -212,7 +239,25 @@ impl Database {
             Pools::Sqlite { writing, .. } => Turns::Sqlite(writing.clone()),
             Pools::Postgres { in_turn, .. } => Turns::Postgres(in_turn.clone()),
         });
-        Ok(Self { pools, writer })
+        Ok(Self {
+            pools,
+            writer,
+            bell: Arc::default(),
+        })
+    }
+
+    /// How its schema stands to this version's.
+    pub async fn schema(&self) -> Result<SchemaState, Error> {
+        let applied: Vec<i64> = query("SELECT version FROM _sqlx_migrations ORDER BY version")
+            .all(&mut self.reader().await?)
+            .await?;
+        let mut ours: Vec<i64> = migrations().map(|step| step.version).collect();
+        ours.sort_unstable();
+        Ok(if applied == ours {
+            SchemaState::Ours
+        } else {
+            SchemaState::Other
+        })
     }
 
     /// Which of the two it is.
@@ -279,11 +324,12 @@ impl Database {
         E: From<Error> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
     {
+        let _measured = Measured::begin();
         let Pools::Postgres { writers, .. } = &self.pools else {
             return self.writer.run(job).await;
         };
         let writers = writers.clone();
-        let running = tokio::spawn(async move {
+        let work = async move {
             let connection = writers.acquire().await.map_err(Error::from)?;
             let connection = Connection::Postgres(connection);
             let mut transaction = Transaction::begin(connection, "BEGIN").await?;
@@ -298,7 +344,8 @@ impl Database {
                     Err(error)
                 }
             }
-        });
+        };
+        let running = tokio::spawn(work.in_current_span());
         running.await.map_err(|_| Error::Abandoned)?
     }
 
@@ -310,7 +357,26 @@ impl Database {
         E: From<Error> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
     {
+        let _measured = Measured::begin();
         self.writer.run(job).await
+    }
+
+    /// As [`Database::write`], for a job that may put a notice into the outbox
+    /// ([`crate::notices::add`]): rings for those on this node who deliver it.
+    pub async fn write_and_tell<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
+    {
+        let done = self.write(job).await?;
+        self.bell.notify_waiters();
+        Ok(done)
+    }
+
+    /// What rings when this node has put something into the outbox.
+    pub fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.bell)
     }
 
     /// Waits until this is what `lock` says is done alone, over all nodes. Nobody else
@@ -480,24 +546,67 @@ async fn durability(connection: &mut Connection) -> Result<Durability, Error> {
     }
 }
 
-/// All steps, as sqlx takes them.
-pub(crate) fn steps(of: impl Fn(&Migration) -> &'static str) -> Vec<sqlx::migrate::Migration> {
-    migrations()
-        .map(|step| {
-            sqlx::migrate::Migration::new(
-                step.version,
-                step.name.into(),
-                MigrationType::Simple,
-                of(step).into_sql_str(),
-                false,
-            )
-        })
-        .collect()
+/// Which steps of the schema a database is given when it is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Steps<'a> {
+    /// Those it lacks.
+    All,
+    /// Those of these that it lacks.
+    Only(&'a [i64]),
+    /// None.
+    None,
+}
+
+impl Steps<'_> {
+    fn take(self, step: &Migration) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(versions) => versions.contains(&step.version),
+            Self::None => false,
+        }
+    }
+}
+
+/// The steps, as sqlx takes them; `None` where there is nothing to be done.
+pub(crate) fn migrator(
+    steps: Steps<'_>,
+    of: impl Fn(&Migration) -> &'static str,
+) -> Option<Migrator> {
+    if matches!(steps, Steps::None) {
+        return None;
+    }
+    let steps = migrations().filter(|step| steps.take(step)).map(|step| {
+        sqlx::migrate::Migration::new(
+            step.version,
+            step.name.into(),
+            MigrationType::Simple,
+            of(step).into_sql_str(),
+            false,
+        )
+    });
+    Some(Migrator::with_migrations(steps.collect()))
+}
+
+/// How long a write takes, from being asked for until it is on disk or undone.
+struct Measured(Instant);
+
+impl Measured {
+    fn begin() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Drop for Measured {
+    fn drop(&mut self) {
+        metrics::histogram!("claviger_store_write_seconds").record(self.0.elapsed().as_secs_f64());
+    }
 }
 
 pub(crate) fn migrations() -> impl Iterator<Item = &'static Migration> {
     crate::provider::MIGRATIONS
         .iter()
+        .chain(crate::notices::MIGRATIONS)
+        .chain(crate::operators::MIGRATIONS)
         .chain(crate::wsca::MIGRATIONS)
 }
 

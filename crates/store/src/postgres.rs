@@ -4,10 +4,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
 
-use crate::{Durability, Error, db};
+use crate::db::{self, Steps};
+use crate::{Durability, Error};
 
 /// How many connections read at once.
 const READERS: u32 = 8;
@@ -47,7 +47,7 @@ pub(crate) fn is_address(text: &str) -> bool {
 }
 
 /// Opens the database and brings its schema up to date.
-pub(crate) async fn open(text: &str) -> Result<Opened, Error> {
+pub(crate) async fn open(text: &str, steps: Steps<'_>) -> Result<Opened, Error> {
     let options = options(text)?;
     let address = shown(&options);
     let failed = |source| Error::Open {
@@ -63,16 +63,17 @@ pub(crate) async fn open(text: &str) -> Result<Opened, Error> {
         .connect_with(options.clone())
         .await
         .map_err(failed)?;
-    let mut connection = in_turn.acquire().await.map_err(failed)?;
-    // Under a lock of its own: two nodes that start at once do not meet half-way.
-    Migrator::with_migrations(db::steps(|step| step.postgres))
-        .run_direct(None, &mut *connection, false)
-        .await
-        .map_err(|source| Error::Migrate {
-            database: address.clone(),
-            source,
-        })?;
-    drop(connection);
+    if let Some(migrator) = db::migrator(steps, |step| step.postgres) {
+        let mut connection = in_turn.acquire().await.map_err(failed)?;
+        // Under a lock of its own: two nodes that start at once do not meet half-way.
+        migrator
+            .run_direct(None, &mut *connection, false)
+            .await
+            .map_err(|source| Error::Migrate {
+                database: address.clone(),
+                source,
+            })?;
+    }
     let writers = pool(WRITERS)
         .connect_with(options.clone())
         .await

@@ -7,10 +7,14 @@
 //! what they lock, [`Query::locking`] says it: SQLite has one writer at a time,
 //! PostgreSQL locks the rows that were read.
 
+use std::borrow::Cow;
+
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Decode, Postgres, Row as _, Sqlite, Type};
+use sqlx::{
+    Arguments, AssertSqlSafe, Decode, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite, Type,
+};
 
 use crate::Error;
 
@@ -42,7 +46,17 @@ impl Connection {
 /// A statement; its values are bound in the order of its placeholders.
 pub fn query(sql: &'static str) -> Query {
     Query {
-        sql,
+        sql: Cow::Borrowed(sql),
+        values: Vec::new(),
+        locking: false,
+    }
+}
+
+/// A statement that was put together from the names of tables and columns, and of
+/// nothing that came from outside.
+pub(crate) fn built(sql: String) -> Query {
+    Query {
+        sql: Cow::Owned(sql),
         values: Vec::new(),
         locking: false,
     }
@@ -52,7 +66,7 @@ pub fn query(sql: &'static str) -> Query {
 #[derive(Debug, Clone)]
 #[must_use = "a statement does nothing until it is put to a database"]
 pub struct Query {
-    sql: &'static str,
+    sql: Cow<'static, str>,
     values: Vec<Value>,
     locking: bool,
 }
@@ -175,7 +189,7 @@ impl Query {
         T::read(&self.fetch_one(connection).await?)
     }
 
-    fn for_sqlite(self) -> Result<(&'static str, SqliteArguments), Error> {
+    fn for_sqlite(self) -> Result<(SqlStr, SqliteArguments), Error> {
         let mut arguments = SqliteArguments::default();
         for value in self.values {
             match value {
@@ -185,7 +199,11 @@ impl Query {
             }
             .map_err(sqlx::Error::Encode)?;
         }
-        Ok((self.sql, arguments))
+        let sql = match self.sql {
+            Cow::Borrowed(sql) => sql.into_sql_str(),
+            Cow::Owned(sql) => AssertSqlSafe(sql).into_sql_str(),
+        };
+        Ok((sql, arguments))
     }
 
     fn for_postgres(self) -> Result<(String, PgArguments), Error> {
@@ -198,7 +216,7 @@ impl Query {
             }
             .map_err(sqlx::Error::Encode)?;
         }
-        let mut sql = dollars(self.sql);
+        let mut sql = dollars(&self.sql);
         if self.locking {
             sql.push_str(" FOR UPDATE");
         }

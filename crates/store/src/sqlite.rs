@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::SqlitePool;
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 
-use crate::{Durability, Error, db};
+use crate::db::{self, Steps};
+use crate::{Durability, Error};
 
 /// How long a connection waits for another process's write.
 const BUSY: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ pub(crate) struct Opened {
 
 /// Opens the file at a path, or at `sqlite:PATH`, making it (mode 0600, its folder
 /// 0700) and its schema where they are missing.
-pub(crate) async fn open(address: &Path) -> Result<Opened, Error> {
+pub(crate) async fn open(address: &Path, steps: Steps<'_>) -> Result<Opened, Error> {
     let path = path_of(address)?;
     secure_file(&path)?;
     let options = options(&path);
@@ -50,7 +50,7 @@ pub(crate) async fn open(address: &Path) -> Result<Opened, Error> {
         .connect_with(options.clone())
         .await
         .map_err(failed)?;
-    migrate(&writing, &path).await?;
+    migrate(&writing, &path, steps).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         // A reader never writes: writes go through the queue.
@@ -84,14 +84,17 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 /// Applies what is missing, all of it in one transaction, so that two processes
 /// that open a new database at once do not meet half-way.
-async fn migrate(pool: &SqlitePool, path: &Path) -> Result<(), Error> {
+async fn migrate(pool: &SqlitePool, path: &Path, steps: Steps<'_>) -> Result<(), Error> {
+    let Some(migrator) = db::migrator(steps, |step| step.sqlite) else {
+        return Ok(());
+    };
     let failed = |source| Error::Migrate {
         database: path.display().to_string(),
         source,
     };
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     // `run` needs an `Acquire` for any lifetime, which no transaction has.
-    Migrator::with_migrations(db::steps(|step| step.sqlite))
+    migrator
         .run_direct(None, &mut *transaction, false)
         .await
         .map_err(failed)?;
@@ -114,6 +117,15 @@ pub(crate) async fn durability(connection: &mut SqliteConnection) -> Result<Dura
         found.push((name, value.to_string()));
     }
     Ok(Durability::of(found))
+}
+
+/// The file at an address; `None` for a server's database.
+pub(crate) fn file_at(address: &Path) -> Result<Option<PathBuf>, Error> {
+    let server = address.to_str().is_some_and(crate::postgres::is_address);
+    if server {
+        return Ok(None);
+    }
+    path_of(address).map(Some)
 }
 
 fn path_of(address: &Path) -> Result<PathBuf, Error> {

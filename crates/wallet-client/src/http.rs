@@ -8,7 +8,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde::Deserialize;
 
 /// The largest answer that is read, in bytes.
-const MAX_ANSWER: usize = 4 * 1024 * 1024;
+pub(crate) const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
 /// Why a request brought no usable answer.
 #[derive(Debug, thiserror::Error)]

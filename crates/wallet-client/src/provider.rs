@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use clock::Clock;
@@ -7,7 +7,7 @@ use jose::json::{self, JsonError, Limits};
 use jose::{KeyAgreement, SignError, Signer, b64};
 use provider_api::{
     AccountRequest, AccountView, ActivationAnswer, ActivationClaims, AssociationAnswer,
-    AssociationRequest, Attestations, Challenge, Empty, Evidence, KaRequest, KeyProof,
+    AssociationRequest, Attestations, Challenge, Empty, Evidence, KaRequest, KeyProof, PinnedKeys,
     ProviderView, REQUEST_HEADER, RevocationRequest, SignedAnswer, UnitRequest, UnitView,
     WiaRequest, agreement_proof,
 };
@@ -17,7 +17,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::http::{self, HttpError};
+use crate::http::{self, HttpError, MAX_ANSWER};
+
+/// The largest provider view, in bytes: with every handover that is read.
+const MAX_VIEW: usize = 256 << 10;
 
 /// Speaks with the wallet provider for one wallet instance.
 ///
@@ -28,6 +31,9 @@ use crate::http::{self, HttpError};
 pub struct ProviderClient {
     base: Url,
     view: ProviderView,
+    /// The answer keys that are believed: shared, since what one clone learns of a
+    /// handover all may know.
+    answer_keys: Arc<RwLock<PinnedKeys>>,
     http: reqwest::Client,
     clock: Arc<dyn Clock>,
 }
@@ -39,6 +45,9 @@ pub struct Activation<'a> {
     pub alias: &'a str,
     /// The account's code, where the account exists already.
     pub account_code: Option<&'a str>,
+    /// The text that the user was shown and agreed to: its hash, as
+    /// [`ProviderView::consent`] has it.
+    pub consent: Option<&'a str>,
     /// The device's signing key.
     pub signing: &'a dyn Signer,
     /// The device's agreement key.
@@ -104,11 +113,15 @@ impl ProviderClient {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        let address = base.join("provider").map_err(|_| ProviderError::Address)?;
-        let response = http.get(address).send().await;
-        let bytes = http::body(response.map_err(HttpError::Unreachable)?).await?;
+        let view = fetch_view(&http, &base).await?;
+        let pinned = PinnedKeys::follow(
+            view.answer_key.clone(),
+            &view.answer_key_handovers,
+            &view.issuer,
+        )?;
         Ok(Self {
-            view: json::parse_as(&bytes, Limits::TOKEN)?,
+            view,
+            answer_keys: Arc::new(RwLock::new(pinned)),
             base,
             http,
             clock,
@@ -116,18 +129,29 @@ impl ProviderClient {
     }
 
     /// As [`ProviderClient::discover`], and refuses a provider whose answer key
-    /// is not `answer_key`.
+    /// is neither `answer_key` nor one that this handed over to, by one handover or
+    /// several.
     pub async fn pinned(
         base: &str,
         answer_key: &jose::PublicKey,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ProviderError> {
         let client = Self::discover(base, clock).await?;
-        if &client.view.answer_key == answer_key {
-            Ok(client)
-        } else {
-            Err(ProviderError::NotPinned)
+        let handovers = &client.view.answer_key_handovers;
+        let keys = PinnedKeys::follow(answer_key.clone(), handovers, &client.view.issuer)?;
+        if !keys.hold(&client.view.answer_key) {
+            return Err(ProviderError::NotPinned);
         }
+        client.believe_in(keys);
+        Ok(client)
+    }
+
+    /// The answer key to pin from now on: an app keeps it in place of the one it
+    /// pinned, so that it needs no handover that lies behind.
+    pub fn answer_key_to_pin(&self) -> jose::PublicKey {
+        let keys = self.answer_keys.read();
+        let keys = keys.unwrap_or_else(PoisonError::into_inner);
+        keys.to_pin(self.clock.now()).clone()
     }
 
     /// What the provider says of itself; the certification of its solution is to
@@ -156,6 +180,7 @@ impl ProviderClient {
             iat: self.clock.now_seconds(),
             alias: device.alias.to_owned(),
             account_code: device.account_code.map(str::to_owned),
+            consent: device.consent.map(str::to_owned),
             agreement_key: device.agreement.public_key().clone(),
             agreement_proof: proof,
             evidence: device.evidence.clone(),
@@ -163,7 +188,7 @@ impl ProviderClient {
         };
         let request = claims.sign(device.signing).await?;
         let bytes = self.send("activations", &request, None).await?;
-        self.believe(&bytes, &challenge)
+        self.believe(&bytes, &challenge).await
     }
 
     /// Completes the activation, once the PIN is registered at the WSCA.
@@ -284,7 +309,7 @@ impl ProviderClient {
         );
         let header = request.sign(device).await?;
         let answer = self.send_bytes(path, bytes, Some(&header)).await?;
-        self.believe(&answer, &jti)
+        self.believe(&answer, &jti).await
     }
 
     async fn plain<T: DeserializeOwned>(
@@ -323,24 +348,70 @@ impl ProviderClient {
         Ok(http::body(response).await?)
     }
 
-    fn believe<T: DeserializeOwned>(
+    /// The answer, if a key signed it that is believed now. A key that is not known
+    /// may have been handed over to since: then the provider is asked who it is, and
+    /// its handovers are followed from the keys that are known.
+    async fn believe<T: DeserializeOwned>(
         &self,
         answer: &[u8],
         in_reply_to: &str,
     ) -> Result<T, ProviderError> {
         let text = std::str::from_utf8(answer).unwrap_or_default();
+        let key = match self.answer_key(text) {
+            Some(key) => key,
+            None => {
+                self.follow().await?;
+                // Under a key that is still not known it is refused, by name.
+                self.answer_key(text)
+                    .unwrap_or_else(|| self.answer_key_to_pin())
+            }
+        };
         Ok(SignedAnswer::verify(
             text,
-            &self.view.answer_key,
+            &key,
             &self.view.issuer,
             in_reply_to,
             self.clock.now(),
         )?)
     }
 
+    /// The key that the answer names, if that is believed now.
+    fn answer_key(&self, text: &str) -> Option<jose::PublicKey> {
+        let token = jose::jws::parse(text, MAX_ANSWER).ok()?;
+        let kid = token.header().get("kid")?.as_str()?;
+        let keys = self.answer_keys.read();
+        let keys = keys.unwrap_or_else(PoisonError::into_inner);
+        keys.at(kid, self.clock.now()).cloned()
+    }
+
+    /// Learns of handovers that were made since the provider was asked last.
+    async fn follow(&self) -> Result<(), ProviderError> {
+        let view = fetch_view(&self.http, &self.base).await?;
+        let from = {
+            let keys = self.answer_keys.read();
+            let keys = keys.unwrap_or_else(PoisonError::into_inner);
+            keys.pinned().clone()
+        };
+        let handovers = &view.answer_key_handovers;
+        self.believe_in(PinnedKeys::follow(from, handovers, &self.view.issuer)?);
+        Ok(())
+    }
+
+    fn believe_in(&self, keys: PinnedKeys) {
+        let held = self.answer_keys.write();
+        *held.unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
     fn address(&self, path: &str) -> Result<Url, ProviderError> {
         self.base.join(path).map_err(|_| ProviderError::Address)
     }
+}
+
+async fn fetch_view(http: &reqwest::Client, base: &Url) -> Result<ProviderView, ProviderError> {
+    let address = base.join("provider").map_err(|_| ProviderError::Address)?;
+    let response = http.get(address).send().await;
+    let bytes = http::body(response.map_err(HttpError::Unreachable)?).await?;
+    Ok(json::parse_as(&bytes, Limits::bytes(MAX_VIEW))?)
 }
 
 fn encode(body: &impl Serialize) -> Result<Vec<u8>, ProviderError> {

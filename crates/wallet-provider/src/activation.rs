@@ -2,14 +2,15 @@
 
 use jose::Curve;
 use provider_api::{
-    ActivationAnswer, ActivationRequest, Problem, UnitState, UnverifiedActivation, WscaView,
-    verify_agreement_proof,
+    ActivationAnswer, ActivationClaims, ActivationRequest, Problem, UnitState,
+    UnverifiedActivation, WscaView, account_code_hash, verify_agreement_proof,
 };
 use sci::UnitId;
 
 use wsca::DeviceKeys;
 
-use crate::{Caller, Error, NewUnit, WalletProvider, secrets};
+use crate::watch::certificates_of;
+use crate::{AgreedText, Caller, Error, NewUnit, WalletProvider, secrets};
 
 impl WalletProvider {
     /// Begins an activation: both device keys prove themselves over a challenge,
@@ -18,10 +19,12 @@ impl WalletProvider {
     ///
     /// A device whose answer was lost may begin again with a new challenge: it
     /// gets the same unit, as long as that is not yet operational.
+    #[tracing::instrument(name = "provider.activate", skip_all)]
     pub async fn begin_activation(&self, request: &ActivationRequest) -> Result<String, Error> {
         let now = self.clock.now();
         let provider = &self.config.base_url;
         let activation = UnverifiedActivation::parse(request, provider, now)?;
+        let consent = self.check_consent(&activation.claims)?;
         let device = self.judge_evidence(&activation, now)?;
         let UnverifiedActivation {
             signing_key,
@@ -65,14 +68,13 @@ impl WalletProvider {
                 unit: UnitId::random(),
                 challenge: secrets::challenge_hash(&claims.challenge),
                 alias: claims.alias,
-                shown_code: claims
-                    .account_code
-                    .as_deref()
-                    .map(secrets::account_code_hash),
-                new_code: secrets::account_code_hash(&code),
+                shown_code: claims.account_code.as_deref().map(account_code_hash),
+                new_code: code.hash(),
+                consent,
                 signing_key,
                 agreement_key: claims.agreement_key,
                 evidence: device.to_kept(),
+                certificates: certificates_of(&claims.evidence),
                 wallet_version: claims.wallet_version,
                 at: now,
             })
@@ -89,7 +91,7 @@ impl WalletProvider {
             ActivationAnswer {
                 unit: activated.unit,
                 state: UnitState::Installed,
-                account_code: activated.new_code.then(|| code.to_string()),
+                account_code: activated.new_code.then(|| code.text().to_owned()),
                 wsca: self.wsca_view(),
             },
         )
@@ -98,6 +100,7 @@ impl WalletProvider {
 
     /// Completes an activation: the unit becomes operational once its user has a
     /// PIN at the WSCA. The answer, signed, is the unit's view.
+    #[tracing::instrument(name = "provider.complete", skip_all)]
     pub async fn complete_activation(&self, caller: &Caller) -> Result<String, Error> {
         if caller.unit.state == UnitState::Revoked {
             caller.operational()?;
@@ -115,6 +118,20 @@ impl WalletProvider {
         tracing::info!(event = "unit.operational");
         let view = self.unit_view(caller.unit()).await?;
         self.answer(caller.request.jti(), view).await
+    }
+
+    /// The text that the user agreed to, as it is kept.
+    fn check_consent(&self, claims: &ActivationClaims) -> Result<Option<AgreedText>, Error> {
+        let refuse = |what| Err(Error::refused(Problem::Consent, "consent", what));
+        match (&self.config.consent, &claims.consent) {
+            (Some(text), Some(agreed)) if text.sha256 == *agreed => Ok(Some(AgreedText {
+                version: text.version.clone(),
+                sha256: agreed.clone(),
+            })),
+            (_, Some(_)) => refuse("it was given to another text than the provider's"),
+            (Some(_), None) if !self.config.accept_no_consent => refuse("it was not given"),
+            (_, None) => Ok(None),
+        }
     }
 
     fn wsca_view(&self) -> WscaView {

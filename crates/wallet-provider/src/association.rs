@@ -5,7 +5,7 @@ use provider_api::{AssociationAnswer, AssociationRequest, Problem};
 use sci::KeyStatement;
 use wua::{Association, MAX_ASSOCIATION_LIFETIME};
 
-use crate::{Caller, Error, Issuance, WalletProvider, secrets};
+use crate::{Caller, Error, Issuance, Seals, WalletProvider, secrets};
 
 /// The longest audience or nonce that is signed, in bytes.
 const MAX_LABEL: usize = 1024;
@@ -76,7 +76,8 @@ impl WalletProvider {
                 .map(|key| key.jwk.thumbprint_b64())
                 .collect(),
         };
-        let seal = &self.ka_seal;
+        let generation = self.keys.seal(Seals::Ka, now)?;
+        let seal = generation.seal();
         let association = association.sign(&seal.chain, seal.signer.as_ref()).await?;
         self.store.issue(issuance).await?;
         tracing::info!(event = "association.signed", keys = statement.keys().len());

@@ -1,4 +1,5 @@
 use jiff::SignedDuration;
+use provider_api::ConsentView;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -22,6 +23,11 @@ pub struct Config {
     pub storage_certification: String,
     /// Takes activations without device evidence: for development only.
     pub accept_no_evidence: bool,
+    /// What users are asked to agree to, through the instance, before a unit is
+    /// activated (ARF `WIAM_05`).
+    pub consent: Option<ConsentView>,
+    /// Activates units of users who were not asked: for development only.
+    pub accept_no_consent: bool,
     /// What is required of device evidence. The default names no app, and so
     /// accepts none.
     pub evidence: device_evidence::Policy,
@@ -32,6 +38,15 @@ pub struct Config {
     pub wia_draft: ClientAttestationDraft,
     /// How KAs share status indices. A recorded choice (TS3 v1.5.2, 2.5.2).
     pub ka_index: KaIndex,
+    /// Where the risk analysis stands that lets a unit go on without its keystore (ARF
+    /// `WURevocation_09c`). Without one, a keystore is revoked with its unit.
+    pub keystore_risk_analysis: Option<String>,
+    /// How many requests of one PID provider are taken within six minutes, over all
+    /// nodes.
+    pub pid_provider_requests: u64,
+    /// How long a unit may be installed without becoming operational; then it is
+    /// forgotten, its account with it.
+    pub installed_lifetime: SignedDuration,
     /// How long a challenge or nonce waits for its answer.
     pub challenge_lifetime: SignedDuration,
     /// How many challenges for an activation wait for their answer at once, at
@@ -107,10 +122,15 @@ impl Config {
             base_url,
             solution,
             accept_no_evidence: false,
+            consent: None,
+            accept_no_consent: false,
             evidence: device_evidence::Policy::default(),
             accept_uncertified_wsca: false,
             wia_draft: ClientAttestationDraft::default(),
             ka_index: KaIndex::default(),
+            keystore_risk_analysis: None,
+            pid_provider_requests: 600,
+            installed_lifetime: DAY.saturating_mul(7),
             challenge_lifetime: SignedDuration::from_mins(5),
             max_challenges: 100_000,
             wia_lifetime: SignedDuration::from_hours(23),
@@ -167,6 +187,7 @@ impl Config {
         }
         for (key, time) in [
             ("challenge_lifetime", self.challenge_lifetime),
+            ("installed_lifetime", self.installed_lifetime),
             ("ka_lifetime", self.ka_lifetime),
             ("list_ttl", self.list_ttl),
             ("max_status_period", self.max_status_period),
@@ -174,6 +195,9 @@ impl Config {
             if time <= SignedDuration::ZERO {
                 return fail(key, "more than nothing");
             }
+        }
+        if self.pid_provider_requests == 0 {
+            return fail("pid_provider_requests", "at least 1");
         }
         if self.max_challenges == 0 {
             return fail("max_challenges", "at least 1");

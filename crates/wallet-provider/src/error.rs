@@ -1,4 +1,4 @@
-use finding::Refusal;
+use finding::{Refusal, Verdict};
 use provider_api::Problem;
 
 use wsca::AdminError;
@@ -17,6 +17,10 @@ pub enum Error {
         /// The rule that was broken, and the evidence.
         refusal: Refusal,
     },
+    /// The lists cannot tell now whether the request is to be taken. The same request
+    /// may be later.
+    #[error("the lists of {} cannot decide now", _0.context)]
+    Undecided(Box<Verdict>),
     /// The store failed. The same request may work later.
     #[error(transparent)]
     Store(StoreError),
@@ -94,6 +98,9 @@ impl From<StoreError> for Error {
             StoreError::UnitState(_) => (Problem::WrongState, "unit"),
             StoreError::DeviceKnown => (Problem::DeviceKnown, "device key"),
             StoreError::AccountCode => (Problem::AccountCode, "account"),
+            StoreError::StorageUnknown => (Problem::UnknownUnit, "storage"),
+            StoreError::JobUnknown => (Problem::UnknownUnit, "job"),
+            StoreError::TooManyRequests => (Problem::TooMany, "request"),
             StoreError::KeyAttested(_) => (Problem::KeyAttested, "statement"),
             StoreError::IndexInUse { .. }
             | StoreError::TooManyChallenges

@@ -93,14 +93,22 @@ impl DeviceRecord {
 }
 
 impl WalletProvider {
-    /// Takes a fresh copy of Google's list of revoked attestation keys. Without one,
-    /// the policy says what becomes of Android evidence.
+    /// Judges by this copy of Google's list of revoked attestation keys from now on.
+    /// Without one, the policy says what becomes of Android evidence. A list that is
+    /// fresh goes to [`WalletProvider::take_revocation_list`].
     pub fn set_revocation_list(&self, list: RevocationList) {
         let mut kept = self
             .revocation_list
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         *kept = Some(Arc::new(list));
+    }
+
+    pub(crate) fn held_revocation_list(&self) -> Option<Arc<RevocationList>> {
+        self.revocation_list
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     /// Judges the evidence of an activation: it must be of this device's keys and
@@ -149,11 +157,7 @@ impl WalletProvider {
         play: Option<&str>,
     ) -> Result<DeviceRecord, Error> {
         let policy = &self.config.evidence.android;
-        let list = self
-            .revocation_list
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone();
+        let list = self.held_revocation_list();
         let assess = |chain: &[String], key: &PublicKey, policy: &AndroidPolicy| {
             let chain = chain
                 .iter()

@@ -8,11 +8,12 @@ use wsca::AdminError;
 use wua::{AttackPotential, Ka, Level, StatusPeriod, Wia};
 
 use crate::allocation::Allocated;
-use crate::{Caller, Error, Issuance, ListKind, NewEntry, WalletProvider, secrets};
+use crate::{Caller, Error, Issuance, ListKind, NewEntry, Seals, WalletProvider, counts, secrets};
 
 impl WalletProvider {
     /// Issues one WIA for each proof, each over its own key and with its own
     /// status entry. The answer is signed.
+    #[tracing::instrument(name = "provider.wia", skip_all)]
     pub async fn issue_wia(&self, caller: &Caller, request: &WiaRequest) -> Result<String, Error> {
         caller.operational()?;
         self.check_batch(request.proofs.len())?;
@@ -21,19 +22,16 @@ impl WalletProvider {
             return Err(Error::refused(Problem::NotOffered, "issuer_scope", what));
         }
         let now = self.clock.now();
+        let generation = self.keys.seal(Seals::Wia, now)?;
         let preferred = self.period(request.preferred_client_status_period)?;
         let keys = self.prove_keys(caller, &request.proofs, now)?;
 
         // Without device evidence, the last check of the instance is this very
         // request, signed by its device key.
-        let expires = self
-            .config
-            .rounding
-            .wia_expiry(now, self.config.wia_lifetime);
-        let maintained_until = self
-            .config
-            .rounding
-            .maintenance_end(now, expires, preferred);
+        let rounding = &self.config.rounding;
+        let expires = rounding.wia_expiry(now, self.config.wia_lifetime);
+        let expires = generation.expiry(now, expires, rounding)?;
+        let maintained_until = rounding.maintenance_end(now, expires, preferred);
         let mut issuance = Issuance {
             unit: caller.unit(),
             request: caller.spent(),
@@ -54,7 +52,7 @@ impl WalletProvider {
                 entry,
                 maintained_until,
             );
-            let seal = &self.wia_seal;
+            let seal = generation.seal();
             attestations.push(
                 wia.sign(self.config.wia_draft, &seal.chain, seal.signer.as_ref())
                     .await?,
@@ -63,6 +61,7 @@ impl WalletProvider {
         issuance.entries = new_entries(&entries, maintained_until);
         self.store.issue(issuance).await?;
         tracing::info!(event = "wia.issued", count = attestations.len());
+        counts::issued(ListKind::Wia, attestations.len());
         self.answer(caller.request.jti(), self.batch(attestations))
             .await
     }
@@ -70,6 +69,7 @@ impl WalletProvider {
     /// Issues KAs over the keys that the WSCA states for the caller's unit. The
     /// levels are the statement's; a key that earns none gets none. The answer is
     /// signed.
+    #[tracing::instrument(name = "provider.ka", skip_all)]
     pub async fn issue_ka(&self, caller: &Caller, request: &KaRequest) -> Result<String, Error> {
         caller.operational()?;
         let count = request.count.unwrap_or(1);
@@ -92,6 +92,7 @@ impl WalletProvider {
             ));
         }
         let now = self.clock.now();
+        let generation = self.keys.seal(Seals::Ka, now)?;
         let preferred = self.period(request.preferred_key_storage_status_period)?;
         let (statement, nonce) = self.read_statement(caller, &request.statement, now)?;
         let keys = statement.keys();
@@ -103,6 +104,7 @@ impl WalletProvider {
         let rounding = &self.config.rounding;
         let issued = rounding.down(now);
         let expires = rounding.down(now.checked_add(self.config.ka_lifetime).unwrap_or(now));
+        let expires = generation.expiry(now, expires, rounding)?;
         let maintained_until = rounding.maintenance_end(now, expires, preferred);
         let mut issuance = Issuance {
             unit: caller.unit(),
@@ -129,7 +131,7 @@ impl WalletProvider {
                     maintained_until,
                 },
             };
-            let seal = &self.ka_seal;
+            let seal = generation.seal();
             attestations.push(ka.sign(&seal.chain, seal.signer.as_ref()).await?);
         }
         issuance.entries = new_entries(&entries, maintained_until);
@@ -139,6 +141,7 @@ impl WalletProvider {
             count = attestations.len(),
             keys = keys.len()
         );
+        counts::issued(ListKind::Ka, attestations.len());
         self.answer(caller.request.jti(), self.batch(attestations))
             .await
     }
@@ -236,9 +239,11 @@ impl WalletProvider {
     pub(crate) async fn check_issuance(&self, issuance: &Issuance) -> Result<(), Error> {
         self.store.check_issuance(issuance).await?;
         let refused = |problem, what| Err(Error::refused(problem, "unit", what));
-        let frozen = "the WSCA has frozen or destroyed its keys";
+        let frozen = "the WSCA has retired, frozen or destroyed its keys";
         match self.wsca.unit_state(issuance.unit).await {
-            Ok(state) if state.frozen || state.destroyed => refused(Problem::UnitRevoked, frozen),
+            Ok(state) if state.retired || state.frozen || state.destroyed => {
+                refused(Problem::UnitRevoked, frozen)
+            }
             Err(AdminError::Destroyed) => refused(Problem::UnitRevoked, frozen),
             Ok(state) if !state.has_factor => {
                 let what = "the user has no PIN at the WSCA";

@@ -3,10 +3,10 @@ use std::sync::{Arc, RwLock};
 use clock::Clock;
 use device_evidence::android::RevocationList;
 use jiff::Timestamp;
-use jose::{KeyAgreement, Signer};
+use jose::KeyAgreement;
 use provider_api::{
-    Challenge, Expected, HistoryEntry, Problem, ProviderView, SignedAnswer, UnitState, UnitView,
-    UnverifiedUnitRequest, VerifiedUnitRequest,
+    Challenge, Expected, HistoryEntry, Problem, ProviderView, Revoker, SignedAnswer, UnitState,
+    UnitView, UnverifiedUnitRequest, VerifiedUnitRequest,
 };
 use sci::{AttackPotential, UnitId};
 use serde::Serialize;
@@ -15,8 +15,8 @@ use wsca::WscaAdmin;
 use crate::allocation::Allocation;
 use crate::publication::KnownLists;
 use crate::{
-    Config, ConfigError, Error, Event, IndexSecret, ProviderStore, Publisher, Purpose,
-    SpentRequest, StoreError, UnitRecord, secrets,
+    Config, ConfigError, Error, Event, IndexSecret, Keyring, PidProviderCheck, ProviderStore,
+    Publisher, Purpose, RevocationStore, SpentRequest, StoreError, UnitRecord, secrets,
 };
 
 /// The wallet provider. One instance serves any number of requests at once.
@@ -24,15 +24,18 @@ use crate::{
 pub struct WalletProvider {
     pub(crate) config: Config,
     pub(crate) store: Arc<dyn ProviderStore>,
+    pub(crate) revocations: Arc<dyn RevocationStore>,
+    pub(crate) pid_providers: Option<Arc<dyn PidProviderCheck>>,
     pub(crate) wsca: Arc<dyn WscaAdmin>,
     pub(crate) publisher: Arc<dyn Publisher>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) wia_seal: Seal,
-    pub(crate) ka_seal: Seal,
-    pub(crate) status_seal: Seal,
-    pub(crate) answer_key: Arc<dyn Signer>,
+    pub(crate) keys: Arc<Keyring>,
     pub(crate) agreement_key: Arc<dyn KeyAgreement>,
     pub(crate) allocation: Allocation,
+    /// One node's share of the jobs is done by one task.
+    pub(crate) doing_jobs: tokio::sync::Mutex<()>,
+    /// Rings when there is a new job.
+    pub(crate) job_bell: tokio::sync::Notify,
     /// The lists as this node published them.
     pub(crate) lists: KnownLists,
     pub(crate) challenge_room: tokio::sync::Mutex<ChallengeRoom>,
@@ -55,33 +58,24 @@ pub struct Parts {
     pub config: Config,
     /// Its memory.
     pub store: Arc<dyn ProviderStore>,
+    /// Its memory of revocations.
+    pub revocations: Arc<dyn RevocationStore>,
+    /// Who decides which chains are PID providers'; without one, none can ask for a
+    /// revocation.
+    pub pid_providers: Option<Arc<dyn PidProviderCheck>>,
     /// The WSCA.
     pub wsca: Arc<dyn WscaAdmin>,
     /// Where its status lists go.
     pub publisher: Arc<dyn Publisher>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Seals WIAs.
-    pub wia_seal: Seal,
-    /// Seals KAs.
-    pub ka_seal: Seal,
-    /// Seals status lists.
-    pub status_seal: Seal,
-    /// Signs answers. The app pins its public key.
-    pub answer_key: Arc<dyn Signer>,
+    /// What it signs with. Who puts a provider together can give the keyring other
+    /// keys later.
+    pub keys: Arc<Keyring>,
     /// What the devices' agreement keys prove themselves towards.
     pub agreement_key: Arc<dyn KeyAgreement>,
     /// What the order of status indices is drawn from.
     pub index_secret: IndexSecret,
-}
-
-/// A signing key and its certificates.
-#[derive(Debug, Clone)]
-pub struct Seal {
-    /// The key.
-    pub signer: Arc<dyn Signer>,
-    /// The certificates, in DER, the key's own first.
-    pub chain: Vec<Vec<u8>>,
 }
 
 /// A unit that has proved itself for one request.
@@ -120,30 +114,19 @@ impl WalletProvider {
     pub fn new(parts: Parts) -> Result<Self, ConfigError> {
         parts.config.check()?;
         check_wsca(&parts)?;
-        for (key, seal) in [
-            ("wia_seal", &parts.wia_seal),
-            ("ka_seal", &parts.ka_seal),
-            ("status_seal", &parts.status_seal),
-        ] {
-            if seal.chain.is_empty() {
-                return Err(ConfigError {
-                    key,
-                    what: "a certificate is needed".into(),
-                });
-            }
-        }
         Ok(Self {
             allocation: Allocation::new(parts.index_secret),
             config: parts.config,
             store: parts.store,
+            revocations: parts.revocations,
+            pid_providers: parts.pid_providers,
             wsca: parts.wsca,
             publisher: parts.publisher,
             clock: parts.clock,
-            wia_seal: parts.wia_seal,
-            ka_seal: parts.ka_seal,
-            status_seal: parts.status_seal,
-            answer_key: parts.answer_key,
+            keys: parts.keys,
             agreement_key: parts.agreement_key,
+            doing_jobs: tokio::sync::Mutex::default(),
+            job_bell: tokio::sync::Notify::default(),
             lists: KnownLists::default(),
             challenge_room: tokio::sync::Mutex::default(),
             revocation_list: RwLock::default(),
@@ -161,7 +144,7 @@ impl WalletProvider {
     pub async fn recover(&self) -> Result<(), Error> {
         let done = [
             self.publish_changed().await.err(),
-            self.freeze_revoked().await.err(),
+            self.tell_wsca().await.err(),
             self.purge_challenges().await.err(),
         ];
         let mut errors = done.into_iter().flatten();
@@ -184,12 +167,15 @@ impl WalletProvider {
 
     /// What a wallet instance has to know.
     pub fn view(&self) -> ProviderView {
+        let set = self.keys.set();
         ProviderView {
             issuer: self.config.base_url.clone(),
-            answer_key: self.answer_key.public_key().clone(),
+            answer_key: set.answers.at(self.clock.now()).public_key().clone(),
+            answer_key_handovers: set.answers.handovers(),
             agreement_key: self.agreement_key.public_key().clone(),
             wallet_name: self.config.solution.name.clone(),
             certification: self.config.solution.certification.clone(),
+            consent: self.config.consent.clone(),
         }
     }
 
@@ -226,6 +212,7 @@ impl WalletProvider {
     /// (with a slash at its beginning), `body` as it came.
     ///
     /// It does not spend the request: the operation that follows does.
+    #[tracing::instrument(name = "provider.authenticate", skip_all)]
     pub async fn authenticate(
         &self,
         header: &str,
@@ -309,19 +296,21 @@ impl WalletProvider {
             .ok_or_else(|| Error::refused(Problem::UnknownUnit, "unit", "there is no such unit"))
     }
 
-    /// Signs an answer under the key that the app pins.
+    /// Signs an answer under the key that the app pins, or was handed over to.
     pub(crate) async fn answer<T: Serialize>(
         &self,
         in_reply_to: &str,
         body: T,
     ) -> Result<String, Error> {
+        let now = self.clock.now();
+        let set = self.keys.set();
         let answer = SignedAnswer {
             iss: self.config.base_url.clone(),
             in_reply_to: in_reply_to.to_owned(),
-            iat: self.clock.now_seconds(),
+            iat: now.as_second(),
             body,
         };
-        Ok(answer.sign(self.answer_key.as_ref()).await?)
+        Ok(answer.sign(set.answers.at(now).as_ref()).await?)
     }
 
     /// Refuses a challenge where too many wait for their answer. They are counted
@@ -383,5 +372,10 @@ fn entry(event: Event) -> HistoryEntry {
         state: event.state,
         by: event.by,
         reason: event.reason,
+        storage: event.storage,
+        // Which operator it was is for the operators alone.
+        name: event
+            .name
+            .filter(|_| event.by == Some(Revoker::PidProvider)),
     }
 }

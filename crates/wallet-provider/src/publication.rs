@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use status_list::{CompressionEffort, StatusListToken, TokenFormat};
+use wua::Rounding;
 
 pub(crate) use known::KnownLists;
 use known::{Current, Known, Prints, Told, lost, read};
 use together::together;
 
-use crate::{Error, ListState, Noted, Purged, Tokens, Turn, WalletProvider, Work};
+use crate::keyring::Generation;
+use crate::{Error, ListState, Noted, Purged, Seals, Tokens, Turn, WalletProvider, Work, counts};
 
 /// How long a list that hands out no more indices is kept at least, so that a
 /// node that still holds a block of it has long used or lost it.
@@ -41,6 +43,7 @@ impl WalletProvider {
     /// then the store remembers that it is to be published. Whoever waits for a list
     /// while another publishes it finds it published, so many revocations at once make
     /// few publications.
+    #[tracing::instrument(name = "provider.publish", skip_all)]
     pub async fn publish_changed(&self) -> Result<usize, Error> {
         let lists = self.store.lists_to_publish(self.renew_before()).await?;
         let mut failed = None;
@@ -81,6 +84,7 @@ impl WalletProvider {
         let ended_by = now.checked_sub(KEEP_ENDED).unwrap_or(Timestamp::MIN);
         let closed_before = now.checked_sub(KEEP_CLOSED).unwrap_or(Timestamp::MIN);
         let purged = self.store.purge(ended_by, closed_before).await?;
+        self.revocations.forget_pid_requests(ended_by).await?;
         for ended in &purged.lists {
             // The files go first: a list that the store has forgotten would stay
             // published for good.
@@ -183,15 +187,18 @@ impl WalletProvider {
             }
         }
         let Current { state, list, tally } = current;
-        let expires = issued
-            .checked_add(self.config.list_lifetime)
-            .unwrap_or(issued);
+        let generation = self.keys.seal(Seals::Status, now)?;
+        let lifetime = self.config.list_lifetime;
+        let expires = issued.checked_add(lifetime).unwrap_or(issued);
+        // A list's times are not rounded: nothing is linked by them.
+        let exact = Rounding::to(SignedDuration::ZERO);
+        let expires = generation.expiry(issued, expires, &exact)?;
         let mut token = StatusListToken::new(state.uri.clone(), issued, list.clone());
         token.expires = Some(expires);
         token.ttl = Some(self.config.list_ttl);
         token.aggregation_uri = Some(self.config.status_url.clone());
         token.effort = CompressionEffort::Quick;
-        let tokens = self.sign(token).await?;
+        let tokens = sign(token, &generation).await?;
         let prints = Prints::of(Some(&tokens.jwt), Some(&tokens.cwt));
         self.publisher
             .put(&state.name, tokens, Arc::clone(turn))
@@ -201,6 +208,7 @@ impl WalletProvider {
             .published(state.list, state.revision, expires)
             .await?;
         tracing::info!(event = "list.published", revoked = tally.count);
+        counts::published();
         *known = Some(Known {
             revision: state.revision,
             list,
@@ -230,34 +238,17 @@ impl WalletProvider {
         }
     }
 
-    /// Both forms over one compression, which other requests do not wait for.
-    async fn sign(&self, token: StatusListToken) -> Result<Tokens, Error> {
-        let failed = |error| Error::StatusList(Box::new(error));
-        let packed = tokio::task::spawn_blocking(move || token.pack())
-            .await
-            .map_err(|error| Error::StatusList(error.into()))?
-            .map_err(failed)?;
-        let seal = &self.status_seal;
-        let signer = seal.signer.as_ref();
-        let jwt = packed.sign(&seal.chain, signer).await.map_err(failed)?;
-        let cwt = packed.sign_cwt(&seal.chain, signer).await.map_err(failed)?;
-        Ok(Tokens {
-            jwt: jwt.into_bytes(),
-            cwt,
-        })
-    }
-
     /// The list as the world reads it now, in either form. A token that this
-    /// provider's status key did not sign says nothing, and is replaced.
+    /// status key of this provider's did not sign, of whatever generation, says nothing, and is replaced.
     fn verify_told(
         &self,
         state: &ListState,
         tokens: [Option<Vec<u8>>; 2],
     ) -> Result<Option<Told>, Error> {
-        let key = self.status_seal.signer.public_key();
+        let keys = self.keys.own_keys(Seals::Status);
         let mut told: Option<Told> = None;
         for token in tokens.into_iter().flatten() {
-            match read(&token, state, key) {
+            match read(&token, state, &keys) {
                 Ok(read) => {
                     told = Some(match told {
                         Some(told) => told.and(&read)?,
@@ -269,7 +260,7 @@ impl WalletProvider {
                     event = "list.not-ours",
                     list = state.list,
                     %refusal,
-                    "a published token is not one that this status key signed; it is replaced"
+                    "a published token is not one that a status key of ours signed; it is replaced"
                 ),
             }
         }
@@ -283,6 +274,23 @@ impl WalletProvider {
         now.checked_add(SignedDuration::from_secs(margin))
             .unwrap_or(now)
     }
+}
+
+/// Both forms over one compression, which other requests do not wait for.
+async fn sign(token: StatusListToken, generation: &Generation) -> Result<Tokens, Error> {
+    let failed = |error| Error::StatusList(Box::new(error));
+    let packed = tokio::task::spawn_blocking(move || token.pack())
+        .await
+        .map_err(|error| Error::StatusList(error.into()))?
+        .map_err(failed)?;
+    let seal = generation.seal();
+    let signer = seal.signer.as_ref();
+    let jwt = packed.sign(&seal.chain, signer).await.map_err(failed)?;
+    let cwt = packed.sign_cwt(&seal.chain, signer).await.map_err(failed)?;
+    Ok(Tokens {
+        jwt: jwt.into_bytes(),
+        cwt,
+    })
 }
 
 /// What a list can be used for.

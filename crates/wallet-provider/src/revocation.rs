@@ -2,16 +2,18 @@
 
 use provider_api::{
     AccountRequest, AccountView, Problem, RevocationReason, RevocationRequest, Revoker, UnitState,
-    UnitView,
+    UnitView, account_code_hash,
 };
 use sci::UnitId;
-use subtle::ConstantTimeEq;
 use wsca::AdminError;
 
-use crate::{AccountRecord, Error, Revocation, WalletProvider, secrets};
+use crate::{AccountRecord, Error, Keys, Revocation, Revoked, WalletProvider, counts};
 
 /// What the WSCA's audit log reads.
-const FREEZE_REASON: &str = "unit-revoked";
+const TOLD: &str = "unit-revoked";
+
+/// How many units the WSCA is told of at a time.
+const PAGE: u32 = 256;
 
 impl WalletProvider {
     /// Revokes a unit for its user, who shows the account's code (ARF
@@ -23,7 +25,8 @@ impl WalletProvider {
         }
         let account = self.open_account(&request.alias, &request.code).await?;
         let unit = chosen(&account, request.unit)?;
-        self.revoke(unit, Revoker::User, request.reason).await
+        self.revoke(self.revocation(unit, Revoker::User, request.reason))
+            .await
     }
 
     /// Revokes a unit for an operator of the provider.
@@ -32,7 +35,19 @@ impl WalletProvider {
         unit: UnitId,
         reason: RevocationReason,
     ) -> Result<UnitView, Error> {
-        self.revoke(unit, Revoker::Operator, reason).await
+        self.revoke(self.revocation(unit, Revoker::Operator, reason))
+            .await
+    }
+
+    /// Revokes a unit by the provider's own decision: a check of its device failed
+    /// (ARF `WURevocation_09`).
+    pub async fn revoke_by_provider(
+        &self,
+        unit: UnitId,
+        reason: RevocationReason,
+    ) -> Result<UnitView, Error> {
+        self.revoke(self.revocation(unit, Revoker::Provider, reason))
+            .await
     }
 
     /// The units of an account, for whoever shows its code.
@@ -47,73 +62,105 @@ impl WalletProvider {
 
     /// Tells the WSCA of every revocation that it was not told of; how many. One
     /// that fails keeps none of the others waiting.
-    pub async fn freeze_revoked(&self) -> Result<usize, Error> {
-        let units = self.store.unfrozen().await?;
-        let mut failed = None;
-        for unit in &units {
-            if let Err(error) = self.freeze(*unit).await {
-                tracing::error!(event = "unit.freeze-failed", %error);
-                failed.get_or_insert(error);
+    pub async fn tell_wsca(&self) -> Result<usize, Error> {
+        let (mut told, mut failed, mut after) = (0, None, None);
+        loop {
+            let page = self.revocations.untold(after, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            for (unit, keys) in page {
+                match self.tell(unit, keys).await {
+                    Ok(()) => told += 1,
+                    Err(error) => {
+                        tracing::error!(event = "unit.wsca-not-told", %error);
+                        failed.get_or_insert(error);
+                    }
+                }
             }
         }
-        failed.map_or(Ok(units.len()), Err)
+        failed.map_or(Ok(told), Err)
     }
 
-    async fn freeze(&self, unit: UnitId) -> Result<(), Error> {
-        match self.wsca.freeze(unit, FREEZE_REASON).await {
+    async fn tell(&self, unit: UnitId, keys: Keys) -> Result<(), Error> {
+        let done = match keys {
+            Keys::Usable => self.wsca.retire(unit, TOLD).await,
+            Keys::Frozen => self.wsca.freeze(unit, TOLD).await,
+        };
+        match done {
             // Its activation got no further than this house, or its keys are gone:
-            // there is nothing left to freeze.
+            // there is nothing left to end.
             Ok(()) | Err(AdminError::UnknownUnit | AdminError::Destroyed) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(self.store.frozen(unit).await?)
+        Ok(self.revocations.told(unit, keys).await?)
     }
 
     /// When this returns `Ok`, the revocation is on disk and will be published
-    /// whatever happens. Freezing this unit's keys and publishing follow at once;
-    /// should one fail, [`WalletProvider::recover`] makes up for it, and the
+    /// whatever happens. Ending this unit's sessions at the WSCA and publishing follow
+    /// at once; should one fail, [`WalletProvider::recover`] makes up for it, and the
     /// revocation stands.
-    async fn revoke(
+    pub(crate) async fn revoke(&self, revocation: Revocation) -> Result<UnitView, Error> {
+        let revoked = self.store.revoke(revocation.clone()).await?;
+        self.follow_revocation(&revocation, revoked).await
+    }
+
+    /// What follows a revocation that is on disk, and the unit after it.
+    pub(crate) async fn follow_revocation(
+        &self,
+        revocation: &Revocation,
+        revoked: Revoked,
+    ) -> Result<UnitView, Error> {
+        self.follow(revocation, revoked).await;
+        self.unit_view(revocation.unit).await
+    }
+
+    /// What follows a revocation that is on disk. What fails is told of, and due still.
+    #[tracing::instrument(name = "provider.follow-revocation", skip_all)]
+    pub(crate) async fn follow(&self, revocation: &Revocation, revoked: Revoked) {
+        tracing::info!(
+            event = "unit.revoked",
+            by = revocation.by.name(),
+            reason = revocation.reason.name(),
+            entries = revoked.entries,
+            already = revoked.already
+        );
+        if !revoked.already {
+            counts::revoked(revocation.by, revocation.reason);
+        }
+        let keys = Keys::after(revocation.reason);
+        if let Err(error) = self.tell(revocation.unit, keys).await {
+            tracing::error!(event = "unit.wsca-not-told", %error);
+        }
+        // Those that fail are told of one by one.
+        let _ = self.publish_changed().await;
+    }
+
+    pub(crate) fn revocation(
         &self,
         unit: UnitId,
         by: Revoker,
         reason: RevocationReason,
-    ) -> Result<UnitView, Error> {
-        let at = self.clock.now();
-        let revoked = self
-            .store
-            .revoke(Revocation {
-                unit,
-                by,
-                reason,
-                at,
-            })
-            .await?;
-        tracing::info!(
-            event = "unit.revoked",
-            by = by.name(),
-            reason = reason.name(),
-            entries = revoked.entries,
-            already = revoked.already
-        );
-        if let Err(error) = self.freeze(unit).await {
-            tracing::error!(event = "unit.freeze-failed", %error);
+    ) -> Revocation {
+        Revocation {
+            unit,
+            by,
+            name: None,
+            reason,
+            advisory: None,
+            at: self.clock.now(),
         }
-        // Those that fail are told of one by one.
-        let _ = self.publish_changed().await;
-        self.unit_view(unit).await
     }
 
     /// An unknown alias and a wrong code are told apart by nobody.
     async fn open_account(&self, alias: &str, code: &str) -> Result<AccountRecord, Error> {
-        let shown = secrets::account_code_hash(code);
+        let shown = account_code_hash(code);
         let account = if alias.len() > 4 * provider_api::MAX_ALIAS {
             None
         } else {
             self.store.account(alias).await?
         };
         account
-            .filter(|account| bool::from(account.code.ct_eq(&shown)))
+            .filter(|account| account.has_code(&shown))
             .ok_or_else(|| {
                 let what = "there is no account of this alias and code";
                 Error::refused(Problem::AccountCode, "account", what)

@@ -1,6 +1,7 @@
 //! Random values, and what is kept of them.
 
 use aws_lc_rs::hmac;
+use provider_api::AccountCode;
 use zeroize::Zeroizing;
 
 use crate::Error;
@@ -67,31 +68,9 @@ pub(crate) fn challenge_hash(challenge: &str) -> [u8; 32] {
     labelled_hash("claviger challenge 1", challenge)
 }
 
-/// An account's code: 128 random bits in eight groups of four hexadecimal digits,
-/// to be written down.
-pub(crate) fn account_code() -> Result<Zeroizing<String>, Error> {
-    let digits = Zeroizing::new(hex::encode(Zeroizing::new(random::<16>()?)));
-    let mut code = Zeroizing::new(String::with_capacity(39));
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && place % 4 == 0 {
-            code.push('-');
-        }
-        code.push(digit);
-    }
-    Ok(code)
-}
-
-/// What is kept of a code, however it was typed. It needs no stretching: 128
-/// random bits cannot be guessed.
-pub(crate) fn account_code_hash(code: &str) -> [u8; 32] {
-    let plain: Zeroizing<String> = Zeroizing::new(
-        code.chars()
-            .filter(char::is_ascii_hexdigit)
-            .take(64)
-            .map(|c| c.to_ascii_lowercase())
-            .collect(),
-    );
-    labelled_hash("claviger account code 1", &plain)
+/// An account's code: 128 random bits.
+pub(crate) fn account_code() -> Result<AccountCode, Error> {
+    Ok(AccountCode::of(Zeroizing::new(random::<16>()?).as_slice()))
 }
 
 fn labelled_hash(label: &str, text: &str) -> [u8; 32] {
@@ -101,19 +80,19 @@ fn labelled_hash(label: &str, text: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use provider_api::account_code_hash;
+
     use super::*;
 
     #[test]
     fn a_code_is_read_however_it_is_typed() {
         let code = account_code().unwrap();
-        assert_eq!(code.len(), 39);
-        let hash = account_code_hash(&code);
-        assert_eq!(
-            account_code_hash(&code.to_uppercase().replace('-', " ")),
-            hash
-        );
-        assert_ne!(account_code_hash(&account_code().unwrap()), hash);
-        assert_ne!(account_code_hash(code.get(..35).unwrap()), hash);
+        assert_eq!(code.text().len(), 39);
+        let typed = code.text().to_uppercase().replace('-', " ");
+        assert_eq!(account_code_hash(&typed), code.hash());
+        assert_ne!(account_code().unwrap().hash(), code.hash());
+        let short = code.text().get(..35).unwrap();
+        assert_ne!(account_code_hash(short), code.hash());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use house::{Device, DiskFull, House, files, fresh_keys};
 use provider_api::*;
 use status_list::Reference;
-use wallet_provider::{Error, FolderPublisher};
+use wallet_provider::{Error, FolderPublisher, Keys};
 
 const DAY: i64 = 86_400;
 
@@ -271,7 +271,7 @@ async fn a_crash_between_revocation_and_publication_loses_nothing() {
     );
     // Once only: nothing is due any more.
     assert_eq!(running.provider.publish_changed().await.unwrap(), 0);
-    assert_eq!(running.provider.freeze_revoked().await.unwrap(), 0);
+    assert_eq!(running.provider.tell_wsca().await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -405,4 +405,100 @@ async fn nothing_of_the_alias_or_code_is_in_the_published_folder() {
         let text = String::from_utf8_lossy(&bytes);
         assert!(!text.contains("personal") && !name.contains(&device.unit.to_string()));
     }
+}
+
+/// What each reason leaves of the keys at the WSCA; sessions end in every case, for
+/// that is what both orders do there.
+#[tokio::test]
+async fn keys_are_frozen_or_left_as_the_reason_says() {
+    for reason in RevocationReason::ALL {
+        let house = House::new();
+        let running = house.start().await;
+        let device = Device::operational(&house, &running, "mine").await;
+        running
+            .provider
+            .revoke_by_operator(device.unit, reason)
+            .await
+            .unwrap();
+        {
+            let state = house.wsca.state.lock().unwrap();
+            let told = (
+                state.retired.contains(&device.unit),
+                state.frozen.contains(&device.unit),
+            );
+            let expected = match Keys::after(reason) {
+                Keys::Usable => (true, false),
+                Keys::Frozen => (false, true),
+            };
+            assert_eq!(told, expected, "{}", reason.name());
+        }
+        assert_eq!(
+            problem(device.fresh_wia(&house, &running, 1).await),
+            Problem::UnitRevoked,
+            "and nothing is issued"
+        );
+    }
+}
+
+/// A unit that was given up, and is stolen later.
+#[tokio::test]
+async fn a_worse_reason_later_freezes_what_was_left() {
+    for house in House::on_each() {
+        let running = house.start().await;
+        let device = Device::operational(&house, &running, "mine").await;
+        let revoke = |reason| running.provider.revoke_by_operator(device.unit, reason);
+        revoke(RevocationReason::Superseded).await.unwrap();
+        assert!(house.wsca.state.lock().unwrap().frozen.is_empty());
+        let view = revoke(RevocationReason::LostOrStolen).await.unwrap();
+        let reasons: Vec<_> = view
+            .history
+            .iter()
+            .filter_map(|entry| entry.reason)
+            .collect();
+        assert_eq!(
+            reasons,
+            [RevocationReason::Superseded, RevocationReason::LostOrStolen]
+        );
+        assert!(
+            house
+                .wsca
+                .state
+                .lock()
+                .unwrap()
+                .frozen
+                .contains(&device.unit)
+        );
+        // And nothing thaws them.
+        let after = revoke(RevocationReason::UserRequest).await.unwrap();
+        assert_eq!(after, view);
+        assert_eq!(running.provider.tell_wsca().await.unwrap(), 0);
+    }
+}
+
+/// The provider's database is older than the revocation; the WSCA's memory is not.
+#[tokio::test]
+async fn what_the_wsca_retired_gets_nothing_from_an_older_database() {
+    let house = House::new();
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    house.wsca.state.lock().unwrap().retired.insert(device.unit);
+    assert_eq!(
+        problem(device.fresh_wia(&house, &running, 1).await),
+        Problem::UnitRevoked
+    );
+}
+
+#[tokio::test]
+async fn what_the_provider_revokes_itself_says_so() {
+    let house = House::new();
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    let reason = RevocationReason::Security;
+    let view = running.provider.revoke_by_provider(device.unit, reason);
+    let view = view.await.unwrap();
+    let last = view.history.last().unwrap();
+    assert_eq!(
+        (last.by, last.reason),
+        (Some(Revoker::Provider), Some(reason))
+    );
 }

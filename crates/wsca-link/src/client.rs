@@ -127,6 +127,11 @@ impl WscaAdmin for RemoteWsca {
         self.done(Order::EndSessions { unit }).await
     }
 
+    async fn retire(&self, unit: UnitId, reason: &str) -> Result<(), AdminError> {
+        let reason = reason.to_owned();
+        self.done(Order::Retire { unit, reason }).await
+    }
+
     async fn freeze(&self, unit: UnitId, reason: &str) -> Result<(), AdminError> {
         let reason = reason.to_owned();
         self.done(Order::Freeze { unit, reason }).await

@@ -31,6 +31,13 @@ pub enum Order {
         /// The unit.
         unit: UnitId,
     },
+    /// Let a unit use what it has, and add nothing to it.
+    Retire {
+        /// The unit.
+        unit: UnitId,
+        /// A word for the audit log.
+        reason: String,
+    },
     /// Freeze a unit.
     Freeze {
         /// The unit.
@@ -85,6 +92,7 @@ pub async fn carry_out(wsca: &dyn WscaAdmin, order: Order) -> Result<Answer, Adm
         Order::Enroll { unit, keys } => wsca.enroll(unit, keys).await.map(|()| Answer::Done),
         Order::UnitState { unit } => wsca.unit_state(unit).await.map(Answer::UnitState),
         Order::EndSessions { unit } => wsca.end_sessions(unit).await.map(|()| Answer::Done),
+        Order::Retire { unit, reason } => wsca.retire(unit, &reason).await.map(|()| Answer::Done),
         Order::Freeze { unit, reason } => wsca.freeze(unit, &reason).await.map(|()| Answer::Done),
         Order::DestroyUnit { unit } => wsca.destroy_unit(unit).await.map(|()| Answer::Done),
         Order::ResetFactor { unit } => wsca.reset_factor(unit).await.map(|()| Answer::Done),

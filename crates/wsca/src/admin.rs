@@ -32,6 +32,9 @@ pub struct UnitState {
     pub pin_blocked: bool,
     /// How many keys can be used.
     pub active_keys: usize,
+    /// Whether nothing is added to it any more: [`WscaAdmin::retire`].
+    #[serde(default)]
+    pub retired: bool,
     /// Whether its keys are frozen.
     pub frozen: bool,
     /// Whether it was destroyed.
@@ -51,6 +54,12 @@ pub trait WscaAdmin: std::fmt::Debug + Send + Sync {
 
     /// Ends every session of a unit; once this returns, none of them does anything.
     async fn end_sessions(&self, unit: UnitId) -> Result<(), AdminError>;
+
+    /// Retires a unit: its sessions end, and what it does on the way to new
+    /// attestations (making keys, having keys stated) is refused for good. The keys
+    /// it has are used as before. `reason` goes to the audit log: a word, no personal
+    /// data. A unit that is frozen or destroyed stays so.
+    async fn retire(&self, unit: UnitId, reason: &str) -> Result<(), AdminError>;
 
     /// Freezes a unit: its sessions end, no new one opens, no key is used. `reason`
     /// goes to the audit log: a word, no personal data.
@@ -90,8 +99,8 @@ pub enum AdminError {
     /// The unit was destroyed.
     #[error("the unit was destroyed")]
     Destroyed,
-    /// The unit's keys are frozen.
-    #[error("the unit is frozen")]
+    /// The unit's keys are frozen, or nothing is added to it any more.
+    #[error("the unit is frozen or retired")]
     Frozen,
     /// The configuration lets no factor be reset.
     #[error("a forgotten PIN cannot be replaced here: the unit has to be destroyed")]

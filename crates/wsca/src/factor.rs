@@ -60,10 +60,13 @@ impl Wsca {
         session: Option<&Session>,
         request: &Request,
     ) -> Result<Map, WscaError> {
-        unit.must_be_active()?;
+        unit.must_be_usable()?;
         let kind = match (request.kind, session) {
             (ServiceType::CreateSession, None) => ExchangeKind::Login,
-            (ServiceType::Registration, None) => ExchangeKind::Registration,
+            (ServiceType::Registration, None) => {
+                unit.must_be_active()?;
+                ExchangeKind::Registration
+            }
             (ServiceType::Update, Some(session)) => {
                 session.must_allow(Operation::ChangePin)?;
                 ExchangeKind::Update
@@ -166,7 +169,7 @@ impl Wsca {
         let _turn = self.turn(id).await;
         for _ in 0..ATTEMPTS {
             let unit = self.load(id).await?.ok_or(Code::Unauthorized)?;
-            unit.must_be_active()?;
+            unit.must_be_usable()?;
             let has_pin = unit.row().pin_record.is_some();
             match asked.kind {
                 ExchangeKind::Registration if has_pin => return Err(Code::PinExists.into()),
@@ -335,7 +338,7 @@ impl Wsca {
         let epoch = unit.row().session_epoch;
         for _ in 0..ATTEMPTS {
             let unit = self.load(id).await?.ok_or(Code::Unauthorized)?;
-            unit.must_be_active()?;
+            unit.must_be_usable()?;
             if unit.row().session_epoch != epoch {
                 // Revoked, or another PIN, since the exchange was read.
                 return Err(Code::PinUnproven.into());

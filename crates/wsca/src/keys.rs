@@ -39,6 +39,7 @@ impl Wsca {
         unit: &Unit,
         request: &Request,
     ) -> Result<Outcome, WscaError> {
+        unit.must_be_active()?;
         let asked: GenerateRequest = read_data(request.data.clone())?;
         must_be_a_batch(asked.count)?;
         let curve = Curve::from_name(&asked.crv).ok_or(Code::NotOffered)?;
@@ -170,6 +171,7 @@ impl Wsca {
         request: &Request,
         what_for: Stated,
     ) -> Result<Outcome, WscaError> {
+        unit.must_be_active()?;
         let asked: StateRequest = read_data(request.data.clone())?;
         must_be_a_batch(asked.keys.len())?;
         let labels = [&asked.nonce, &asked.audience];

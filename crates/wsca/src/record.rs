@@ -28,6 +28,8 @@ pub(crate) struct Unit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Active,
+    /// What it has can be used, and nothing is added or stated.
+    Retired,
     Frozen,
     Destroyed,
 }
@@ -36,13 +38,14 @@ impl Status {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
+            Self::Retired => "retired",
             Self::Frozen => "frozen",
             Self::Destroyed => "destroyed",
         }
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        [Self::Active, Self::Frozen, Self::Destroyed]
+        [Self::Active, Self::Retired, Self::Frozen, Self::Destroyed]
             .into_iter()
             .find(|status| status.name() == name)
     }
@@ -192,12 +195,20 @@ impl Unit {
         self.status
     }
 
-    /// Refuses what an active unit alone may do.
-    pub(crate) fn must_be_active(&self) -> Result<(), WscaError> {
+    /// Refuses what needs keys that can be used.
+    pub(crate) fn must_be_usable(&self) -> Result<(), WscaError> {
         match self.status {
-            Status::Active => Ok(()),
+            Status::Active | Status::Retired => Ok(()),
             Status::Frozen => Err(Code::UnitFrozen.into()),
             Status::Destroyed => Err(Code::UnitDestroyed.into()),
+        }
+    }
+
+    /// Refuses what a unit does on its way to new attestations.
+    pub(crate) fn must_be_active(&self) -> Result<(), WscaError> {
+        match self.status {
+            Status::Retired => Err(Code::UnitRetired.into()),
+            _ => self.must_be_usable(),
         }
     }
 

@@ -216,7 +216,7 @@ impl Wsca {
         session: &Session,
         request: &Request,
     ) -> Result<Map, WscaError> {
-        unit.must_be_active()?;
+        unit.must_be_usable()?;
         session.must_allow(operation(request.kind)?)?;
         let now = self.now();
         let outcome = match request.kind {

@@ -393,6 +393,7 @@ impl WscaAdmin for Wsca {
             pin_blocked: unit.policy.decide(row.tries, row.last_try, self.now())
                 == Decision::Blocked,
             active_keys: unit.active_keys(),
+            retired: unit.status() == Status::Retired,
             frozen: unit.status() == Status::Frozen,
             destroyed: unit.status() == Status::Destroyed,
         })
@@ -409,16 +410,19 @@ impl WscaAdmin for Wsca {
         .await
     }
 
+    async fn retire(&self, id: UnitId, reason: &str) -> Result<(), AdminError> {
+        let operation = format!("retire {}", word(reason));
+        self.administer(id, operation.trim_end(), |unit| match unit.status() {
+            Status::Active => turned(unit, Status::Retired),
+            Status::Retired | Status::Frozen | Status::Destroyed => Administered::Nothing,
+        })
+        .await
+    }
+
     async fn freeze(&self, id: UnitId, reason: &str) -> Result<(), AdminError> {
         let operation = format!("freeze {}", word(reason));
         self.administer(id, operation.trim_end(), |unit| match unit.status() {
-            Status::Active => Administered::Change {
-                keys: unit.keys.clone(),
-                items: unit.items.clone(),
-                status: Some(Status::Frozen),
-                writes: vec![],
-                forget_pin: false,
-            },
+            Status::Active | Status::Retired => turned(unit, Status::Frozen),
             Status::Frozen | Status::Destroyed => Administered::Nothing,
         })
         .await
@@ -448,7 +452,7 @@ impl WscaAdmin for Wsca {
         match self.load(id).await?.as_ref().map(Unit::status) {
             None => return Err(AdminError::UnknownUnit),
             Some(Status::Destroyed) => return Err(AdminError::Destroyed),
-            Some(Status::Frozen) => return Err(AdminError::Frozen),
+            Some(Status::Retired | Status::Frozen) => return Err(AdminError::Frozen),
             Some(Status::Active) => {}
         }
         self.administer(id, "reset_factor", |unit| {
@@ -478,6 +482,17 @@ impl WscaAdmin for Wsca {
 
     fn information(&self) -> &ActivationInfo {
         &self.information
+    }
+}
+
+/// The unit with another status, its keys and items as they are.
+fn turned(unit: &Unit, status: Status) -> Administered {
+    Administered::Change {
+        keys: unit.keys.clone(),
+        items: unit.items.clone(),
+        status: Some(status),
+        writes: vec![],
+        forget_pin: false,
     }
 }
 

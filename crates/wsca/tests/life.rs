@@ -190,6 +190,7 @@ async fn a_destroyed_unit_is_gone_for_good() {
             has_factor: false,
             pin_blocked: false,
             active_keys: 0,
+            retired: false,
             frozen: false,
             destroyed: true
         }
@@ -201,6 +202,62 @@ async fn a_destroyed_unit_is_gone_for_good() {
     assert!(matches!(enrolled, Err(wsca::AdminError::Destroyed)));
     assert_eq!(world.store_key(phone.unit, key.id).await.wrapped, None);
     assert!(world.row(phone.unit).await.wrapping_key.is_empty());
+}
+
+#[tokio::test]
+async fn a_retired_unit_uses_what_it_has_and_adds_nothing() {
+    let world = World::new().await;
+    let phone = world.opened(Task::Issuance).await;
+    let key = phone.generate_keys(1, Curve::P256).await.unwrap().remove(0);
+    let signed = [(key.id, Digest::of(b"message", Curve::P256))];
+    for _ in 0..2 {
+        world.wsca.retire(phone.unit, "superseded").await.unwrap();
+    }
+    assert_eq!(
+        code(phone.sign(&signed).await),
+        Code::NoSession,
+        "its sessions end at once"
+    );
+
+    // Its user signs in again, and has what was there.
+    phone
+        .open_session(&pin(RIGHT), Task::Issuance)
+        .await
+        .unwrap();
+    phone.sign(&signed).await.unwrap();
+    assert_eq!(
+        code(phone.generate_keys(1, Curve::P256).await),
+        Code::UnitRetired
+    );
+    let stated = phone.state_keys(&[key.id], "nonce", "provider").await;
+    assert_eq!(code(stated), Code::UnitRetired);
+    let state = world.wsca.unit_state(phone.unit).await.unwrap();
+    assert!(state.retired && !state.frozen && !state.destroyed);
+
+    // What comes after it can only take away.
+    world.wsca.freeze(phone.unit, "stolen").await.unwrap();
+    world.wsca.retire(phone.unit, "superseded").await.unwrap();
+    let opened = phone.open_session(&pin(RIGHT), Task::Presentation).await;
+    assert_eq!(code(opened), Code::UnitFrozen);
+}
+
+#[tokio::test]
+async fn retirement_outlives_a_restart() {
+    let world = World::new().await;
+    let phone = world.registered().await;
+    world.wsca.retire(phone.unit, "superseded").await.unwrap();
+    let (unit, keystore) = (phone.unit, phone.keystore.clone());
+    drop(phone);
+    let world = world.restart().await;
+    let phone = world.phone(unit, keystore);
+    phone
+        .open_session(&pin(RIGHT), Task::Issuance)
+        .await
+        .unwrap();
+    assert_eq!(
+        code(phone.generate_keys(1, Curve::P256).await),
+        Code::UnitRetired
+    );
 }
 
 #[tokio::test]

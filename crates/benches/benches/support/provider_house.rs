@@ -12,7 +12,8 @@ use store::Database;
 use store::provider::SqlProviderStore;
 use store::sql::query;
 use wallet_provider::{
-    Config, FolderPublisher, IndexSecret, Parts, Seal, WalletProvider, WalletSolution,
+    AnswerKeys, Config, FolderPublisher, Generation, IndexSecret, KeyPurpose, KeySet, Keyring,
+    Parts, Seal, WalletProvider, WalletSolution,
 };
 use wscd::{MacPurpose, Wscd};
 use zeroize::Zeroizing;
@@ -66,24 +67,46 @@ impl House {
         config.status_url = STATUS.into();
         config.accept_uncertified_wsca = true;
         config.list_size = SIZE;
-        let seal = || Seal {
-            signer: self.seal.clone(),
-            chain: vec![vec![0x30; 600]],
-        };
+        let keys = self.keys().await;
         let secret = self.device.mac(MacPurpose::StatusIndex, b"bench").await;
         let database = Database::open(&self.address).await.unwrap();
         WalletProvider::new(Parts {
             config,
-            store: Arc::new(SqlProviderStore::new(database)),
+            store: Arc::new(SqlProviderStore::new(database.clone())),
+            revocations: Arc::new(SqlProviderStore::new(database)),
+            pid_providers: None,
             wsca: self.wsca.clone(),
             publisher: Arc::new(FolderPublisher::new(&self.lists).unwrap()),
             clock: Arc::new(SystemClock),
-            wia_seal: seal(),
-            ka_seal: seal(),
-            status_seal: seal(),
-            answer_key: Arc::new(TestKey::generate(Curve::P256)),
+            keys: Arc::new(keys),
             agreement_key: Arc::new(TestKey::generate(Curve::P256)),
             index_secret: IndexSecret::new(Zeroizing::new(secret.unwrap())),
+        })
+        .unwrap()
+    }
+
+    /// One key for attestations and status lists, with a certificate of its own making.
+    async fn keys(&self) -> Keyring {
+        let subject = pki::Subject::legal("BE", "Example", "NTRBE-0123456789", "Example Wallet");
+        let public = Signer::public_key(self.seal.as_ref()).clone();
+        let [from, to] = ["2020-01-01T00:00:00Z", "2049-01-01T00:00:00Z"];
+        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+        let request = pki::Request::new(pki::Profile::Wallet, subject, public, from, to);
+        let issued = pki::issue(&request, pki::Issuer::Itself(self.seal.as_ref()));
+        let chain = vec![issued.await.unwrap().der().to_vec()];
+        let of = |purpose| {
+            let seal = Seal {
+                signer: self.seal.clone(),
+                chain: chain.clone(),
+            };
+            Generation::new(purpose, 0, seal).unwrap()
+        };
+        let answers = AnswerKeys::first(Arc::new(TestKey::generate(Curve::P256)));
+        Keyring::new(KeySet {
+            generations: [of(KeyPurpose::Attestations), of(KeyPurpose::Status)]
+                .into_iter()
+                .collect(),
+            answers,
         })
         .unwrap()
     }

@@ -1,5 +1,5 @@
 //! Two things timed in turn, so that whatever slows the machine slows both.
-#![allow(dead_code)]
+#![allow(dead_code)] // Each benchmark times other things.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

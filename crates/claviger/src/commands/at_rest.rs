@@ -27,59 +27,108 @@ pub(crate) struct Place {
     device: Option<String>,
 }
 
+/// What a place turns out to be.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The folder of the data.
+    pub(crate) data: PathBuf,
+    /// The database's address.
+    pub(crate) database: PathBuf,
+    /// The certificate of the key that signs status lists, where it is known.
+    pub(crate) status_certificate: Option<PathBuf>,
+    config: wsca::Config,
+    device: Option<String>,
+}
+
 /// Data that was opened.
 #[derive(Debug)]
 pub(crate) struct AtRest {
     pub(crate) database: Database,
     pub(crate) store: Arc<SqlWscaStore>,
-    config: wsca::Config,
-    device: Option<String>,
-    data: PathBuf,
+    found: Found,
 }
 
 impl Place {
-    /// Opens the data. It must be there: a command makes none.
-    pub(crate) async fn open(&self) -> Result<AtRest, Failure> {
-        let (data, path, config, configured) = match (&self.config, &self.data) {
+    /// What the configuration or the folder says.
+    pub(crate) fn find(&self) -> Result<Found, Failure> {
+        let mut found = match (&self.config, &self.data) {
             (Some(path), _) => {
                 let settings = Settings::read(path)?;
-                let (database, config) = (settings.database(), settings.wsca.config());
-                (settings.data, database, config, Some(settings.device.uri))
+                let provider = settings.wallet_provider.as_ref();
+                Found {
+                    database: settings.database(),
+                    status_certificate: provider.and_then(|p| p.status_certificate.clone()),
+                    config: settings.wsca.config(),
+                    device: Some(settings.device.uri),
+                    data: settings.data,
+                }
             }
-            (None, Some(data)) => {
-                let database = data.join(DATABASE_FILE);
-                (data.clone(), database, wsca::Config::default(), None)
-            }
+            (None, Some(data)) => Found {
+                data: data.clone(),
+                database: data.join(DATABASE_FILE),
+                status_certificate: None,
+                config: wsca::Config::default(),
+                device: None,
+            },
             (None, None) => return Err(Failure::new("--config FILE or --data DIR is needed")),
         };
-        // A server's database is there or cannot be opened; a file would be made.
-        let server = path.to_str().is_some_and(|text| text.contains("://"));
-        if !server && !path.is_file() {
-            return Err(Failure::new(format!(
-                "{}: there is no database",
-                path.display()
-            )));
+        if self.device.is_some() {
+            found.device = self.device.clone();
         }
-        let database = Database::open(&path).await.doing("the database")?;
-        Ok(AtRest {
+        // A development folder's sample certificate.
+        let sample = found.data.join("pki").join("wallet-status.pem");
+        if found.status_certificate.is_none() && sample.is_file() {
+            found.status_certificate = Some(sample);
+        }
+        Ok(found)
+    }
+
+    /// Opens the data. It must be there: a command makes none.
+    pub(crate) async fn open(&self) -> Result<AtRest, Failure> {
+        let found = self.find()?;
+        found.must_be_there()?;
+        let database = Database::open(&found.database)
+            .await
+            .doing("the database")?;
+        Ok(found.with(database))
+    }
+}
+
+impl Found {
+    /// A server's database is there or cannot be opened; a file would be made.
+    pub(crate) fn must_be_there(&self) -> Result<(), Failure> {
+        let path = &self.database;
+        let server = path.to_str().is_some_and(|text| text.contains("://"));
+        if server || path.is_file() {
+            return Ok(());
+        }
+        Err(Failure::new(format!(
+            "{}: there is no database",
+            path.display()
+        )))
+    }
+
+    /// With the database that was opened there.
+    pub(crate) fn with(self, database: Database) -> AtRest {
+        AtRest {
             store: Arc::new(SqlWscaStore::new(database.clone())),
             database,
-            config,
-            device: self.device.clone().or(configured),
-            data,
-        })
+            found: self,
+        }
     }
 }
 
 impl AtRest {
     /// Opens the device.
     pub(crate) async fn device(&self) -> Result<Arc<dyn Wscd>, Failure> {
-        match &self.device {
+        match &self.found.device {
             Some(uri) => crate::device::open(uri).await,
-            None if has_development_device(&self.data) => super::up::open_device(&self.data).await,
+            None if has_development_device(&self.found.data) => {
+                super::up::open_device(&self.found.data).await
+            }
             None => Err(Failure::new(format!(
                 "{}: no device is in it: name it by --device",
-                self.data.display()
+                self.found.data.display()
             ))),
         }
     }
@@ -88,7 +137,12 @@ impl AtRest {
     pub(crate) async fn wsca(&self) -> Result<Arc<Wsca>, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = Arc::clone(&self.store) as Arc<dyn wsca::WscaStore>;
-        let wsca = Wsca::open(self.device().await?, store, clock, self.config.clone());
+        let wsca = Wsca::open(
+            self.device().await?,
+            store,
+            clock,
+            self.found.config.clone(),
+        );
         Ok(Arc::new(wsca.await.doing("the WSCA")?))
     }
 }

@@ -94,17 +94,23 @@ async fn known(args: &Verify, at_rest: &AtRest) -> Result<Known, Failure> {
         let jwk = serde_json::from_str(&text).doing(path.display())?;
         known.key = Some(PublicKey::from_jwk(&jwk).doing(path.display())?);
     }
+    let device = of_device(at_rest).await?;
+    known.anchor = device.anchor;
+    known.key = known.key.or(device.key);
+    Ok(known)
+}
+
+/// What the device knows of the log. Without one to be had, the log is checked as far
+/// as it can be, and the report says how far that is.
+pub(super) async fn of_device(at_rest: &AtRest) -> Result<Known, Failure> {
+    let mut known = Known::default();
     match at_rest.device().await {
         Ok(device) => {
             known.anchor = audit_check::anchor(&*device).await.doing("the device")?;
-            if known.key.is_none() {
-                let name = KeyName::new("wsca-audit").doing("the device")?;
-                let key = device.named_key(&name, jose::Curve::P256, KeyUse::Sign);
-                known.key = Some(key.await.doing("the device")?);
-            }
+            let name = KeyName::new("wsca-audit").doing("the device")?;
+            let key = device.named_key(&name, jose::Curve::P256, KeyUse::Sign);
+            known.key = Some(key.await.doing("the device")?);
         }
-        // With the key, or without a device to be had, the log is checked as far as it
-        // can be, and the report says how far that is.
         Err(failure) => anstream::eprintln!("{failure}: going on without the device"),
     }
     Ok(known)

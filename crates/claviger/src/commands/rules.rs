@@ -39,6 +39,10 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         device_evidence::RULES,
         issuer_guard::RULES,
         provider_api::RULES,
+        accounts::RULES,
+        wallet_provider::rules::RULES,
+        wallet_provider::keyring::rules::RULES,
+        wallet_provider::upkeep::rules::RULES,
         sci::RULES,
         wsca::RULES,
         server::RULES,
@@ -46,6 +50,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Rule> {
         trust::counterpart::RULES,
         wrp::RULES,
         outbound::RULES,
+        ::notices::RULES,
         super::trust::RULES,
     ]
     .into_iter()

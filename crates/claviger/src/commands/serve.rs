@@ -1,20 +1,26 @@
 //! `claviger serve`: the roles that a configuration names, in production.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, SystemClock};
-use server::{InFlight, Limits};
-use wallet_provider::{Seal, WalletSolution};
+use server::{InFlight, KnownOperator, KnownOperators, Limits};
+use wallet_provider::operators::OperatorRole;
+use wallet_provider::{Generation, KeyPurpose, Seal, WalletSolution};
 use wsca_link::{LinkError, LinkSettings, RemoteWsca};
 use wscd::{DeviceSigner, KeyName, Wscd};
 
 use super::up::{Development, Part};
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::Output;
-use crate::settings::{RemoteWscaSettings, Role, Settings, WalletProviderSettings};
-use crate::wiring::{EvidenceParts, Listeners, Node, NodeParts, ProviderParts, WscaParts, pem};
+use crate::settings::{
+    OperatorSettings, RemoteWscaSettings, Role, Settings, WalletProviderSettings,
+};
+use crate::wiring::{
+    EvidenceParts, Listeners, Node, NodeParts, NoticeParts, OperatorParts, ProviderParts,
+    WscaParts, pem,
+};
 use crate::{input, logging, runtime};
 
 #[derive(Debug, clap::Args)]
@@ -43,15 +49,7 @@ pub(crate) fn run(args: &Args, _output: Output) -> Done {
     runtime::block_on(async {
         let listeners = Listeners::open(&settings).await?;
         let address = listeners.address();
-        let scheme = if settings.tls.is_some() {
-            "https"
-        } else {
-            "http"
-        };
-        let url = settings
-            .public_url
-            .clone()
-            .unwrap_or_else(|| format!("{scheme}://{address}"));
+        let url = settings.url_at(address);
         let node = open(&settings, &url).await?;
         let app = node.app()?;
         tracing::info!(%address, %url, roles = ?settings.roles, "serving");
@@ -69,20 +67,24 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
         max_body: settings.limits.body_bytes,
         timeout: Duration::from_secs(settings.limits.request_seconds),
     };
-    let operator_token = settings
-        .operator_token_file
-        .as_deref()
-        .map(|path| input::read_text(path, 4096))
-        .transpose()?;
+    let operators = operators(settings)?;
     let wsca = wsca_parts(settings).await?;
     let admin_apart = settings.admin.is_some();
+    let accounts = match (&settings.accounts, &settings.wallet_provider) {
+        (Some(accounts), Some(provider)) => Some(accounts.config(url, &provider.solution)?),
+        _ => None,
+    };
     if settings.development && samples_are_wanted(settings) {
         let part = Part {
             roles: settings.roles.clone(),
             wsca,
+            accounts,
             limits,
-            operator_token,
+            operators: Some(operators),
+            rates: settings.limits.rates(),
+            proxies: settings.limits.proxies(),
             admin_apart,
+            notices: notice_parts(settings),
             database: Some(settings.database()),
         };
         let development = Development::in_part(&settings.data, url, device, clock, part).await?;
@@ -90,7 +92,8 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
     }
     let provider = match (&settings.wallet_provider, settings.roles.as_slice()) {
         (Some(provider), roles) if roles.contains(&Role::WalletProvider) => {
-            Some(provider_parts(provider, &device, settings.development).await?)
+            let notices = notice_parts(settings);
+            Some(provider_parts(provider, &device, settings.development, notices).await?)
         }
         _ => None,
     };
@@ -103,14 +106,50 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
         clock,
         wsca,
         provider,
+        accounts,
         limits,
         trust: crate::wiring::trust_config(settings)?,
         policy: settings.trust.policy,
         revocation: settings.trust.revocation,
-        operator_token,
+        operators,
+        rates: settings.limits.rates(),
+        proxies: settings.limits.proxies(),
         admin_apart,
     })
     .await
+}
+
+/// How users are told, as the settings have it.
+fn notice_parts(settings: &Settings) -> NoticeParts {
+    NoticeParts {
+        settings: settings.notices.clone(),
+        development: settings.development,
+    }
+}
+
+/// The operators as the settings have them. Whoever has the token of
+/// `operator_token_file` is an admin named "operator".
+fn operators(settings: &Settings) -> Result<OperatorParts, Failure> {
+    let mut known: Vec<KnownOperator> = Vec::new();
+    if let Some(path) = &settings.operator_token_file {
+        known.push(single_operator(&input::read_text(path, 4096)?));
+    }
+    known.extend(
+        settings
+            .operators
+            .iter()
+            .filter_map(OperatorSettings::known),
+    );
+    Ok(OperatorParts {
+        known: KnownOperators::new(known).doing("operators")?,
+        trail_days: settings.operator_trail_days,
+    })
+}
+
+/// The admin named "operator", by a token.
+pub(super) fn single_operator(token: &str) -> KnownOperator {
+    let hash = jose::sha256(token.as_bytes());
+    KnownOperator::by_token("operator", OperatorRole::Admin, hash)
 }
 
 /// The WSCA as the settings have it; the one elsewhere must be there.
@@ -152,7 +191,8 @@ async fn link(settings: &RemoteWscaSettings) -> Result<RemoteWsca, Failure> {
     }
 }
 
-/// In development, a wallet provider without certificates gets sample ones.
+/// In development, a wallet provider without certificates gets sample ones; those
+/// that were installed take over from them.
 fn samples_are_wanted(settings: &Settings) -> bool {
     settings.roles.contains(&Role::WalletProvider)
         && settings
@@ -165,29 +205,28 @@ async fn provider_parts(
     settings: &WalletProviderSettings,
     device: &Arc<dyn Wscd>,
     development: bool,
+    notices: NoticeParts,
 ) -> Result<ProviderParts, Failure> {
-    let seal = |name: &'static str, key: &'static str, path: Option<PathBuf>| async move {
-        let path = path.ok_or_else(|| Failure::new(format!("{key}: needed")))?;
-        let chain = input::certificates(&path)?;
-        let signer = DeviceSigner::open(
-            Arc::clone(device),
-            KeyName::new(name).doing(key)?,
-            jose::Curve::P256,
-        )
-        .await
-        .doing(key)?;
-        let own = chain.first().map(pki::Certificate::public_key);
-        if own.is_none_or(|own| own.as_ref() != Ok(jose::Signer::public_key(&signer))) {
-            return Err(Failure::new(format!(
-                "{key}: {}: the certificate is not of the device's key {name}",
-                path.display()
-            )));
+    let named = [
+        (
+            KeyPurpose::Attestations,
+            "wallet-attestations",
+            "wallet_provider.certificate",
+            &settings.certificate,
+        ),
+        (
+            KeyPurpose::Status,
+            "wallet-status",
+            "wallet_provider.status_certificate",
+            &settings.status_certificate,
+        ),
+    ];
+    let mut first_keys = Vec::new();
+    for (purpose, name, key, path) in named {
+        if let Some(path) = path {
+            first_keys.push(first_key(device, purpose, name, path).await.doing(key)?);
         }
-        Ok(Seal {
-            signer: Arc::new(signer),
-            chain: chain.iter().map(|c| c.der().to_vec()).collect(),
-        })
-    };
+    }
     Ok(ProviderParts {
         solution: WalletSolution {
             client_id: settings.client_id.clone(),
@@ -195,20 +234,10 @@ async fn provider_parts(
             link: settings.link.clone(),
             certification: settings.certification.clone().into(),
         },
-        attestation_seal: seal(
-            "wallet-attestations",
-            "wallet_provider.certificate",
-            settings.certificate.clone(),
-        )
-        .await?,
-        status_seal: seal(
-            "wallet-status",
-            "wallet_provider.status_certificate",
-            settings.status_certificate.clone(),
-        )
-        .await?,
+        first_keys,
         status_folder: settings.status_folder.clone(),
         development,
+        notices,
         evidence: EvidenceParts {
             policy: match &settings.evidence_policy {
                 Some(path) => super::evidence::policy(path)?,
@@ -216,5 +245,31 @@ async fn provider_parts(
             },
             revocation_list: settings.android_revocation_list.clone(),
         },
+        revocation: settings.revocation.clone(),
     })
+}
+
+/// The key that the configuration certifies.
+async fn first_key(
+    device: &Arc<dyn Wscd>,
+    purpose: KeyPurpose,
+    name: &str,
+    path: &Path,
+) -> Result<Generation, Failure> {
+    let chain = input::certificates(path)?;
+    // Its curve is its certificate's, and so is its algorithm.
+    let curve = chain
+        .first()
+        .and_then(|own| own.public_key().ok())
+        .map_or(jose::Curve::P256, |key| key.curve());
+    let name = KeyName::new(name).doing("a key's name")?;
+    let signer = DeviceSigner::open(Arc::clone(device), name.clone(), curve)
+        .await
+        .doing(&name)?;
+    let seal = Seal {
+        signer: Arc::new(signer),
+        chain: chain.iter().map(|c| c.der().to_vec()).collect(),
+    };
+    let of_what = || format!("{}: the device's key {name}", path.display());
+    Generation::new(purpose, 0, seal).doing(of_what())
 }

@@ -1,20 +1,19 @@
 //! `claviger unit`: what an operator of the wallet provider may do, against a
 //! running node.
 
+mod bulk;
+
 use std::io::Write;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use comfy_table::Cell;
-use provider_api::{RevocationReason, UnitView};
-use reqwest::{Client, RequestBuilder};
+use provider_api::{HistoryEntry, UnitState, UnitView};
 use sci::UnitId;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use crate::exit::{Doing, Done, Failure, Outcome};
+use super::node::NodeArgs;
+use crate::exit::{Done, Failure, Outcome};
 use crate::output::{self, Output, Report};
-use crate::{input, runtime};
+use crate::runtime;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -22,19 +21,10 @@ pub(crate) enum Command {
     List(List),
     /// Show one unit with its history
     Show(Show),
-    /// Revoke a unit. It is final
-    Revoke(Revoke),
-}
-
-/// The node that is asked.
-#[derive(Debug, clap::Args)]
-pub(crate) struct NodeArgs {
-    /// The node's address
-    #[arg(long, default_value = "http://127.0.0.1:8710")]
-    url: String,
-    /// The file that holds the operators' token
-    #[arg(long, default_value = "./claviger-data/operator.token")]
-    token_file: PathBuf,
+    /// Revoke a unit, or all that a selector means. It is final
+    Revoke(bulk::Revoke),
+    /// Revocations of many units, and how far each is
+    Revocations(bulk::Revocations),
 }
 
 #[derive(Debug, clap::Args)]
@@ -44,9 +34,24 @@ pub(crate) struct List {
     /// Those after this one
     #[arg(long)]
     after: Option<UnitId>,
-    /// How many, at most 1000
+    /// How many; all of them with --all
     #[arg(long, default_value_t = 100)]
-    limit: u32,
+    limit: usize,
+    /// All there are, page by page
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    /// Those in this state: installed, operational, revoked
+    #[arg(long, value_parser = state)]
+    state: Option<UnitState>,
+    /// Those on a device of this model, as its evidence says
+    #[arg(long)]
+    model: Option<String>,
+    /// Those whose device had this security patch level or an older one: 202611
+    #[arg(long)]
+    patch_level_up_to: Option<u32>,
+    /// Those whose wallet solution had this version when they were activated
+    #[arg(long)]
+    version: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -57,96 +62,127 @@ pub(crate) struct Show {
     node: NodeArgs,
 }
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Revoke {
-    /// The unit's identifier
-    unit: UnitId,
-    /// Why: user-request, lost-or-stolen, superseded, security, death,
-    /// provider-cancelled
-    #[arg(long, value_parser = reason)]
-    reason: RevocationReason,
-    #[command(flatten)]
-    node: NodeArgs,
-}
-
-fn reason(name: &str) -> Result<RevocationReason, String> {
-    RevocationReason::from_name(name).ok_or_else(|| {
-        let names: Vec<&str> = RevocationReason::ALL.iter().map(|r| r.name()).collect();
-        format!("one of {}", names.join(", "))
-    })
+fn state(name: &str) -> Result<UnitState, String> {
+    UnitState::from_name(name).ok_or_else(|| "installed, operational or revoked".to_owned())
 }
 
 pub(crate) fn run(command: &Command, output: Output) -> Done {
     match command {
-        Command::List(args) => {
-            let mut path = format!("operator/units?limit={}", args.limit);
-            if let Some(after) = args.after {
-                path.push_str(&format!("&after={after}"));
-            }
-            let units: Units = args
-                .node
-                .ask(|http, url| http.get(format!("{url}/{path}")))?;
-            output.print(&units)?;
-        }
+        Command::List(args) => output.print(&list(args)?)?,
         Command::Show(args) => {
             let path = format!("operator/units/{}", args.unit);
-            let unit: UnitView = args
+            let unit: Unit = args
                 .node
                 .ask(|http, url| http.get(format!("{url}/{path}")))?;
-            output.print(&Units { units: vec![unit] })?;
+            output.print(&Units::one(unit))?;
         }
-        Command::Revoke(args) => {
-            let path = format!("operator/units/{}/revocation", args.unit);
-            let body = json!({ "reason": args.reason });
-            let unit: UnitView = args
-                .node
-                .ask(|http, url| http.post(format!("{url}/{path}")).json(&body))?;
-            output.print(&Units { units: vec![unit] })?;
-        }
+        Command::Revoke(args) => return bulk::revoke(args, output),
+        Command::Revocations(args) => return bulk::revocations(args, output),
     }
     Ok(Outcome::Yes)
 }
 
-impl NodeArgs {
-    fn ask<T: serde::de::DeserializeOwned>(
-        &self,
-        request: impl FnOnce(&Client, &str) -> RequestBuilder,
-    ) -> Result<T, Failure> {
-        let token = input::read_text(&self.token_file, 4096)?;
-        let url = self.url.trim_end_matches('/');
-        runtime::block_on(async {
-            let http = Client::builder()
-                .timeout(Duration::from_secs(30))
-                .redirect(reqwest::redirect::Policy::none())
-                .build()
-                .doing("the HTTP client")?;
-            let response = request(&http, url)
-                .bearer_auth(token)
-                .send()
-                .await
-                .doing(url)?;
-            let status = response.status();
-            let bytes = response.bytes().await.doing(url)?;
-            if status.is_success() {
-                return serde_json::from_slice(&bytes).doing("the node's answer");
+/// How many units are asked for at once.
+const PAGE: usize = 1000;
+
+/// Asks page after page until there is what was asked for.
+fn list(args: &List) -> Result<Units, Failure> {
+    let wanted = if args.all { usize::MAX } else { args.limit };
+    let node = args.node.open()?;
+    runtime::block_on(async {
+        let mut found = Units {
+            units: Vec::new(),
+            next: args.after,
+        };
+        loop {
+            let left = wanted.saturating_sub(found.units.len());
+            let query = args.query(found.next, left.min(PAGE));
+            let page: Units = node
+                .ask(|http, url| http.get(format!("{url}/operator/units?{query}")))
+                .await?;
+            found.units.extend(page.units);
+            found.next = page.next;
+            if found.next.is_none() || found.units.len() >= wanted {
+                return Ok(found);
             }
-            let problem: Problem = serde_json::from_slice(&bytes).unwrap_or_default();
-            let detail = problem.detail.unwrap_or(problem.title);
-            Err(Failure::new(format!("{url}: {status}: {detail}")))
-        })
+        }
+    })
+}
+
+impl List {
+    fn query(&self, after: Option<UnitId>, limit: usize) -> String {
+        let pairs = [
+            ("after", after.map(|unit| unit.to_string())),
+            ("limit", Some(limit.to_string())),
+            ("state", self.state.map(|state| state.name().to_owned())),
+            ("model", self.model.clone()),
+            (
+                "patch_level_up_to",
+                self.patch_level_up_to.map(|level| level.to_string()),
+            ),
+            ("version", self.version.clone()),
+        ];
+        let given = pairs
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(given)
+            .finish()
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Problem {
-    title: String,
-    detail: Option<String>,
+impl Units {
+    fn one(unit: Unit) -> Self {
+        Self {
+            units: vec![unit],
+            next: None,
+        }
+    }
+}
+
+/// A page of units, or all that were asked for.
+#[derive(Debug, Serialize, Deserialize)]
+struct Units {
+    units: Vec<Unit>,
+    /// After which one to go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<UnitId>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Units {
-    units: Vec<UnitView>,
+struct Unit {
+    #[serde(flatten)]
+    view: UnitView,
+    /// What the node tells beyond that, as it tells it.
+    #[serde(flatten)]
+    more: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Unit {
+    /// What is known of its device and its version, in a line or two.
+    fn known(&self) -> String {
+        let device = self.more.get("device");
+        let of_device = |name: &str| device.and_then(|device| device.get(name));
+        let text = |value: Option<&serde_json::Value>| match value {
+            Some(serde_json::Value::String(text)) => Some(text.clone()),
+            Some(serde_json::Value::Number(number)) => Some(number.to_string()),
+            _ => None,
+        };
+        let lines = [
+            ("version", text(self.more.get("wallet_version"))),
+            (
+                "device",
+                text(of_device("model")).or_else(|| text(of_device("kind"))),
+            ),
+            ("patch level", text(of_device("patch_level"))),
+            ("keys", text(of_device("key_storage"))),
+        ];
+        let lines: Vec<String> = lines
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name} {}", value?)))
+            .collect();
+        lines.join("\n")
+    }
 }
 
 impl Report for Units {
@@ -154,25 +190,36 @@ impl Report for Units {
         if self.units.is_empty() {
             return writeln!(out, "no units");
         }
-        let mut table = output::table(&["unit", "state", "history"]);
+        let mut table = output::table(&["unit", "state", "history", "known"]);
         for unit in &self.units {
-            let history: Vec<String> = unit
-                .history
-                .iter()
-                .map(|entry| {
-                    let mut line = format!("{} {}", entry.at, entry.state);
-                    if let (Some(by), Some(reason)) = (entry.by, entry.reason) {
-                        line.push_str(&format!(" by {}: {}", by.name(), reason.name()));
-                    }
-                    line
-                })
-                .collect();
+            let history: Vec<String> = unit.view.history.iter().map(line).collect();
             table.add_row(vec![
-                Cell::new(unit.unit),
-                Cell::new(unit.state),
+                Cell::new(unit.view.unit),
+                Cell::new(unit.view.state),
                 Cell::new(history.join("\n")),
+                Cell::new(unit.known()),
             ]);
         }
-        writeln!(out, "{table}")
+        writeln!(out, "{table}")?;
+        if let Some(next) = self.next {
+            writeln!(out, "there are more: --after {next}")?;
+        }
+        Ok(())
     }
+}
+
+fn line(entry: &HistoryEntry) -> String {
+    let mut line = format!("{} {}", entry.at, entry.state);
+    if let (Some(by), Some(reason)) = (entry.by, entry.reason) {
+        let who = entry.name.as_deref().map(|name| format!(" ({name})"));
+        let what = entry.storage.map(|storage| format!(" {storage} revoked"));
+        line.push_str(&format!(
+            "{} by {}{}: {}",
+            what.unwrap_or_default(),
+            by.name(),
+            who.unwrap_or_default(),
+            reason.name()
+        ));
+    }
+    line
 }

@@ -9,14 +9,19 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use clock::{Clock, SystemClock};
 use owo_colors::OwoColorize;
 use serde::Serialize;
+use server::{KnownOperators, Proxies, Rates};
 use tokio::net::TcpListener;
-use wallet_provider::Seal;
+use wallet_provider::{Generation, KeyPurpose, Seal};
 
+use super::serve::single_operator;
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{Output, Report};
-use crate::settings::{DATABASE_FILE, Role};
+use crate::settings::{DATABASE_FILE, RevocationSettings, Role};
 use crate::testbed::{ListName, Party, SampleLists, TestBed};
-use crate::wiring::{EvidenceParts, Node, NodeParts, ProviderParts, WscaParts};
+use crate::wiring::{
+    EvidenceParts, Node, NodeParts, NoticeParts, OperatorParts, ProviderParts, WscaParts,
+    sample_accounts,
+};
 use crate::{files, logging, runtime, shutdown};
 
 #[derive(Debug, clap::Args)]
@@ -44,7 +49,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Done {
         let url = format!("http://{address}");
         let development = Development::open(&args.data, &url, Arc::new(SystemClock)).await?;
         let app = development.node.app()?.into_router();
-        output.print(&Running::of(&development, &args.data, &url))?;
+        output.print(&Running::of(&development, &args.data, &url)?)?;
         server::serve(
             listener,
             app,
@@ -76,7 +81,11 @@ impl Development {
     ) -> Result<Self, Failure> {
         make_private_folder(data)?;
         let device = open_device(data).await?;
-        Self::on_device(data, url, device, clock).await
+        let part = Part {
+            accounts: Some(sample_accounts(url)?),
+            ..Part::default()
+        };
+        Self::in_part(data, url, device, clock, part).await
     }
 
     /// As [`Development::open`], on a device that is open already.
@@ -119,12 +128,17 @@ impl Development {
             wsca: part.wsca,
             provider: Some(ProviderParts {
                 solution: sample_solution(),
-                attestation_seal: seal(&test_bed.wallet_provider),
-                status_seal: seal(&test_bed.wallet_status),
+                first_keys: vec![
+                    sample_key(KeyPurpose::Attestations, &test_bed.wallet_provider)?,
+                    sample_key(KeyPurpose::Status, &test_bed.wallet_status)?,
+                ],
                 status_folder: None,
                 development: true,
                 evidence: EvidenceParts::default(),
+                revocation: RevocationSettings::default(),
+                notices: part.notices,
             }),
+            accounts: part.accounts,
             limits: part.limits,
             policy: trust::Policy::default(),
             revocation: trust::Revocation::Hard,
@@ -132,10 +146,16 @@ impl Development {
                 sources: lists.sources(&test_bed.operator.certificate),
                 ..trust::Config::default()
             },
-            operator_token: Some(match part.operator_token {
-                Some(token) => token,
-                None => operator_token(data)?,
-            }),
+            operators: match part.operators {
+                Some(operators) if !operators.known.is_empty() => operators,
+                _ => OperatorParts {
+                    known: KnownOperators::new(vec![single_operator(&operator_token(data)?)])
+                        .doing("operators")?,
+                    ..OperatorParts::default()
+                },
+            },
+            rates: part.rates,
+            proxies: part.proxies,
             admin_apart: part.admin_apart,
         })
         .await?;
@@ -152,11 +172,15 @@ impl Development {
 pub(crate) struct Part {
     pub(crate) roles: Vec<Role>,
     pub(crate) wsca: WscaParts,
+    pub(crate) accounts: Option<accounts::Config>,
     pub(crate) limits: server::Limits,
-    pub(crate) operator_token: Option<String>,
+    pub(crate) operators: Option<OperatorParts>,
+    pub(crate) rates: Rates,
+    pub(crate) proxies: Proxies,
     pub(crate) admin_apart: bool,
     /// The database's address, where it is not a file among the data.
     pub(crate) database: Option<PathBuf>,
+    pub(crate) notices: NoticeParts,
 }
 
 impl Default for Part {
@@ -165,8 +189,12 @@ impl Default for Part {
         Self {
             roles: Role::ALL.to_vec(),
             wsca: WscaParts::default(),
+            accounts: None,
             limits: server::Limits::default(),
-            operator_token: None,
+            notices: NoticeParts::default(),
+            operators: None,
+            rates: Rates::default(),
+            proxies: Proxies::default(),
             admin_apart: false,
             database: None,
         }
@@ -189,6 +217,10 @@ pub(crate) fn seal(party: &Party) -> Seal {
         signer: party.signer.clone(),
         chain: vec![party.certificate.der().to_vec()],
     }
+}
+
+fn sample_key(purpose: KeyPurpose, party: &Party) -> Result<Generation, Failure> {
+    Generation::new(purpose, 0, seal(party)).doing("a sample key")
 }
 
 /// The software device of a development folder, its store sealed under a key in
@@ -256,11 +288,15 @@ struct Running {
     wsca: String,
     lists: Vec<String>,
     operator_token: String,
+    /// Where users look after their wallets: passkeys need a host with a name.
+    account: String,
 }
 
 impl Running {
-    fn of(development: &Development, data: &Path, url: &str) -> Self {
-        Self {
+    fn of(development: &Development, data: &Path, url: &str) -> Result<Self, Failure> {
+        let origin = sample_accounts(url)?.origin;
+        Ok(Self {
+            account: origin.join("account").doing("the address")?.into(),
             development: true,
             url: url.to_owned(),
             data: data.display().to_string(),
@@ -271,7 +307,7 @@ impl Running {
                 .map(|name| development.lists.url(name))
                 .collect(),
             operator_token: data.join("operator.token").display().to_string(),
-        }
+        })
     }
 }
 
@@ -287,6 +323,7 @@ impl Report for Running {
         writeln!(out, "data             {}", self.data)?;
         writeln!(out, "wallet provider  {}", self.wallet_provider)?;
         writeln!(out, "WSCA             {}", self.wsca)?;
+        writeln!(out, "account pages    {}", self.account)?;
         for list in &self.lists {
             writeln!(out, "list             {list}")?;
         }

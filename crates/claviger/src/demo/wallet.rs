@@ -43,6 +43,7 @@ impl Wallet {
             .activate(&Activation {
                 alias,
                 account_code: None,
+                consent: None,
                 signing: device.signing(),
                 agreement: device.agreement(),
                 evidence: Evidence::None {},

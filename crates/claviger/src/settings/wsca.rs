@@ -17,14 +17,6 @@ pub(crate) struct TlsSettings {
     pub(crate) key: PathBuf,
 }
 
-/// `[admin]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AdminSettings {
-    /// Where `/metrics` and `/operator` are served, and no more at `listen`.
-    pub(crate) listen: SocketAddr,
-}
-
 /// `[wsca]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]

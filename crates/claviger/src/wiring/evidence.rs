@@ -41,8 +41,12 @@ impl RevocationFile {
         match read {
             Ok(Ok(Some(list))) => {
                 tracing::info!(event = "revocation_list.read", entries = list.len());
-                self.fetched = Some(list.fetched());
-                provider.set_revocation_list(list);
+                let fetched = list.fetched();
+                match provider.take_revocation_list(list).await {
+                    Ok(_) => self.fetched = Some(fetched),
+                    // It is read again, and what was not revoked yet is then.
+                    Err(error) => tracing::error!(event = "revocation_list.failed", %error),
+                }
             }
             Ok(Ok(None)) => {}
             Ok(Err(error)) => tracing::error!(event = "revocation_list.failed", %error),

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::exit::{Doing, Failure};
-use crate::settings::Settings;
+use crate::settings::{AdminSettings, Settings};
 use crate::{input, shutdown};
 
 /// The size of a certificate's or key's file, in bytes.
@@ -38,7 +38,7 @@ impl Listeners {
         };
         let admin = match &settings.admin {
             None => None,
-            Some(admin) => Some(Listener::from(bind(admin.listen).await?)),
+            Some(admin) => Some(admin_listener(admin).await?),
         };
         let link = match &settings.wsca_link {
             None => None,
@@ -126,6 +126,21 @@ async fn asked(mut now: watch::Receiver<Asked>, what: Asked) {
         // Nobody is left who could ask.
         std::future::pending().await
     }
+}
+
+/// Where operators come in: with TLS where there is a certificate, and asked for their
+/// own where there is a CA for it.
+async fn admin_listener(admin: &AdminSettings) -> Result<Listener, Failure> {
+    let tcp = bind(admin.listen).await?;
+    let (Some(certificate), Some(key)) = (&admin.certificate, &admin.key) else {
+        return Ok(Listener::from(tcp));
+    };
+    let (certificate, key) = (pem(certificate)?, pem(key)?);
+    let tls = match &admin.client_ca {
+        None => Tls::public(&certificate, &key),
+        Some(client_ca) => Tls::recognising(&certificate, &key, &pem(client_ca)?),
+    };
+    Ok(Listener::with_tls(tcp, tls.doing("admin")?))
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -2,27 +2,38 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::accounts::Accounts;
+use ::notices::Courier;
 use clock::Clock;
 use server::{
-    App, InFlight, Limits, Metrics, OperatorToken, PublicFolder, Readiness, StatusLists, Trust,
+    AccountPages, App, InFlight, KnownOperators, Limits, Metrics, Operators, Proxies, PublicFolder,
+    Rates, Readiness, StatusLists, Trust,
 };
 use store::Database;
+use store::operators::SqlOperatorTrail;
 use store::provider::SqlProviderStore;
 use store::wsca::SqlWscaStore;
 use tokio::task::JoinHandle;
 use trust::TrustService;
+use wallet_provider::operators::OperatorDesk;
 use wallet_provider::{
-    Config, FolderPublisher, IndexSecret, Parts, Seal, WalletProvider, WalletSolution,
+    Config, FolderPublisher, IndexSecret, Keyring, Parts, PidProviderCheck, WalletProvider,
+    WalletSolution,
 };
 use wsca::{Wsca, WscaAdmin};
 use wsca_link::RemoteWsca;
-use wscd::{DeviceAgreement, DeviceSigner, KeyName, MacPurpose, Wscd};
+use wscd::{DeviceAgreement, KeyName, MacPurpose, Wscd};
 use zeroize::Zeroizing;
 
+use super::accounts;
 use super::evidence::{EvidenceParts, RevocationFile};
+use super::keys::{KeyUpkeep, Listing};
+use super::notices::{self, NoticeParts};
+use super::pid_providers::PidProviders;
 use super::readiness::{DatabaseReady, DeviceReady, LinkReady, ProviderReady, Trouble, WscaReady};
 use crate::exit::{Doing, Failure};
-use crate::settings::Role;
+use crate::keys::{FirstKeys, KeySource};
+use crate::settings::{RevocationSettings, Role};
 
 /// What a node is made of.
 #[derive(Debug)]
@@ -40,6 +51,8 @@ pub(crate) struct NodeParts {
     pub(crate) wsca: WscaParts,
     /// For the role `wallet-provider`.
     pub(crate) provider: Option<ProviderParts>,
+    /// Users' accounts, beside that role.
+    pub(crate) accounts: Option<::accounts::Config>,
     pub(crate) limits: Limits,
     /// Where the lists come from that questions of trust are answered by; none,
     /// and there are no such routes.
@@ -47,10 +60,22 @@ pub(crate) struct NodeParts {
     /// How questions of trust are answered unless they say otherwise.
     pub(crate) policy: trust::Policy,
     pub(crate) revocation: trust::Revocation,
-    /// The operators' token; without one there are no operators' routes.
-    pub(crate) operator_token: Option<String>,
+    /// The operators; without any there are no routes for them.
+    pub(crate) operators: OperatorParts,
+    /// How often may be asked.
+    pub(crate) rates: Rates,
+    /// The proxies in front.
+    pub(crate) proxies: Proxies,
     /// Whether operators have a listener of their own.
     pub(crate) admin_apart: bool,
+}
+
+/// Who operates the wallet provider.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OperatorParts {
+    pub(crate) known: KnownOperators,
+    /// For how many days the trail of what they did is kept.
+    pub(crate) trail_days: u32,
 }
 
 /// What is known of the WSCA.
@@ -70,10 +95,9 @@ pub(crate) struct WscaParts {
 #[derive(Debug)]
 pub(crate) struct ProviderParts {
     pub(crate) solution: WalletSolution,
-    /// Seals WIA and KA.
-    pub(crate) attestation_seal: Seal,
-    /// Seals status lists.
-    pub(crate) status_seal: Seal,
+    /// The keys that the configuration names, or samples; those that were installed
+    /// since are in the data folder.
+    pub(crate) first_keys: FirstKeys,
     /// The folder that status lists are published into; one in the data, if absent.
     pub(crate) status_folder: Option<PathBuf>,
     /// Takes activations without evidence of the device, and a WSCA that nobody
@@ -81,6 +105,10 @@ pub(crate) struct ProviderParts {
     pub(crate) development: bool,
     /// What device evidence is held against.
     pub(crate) evidence: EvidenceParts,
+    /// How revocation is done.
+    pub(crate) revocation: RevocationSettings,
+    /// How users are told what happened to their units.
+    pub(crate) notices: NoticeParts,
 }
 
 /// A process of the house: its roles, open and ready to be served.
@@ -90,6 +118,11 @@ pub(crate) struct Node {
     database: Database,
     wsca: Option<Arc<Wsca>>,
     provider: Option<Arc<WalletProvider>>,
+    accounts: Option<Arc<Accounts>>,
+    desk: Option<Arc<OperatorDesk>>,
+    keyring: Option<Arc<Keyring>>,
+    /// What the trusted lists say of the provider's certificates.
+    listing: Listing,
     trust: Option<Arc<TrustService>>,
     upkeep: Vec<JoinHandle<()>>,
     trouble: Trouble,
@@ -113,6 +146,10 @@ impl Node {
         let mut node = Self {
             wsca: None,
             provider: None,
+            accounts: None,
+            desk: None,
+            keyring: None,
+            listing: Listing::default(),
             trust: None,
             upkeep: Vec::new(),
             trouble: Trouble::default(),
@@ -124,8 +161,12 @@ impl Node {
             node.upkeep.push(tokio::spawn(Arc::clone(&wsca).keep_up()));
             node.wsca = Some(wsca);
         }
+        if !node.parts.trust.sources.is_empty() {
+            node.trust = Some(Arc::new(node.open_trust()?));
+        }
         if node.parts.roles.contains(&Role::WalletProvider) {
-            let provider = Arc::new(node.open_provider().await?);
+            let keys = node.open_keys().await?;
+            let provider = Arc::new(node.open_provider(keys.keyring()).await?);
             let list = node.parts.provider.as_ref();
             let list = list.and_then(|parts| parts.evidence.revocation_list.clone());
             let mut list = list.map(RevocationFile::new);
@@ -134,20 +175,52 @@ impl Node {
             }
             // What cannot be finished now (one unit whose record was altered, a device
             // that is away) must not keep everything else from working.
-            node.trouble.note(provider.recover().await);
-            let upkeep = keep_up(Arc::clone(&provider), list, node.trouble.clone());
+            node.trouble.note(provider.recover().await, Ok(()));
+            node.keyring = Some(keys.keyring());
+            let trail = Arc::new(SqlOperatorTrail::new(node.database.clone()));
+            let search = Arc::new(SqlProviderStore::new(node.database.clone()));
+            let desk = Arc::new(OperatorDesk::new(Arc::clone(&provider), trail, search));
+            let kept = (Arc::clone(&desk), node.parts.operators.trail_days);
+            let trouble = node.trouble.clone();
+            let upkeep = keep_up(Arc::clone(&provider), kept, keys, list, trouble);
             node.upkeep.push(tokio::spawn(upkeep));
+            let jobs = Arc::clone(&provider);
+            node.upkeep
+                .push(tokio::spawn(async move { jobs.keep_jobs_going().await }));
+            if let Some(config) = node.parts.accounts.clone() {
+                let notices = node.parts.provider.as_ref().map(|parts| &parts.notices);
+                let beside = accounts::Beside {
+                    database: &node.database,
+                    device: &node.parts.device,
+                    provider: &provider,
+                    clock: &node.parts.clock,
+                    mail: notices.is_some_and(|notices| notices.settings.smtp.is_some()),
+                };
+                let opened = Arc::new(accounts::open(config, beside).await?);
+                node.upkeep
+                    .push(tokio::spawn(accounts::keep_up(Arc::clone(&opened))));
+                node.accounts = Some(opened);
+            }
+            node.desk = Some(desk);
             node.provider = Some(provider);
+            let courier = Arc::new(node.open_courier().await?);
+            node.upkeep.push(tokio::spawn(courier.run()));
         }
-        if !node.parts.trust.sources.is_empty() {
-            let trust = Arc::new(node.open_trust()?);
+        if let Some(trust) = &node.trust {
             trust.refresh().await;
-            let kept = Arc::clone(&trust);
+            if let Some(keyring) = &node.keyring
+                && node.parts.trust.sources.iter().any(is_wallet_list)
+            {
+                let (listing, keyring) = (node.listing.clone(), Arc::clone(keyring));
+                let (policy, clock) = (node.parts.policy, Arc::clone(&node.parts.clock));
+                let watch = listing.watch(keyring, Arc::clone(trust), policy, clock);
+                node.upkeep.push(tokio::spawn(watch));
+            }
+            let kept = Arc::clone(trust);
             // It ends with the task, which `close` ends.
             node.upkeep.push(tokio::spawn(async move {
                 kept.keep_fresh(std::future::pending()).await;
             }));
-            node.trust = Some(trust);
         }
         Ok(node)
     }
@@ -171,10 +244,13 @@ impl Node {
             readiness.push(Arc::new(LinkReady(Arc::clone(remote))));
         }
         let mut folders = Vec::new();
-        if let Some(provider) = &self.provider {
+        if let (Some(provider), Some(keyring)) = (&self.provider, &self.keyring) {
             readiness.push(Arc::new(ProviderReady {
                 provider: Arc::clone(provider),
                 trouble: self.trouble.clone(),
+                keyring: Arc::clone(keyring),
+                listing: self.listing.clone(),
+                clock: Arc::clone(&self.parts.clock),
             }));
         }
         if self.parts.roles.contains(&Role::Lists) {
@@ -205,6 +281,11 @@ impl Node {
                 _ => None,
             },
             admin_apart: self.parts.admin_apart,
+            accounts: self
+                .accounts
+                .clone()
+                .zip(self.provider.clone())
+                .map(|(accounts, provider)| AccountPages { accounts, provider }),
             provider: self.provider.clone(),
             status: self.provider.as_ref().map(|provider| StatusLists {
                 folder: self.status_folder(),
@@ -217,8 +298,19 @@ impl Node {
                 revocation: self.parts.revocation,
                 public_url: self.parts.public_url.clone(),
             }),
-            operator: self.parts.operator_token.as_deref().map(OperatorToken::of),
+            operators: self.operators(),
+            rates: self.parts.rates,
+            proxies: self.parts.proxies.clone(),
             folders,
+        })
+    }
+
+    fn operators(&self) -> Option<Operators> {
+        let desk = self.desk.as_ref()?;
+        let known = &self.parts.operators.known;
+        (!known.is_empty()).then(|| Operators {
+            known: Arc::new(known.clone()),
+            desk: Arc::clone(desk),
         })
     }
 
@@ -257,7 +349,32 @@ impl Node {
         .doing("the WSCA")
     }
 
-    async fn open_provider(&self) -> Result<WalletProvider, Failure> {
+    async fn open_courier(&self) -> Result<Courier, Failure> {
+        let Some(provider) = &self.parts.provider else {
+            return Err(Failure::new("the role wallet-provider needs its settings"));
+        };
+        let beside = notices::Beside {
+            database: &self.database,
+            clock: Arc::clone(&self.parts.clock),
+            device: &self.parts.device,
+            public_url: &self.parts.public_url,
+            solution: &provider.solution.name,
+        };
+        notices::courier(&provider.notices, beside).await
+    }
+
+    async fn open_keys(&mut self) -> Result<KeyUpkeep, Failure> {
+        let base_url = provider_url(&self.parts.public_url);
+        let Some(provider) = &mut self.parts.provider else {
+            return Err(Failure::new("the role wallet-provider needs its settings"));
+        };
+        let device = Arc::clone(&self.parts.device);
+        let first = std::mem::take(&mut provider.first_keys);
+        let source = KeySource::new(device, &self.parts.data, base_url, first);
+        KeyUpkeep::open(source, Arc::clone(&self.parts.clock), provider.development).await
+    }
+
+    async fn open_provider(&self, keys: Arc<Keyring>) -> Result<WalletProvider, Failure> {
         let wsca: Arc<dyn WscaAdmin> = match (&self.wsca, &self.parts.wsca.remote) {
             (Some(wsca), _) => Arc::clone(wsca) as _,
             (None, Some(remote)) => Arc::clone(remote) as _,
@@ -271,19 +388,15 @@ impl Node {
             return Err(Failure::new("the role wallet-provider needs its settings"));
         };
         let device = &self.parts.device;
-        let base_url = format!("{}/wallet-provider", self.parts.public_url);
+        let base_url = provider_url(&self.parts.public_url);
         let mut config = Config::new(base_url, provider.solution.clone());
         config.status_url = format!("{}/status", self.parts.public_url);
         config.accept_no_evidence = provider.development;
         config.evidence = provider.evidence.policy.clone();
         config.accept_uncertified_wsca = provider.development;
-        let answer_key = DeviceSigner::open(
-            Arc::clone(device),
-            name("provider-answers")?,
-            jose::Curve::P256,
-        )
-        .await
-        .doing("the device")?;
+        provider.revocation.apply(&mut config);
+        config.consent = self.parts.accounts.as_ref().map(accounts::consent_view);
+        config.accept_no_consent = provider.development;
         let agreement_key = DeviceAgreement::open(
             Arc::clone(device),
             name("provider-agreement")?,
@@ -299,12 +412,17 @@ impl Node {
             config,
             store: Arc::new(SqlProviderStore::new(self.database.clone())),
             wsca,
+            revocations: Arc::new(SqlProviderStore::new(self.database.clone())),
+            pid_providers: self.trust.as_ref().map(|lists| {
+                Arc::new(PidProviders {
+                    lists: Arc::clone(lists),
+                    policy: self.parts.policy,
+                    revocation: self.parts.revocation,
+                }) as Arc<dyn PidProviderCheck>
+            }),
             publisher: Arc::new(FolderPublisher::new(self.status_folder()).doing("status lists")?),
             clock: Arc::clone(&self.parts.clock),
-            wia_seal: provider.attestation_seal.clone(),
-            ka_seal: provider.attestation_seal.clone(),
-            status_seal: provider.status_seal.clone(),
-            answer_key: Arc::new(answer_key),
+            keys,
             agreement_key: Arc::new(agreement_key),
             index_secret: IndexSecret::new(Zeroizing::new(secret)),
         })
@@ -314,6 +432,8 @@ impl Node {
 
 async fn keep_up(
     provider: Arc<WalletProvider>,
+    (desk, trail_days): (Arc<OperatorDesk>, u32),
+    mut keys: KeyUpkeep,
     mut list: Option<RevocationFile>,
     trouble: Trouble,
 ) {
@@ -321,16 +441,35 @@ async fn keep_up(
     pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for round in 0u64.. {
         pause.tick().await;
-        trouble.note(provider.recover().await);
+        let taken_up = keys.round().await;
+        trouble.note(provider.recover().await, taken_up);
+        if let Err(error) = provider.measure().await {
+            tracing::warn!(%error, "what waits was not measured");
+        }
         if let Some(list) = &mut list {
             list.refresh(&provider).await;
         }
-        if round % ROUNDS_A_PURGE == 0
-            && let Err(error) = provider.purge().await
-        {
-            tracing::error!(%error, "what is past its time was not forgotten; trying again");
+        if round % ROUNDS_A_PURGE == 0 {
+            let done = [
+                provider.purge().await.err(),
+                provider.forget_installed().await.err(),
+                provider.revoke_listed().await.err(),
+                desk.forget_older(trail_days).await.err(),
+            ];
+            for error in done.into_iter().flatten() {
+                tracing::error!(%error, "upkeep was not finished; trying again");
+            }
         }
     }
+}
+
+/// The provider's identifier, and the address of its interface.
+pub(crate) fn provider_url(public_url: &str) -> String {
+    format!("{public_url}/wallet-provider")
+}
+
+fn is_wallet_list(source: &trust::Source) -> bool {
+    source.profile == lote::Profile::Wallet
 }
 
 fn name(name: &str) -> Result<KeyName, Failure> {

@@ -3,11 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use clock::Clock;
 use server::Readiness;
-use wallet_provider::WalletProvider;
+use wallet_provider::{Keyring, WalletProvider};
 use wsca::Wsca;
 use wsca_link::RemoteWsca;
 use wscd::Wscd;
+
+use super::keys::{Listing, warnings};
+use crate::exit::Failure;
 
 #[derive(Debug)]
 pub(super) struct DatabaseReady(pub(super) store::Database);
@@ -79,13 +83,27 @@ pub(super) struct Trouble(Arc<Mutex<Option<String>>>);
 
 impl Trouble {
     /// Takes down how a round of upkeep went.
-    pub(super) fn note(&self, round: Result<(), wallet_provider::Error>) {
-        let trouble = round.err().map(|error| error.to_string());
-        if let Some(error) = &trouble {
+    pub(super) fn note(
+        &self,
+        round: Result<(), wallet_provider::Error>,
+        keys: Result<(), Failure>,
+    ) {
+        let mut trouble = None;
+        if let Err(error) = keys {
+            let error = error.to_string();
+            tracing::error!(
+                error,
+                "the keys that were installed cannot be taken up; trying again"
+            );
+            trouble = Some(error);
+        }
+        if let Err(error) = round {
+            let error = error.to_string();
             tracing::error!(
                 error,
                 "revocations or status lists are not finished; trying again"
             );
+            trouble = Some(error);
         }
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
@@ -102,6 +120,9 @@ impl Trouble {
 pub(super) struct ProviderReady {
     pub(super) provider: Arc<WalletProvider>,
     pub(super) trouble: Trouble,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) listing: Listing,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
@@ -119,5 +140,13 @@ impl Readiness for ProviderReady {
             return Err(trouble);
         }
         self.trouble.check()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let keys = self.keyring.generations();
+        let keys = warnings(&keys, self.clock.now());
+        let mut texts: Vec<String> = keys.into_iter().map(|(_, _, text)| text).collect();
+        texts.extend(self.listing.warnings());
+        texts
     }
 }

@@ -10,6 +10,8 @@
 )]
 
 pub mod ca;
+pub mod front;
+pub mod nodes;
 pub mod served;
 
 use std::io::{BufRead, BufReader};
@@ -20,11 +22,12 @@ use std::sync::Arc;
 use clock::SystemClock;
 use provider_api::{ActivationAnswer, Evidence};
 use r2ps::ServiceIdentity;
+use r2ps::opaque::{Client, Stretching};
 use sci::{Pin, Sci};
 use serde_json::Value;
 use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
 use wallet_client::sci_remote::{HttpTransport, RemoteSci};
-use wallet_client::{Activation, ProviderClient};
+use wallet_client::{Activation, ProviderClient, ProviderError};
 
 /// Runs the command to its end.
 pub fn claviger<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
@@ -62,6 +65,8 @@ pub struct Up {
     child: Child,
     pub url: String,
     pub data: PathBuf,
+    /// Where its account pages are.
+    pub account: String,
 }
 
 impl Up {
@@ -102,6 +107,7 @@ impl Up {
         Self {
             url: running["url"].as_str().unwrap().to_owned(),
             data: data.to_owned(),
+            account: running["account"].as_str().unwrap().to_owned(),
             child,
         }
     }
@@ -152,6 +158,23 @@ pub struct Phone {
     pub alias: String,
 }
 
+/// How an activation differs from the plain one.
+struct Extra<'a> {
+    account_code: Option<&'a str>,
+    agrees: bool,
+    opaque: Client,
+}
+
+impl Default for Extra<'_> {
+    fn default() -> Self {
+        Self {
+            account_code: None,
+            agrees: true,
+            opaque: Client::default(),
+        }
+    }
+}
+
 impl Phone {
     pub async fn activate(up: &Up, alias: &str) -> Self {
         Self::activate_at(&up.url, &up.url, alias).await
@@ -159,68 +182,106 @@ impl Phone {
 
     /// At a provider, over a WSCA that may stand elsewhere.
     pub async fn activate_at(provider: &str, wsca: &str, alias: &str) -> Self {
+        let phone = Self::begin(provider, wsca, alias, Extra::default()).await;
+        phone.unwrap()
+    }
+
+    /// Into an account that is there, by one of its codes.
+    pub async fn join(url: &str, alias: &str, code: &str) -> Result<Self, ProviderError> {
+        let extra = Extra {
+            account_code: Some(code),
+            ..Extra::default()
+        };
+        match Self::begin(url, url, alias, extra).await {
+            Ok(phone) => Ok(phone),
+            Err(error) => Err(*error.downcast::<ProviderError>().unwrap()),
+        }
+    }
+
+    /// Without asking its user, as development lets it.
+    pub async fn without_consent(up: &Up, alias: &str) -> Self {
+        let extra = Extra {
+            agrees: false,
+            ..Extra::default()
+        };
+        let phone = Self::begin(&up.url, &up.url, alias, extra).await;
+        phone.unwrap()
+    }
+
+    /// At nodes that may be killed meanwhile; `None` where a request was not answered.
+    /// The PIN is stretched little: it is the nodes that are looked at.
+    pub async fn try_activate(url: &str, alias: &str) -> Option<Self> {
+        let extra = Extra {
+            opaque: Client::with_stretching(Stretching::weak_for_tests()),
+            ..Extra::default()
+        };
+        Self::begin(url, url, alias, extra).await.ok()
+    }
+
+    async fn begin(
+        provider: &str,
+        wsca: &str,
+        alias: &str,
+        extra: Extra<'_>,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let clock = Arc::new(SystemClock);
-        let device = Arc::new(SoftwareKeystore::generate().unwrap());
+        let device = Arc::new(SoftwareKeystore::generate()?);
         let base = format!("{provider}/wallet-provider");
-        let provider = ProviderClient::discover(&base, clock.clone())
-            .await
-            .unwrap();
+        let provider = ProviderClient::discover(&base, clock.clone()).await?;
+        let consent = provider.view().consent.as_ref().filter(|_| extra.agrees);
+        let consent = consent.map(|text| text.sha256.clone());
         let answer = provider
             .activate(&Activation {
                 alias,
-                account_code: None,
+                account_code: extra.account_code,
+                // Its user was shown the text and agreed.
+                consent: consent.as_deref(),
                 signing: device.signing(),
                 agreement: device.agreement(),
                 evidence: Evidence::None {},
                 wallet_version: "1",
             })
-            .await
-            .unwrap();
+            .await?;
         let service = ServiceIdentity {
             context: answer.wsca.context.clone(),
             agreement: answer.wsca.agreement.clone(),
             signing: answer.wsca.signing.clone(),
         };
-        let address = format!("{wsca}/wsca/r2ps").parse().unwrap();
+        let address = format!("{wsca}/wsca/r2ps").parse()?;
         let transport = HttpTransport::new(reqwest::Client::new(), address);
-        let sci = RemoteSci::new(transport, service, answer.unit, device.clone(), clock);
-        sci.register_pin(&Pin::choose("493827").unwrap())
-            .await
-            .unwrap();
+        let sci = RemoteSci::new(transport, service, answer.unit, device.clone(), clock)
+            .with_opaque(extra.opaque);
+        sci.register_pin(&Pin::choose("493827").unwrap()).await?;
         provider
             .complete_activation(answer.unit, device.signing())
-            .await
-            .unwrap();
-        Self {
+            .await?;
+        Ok(Self {
             device,
             provider,
             answer,
             sci,
             alias: alias.to_owned(),
-        }
+        })
     }
 
     /// A WIA, and the place of its status: list and index.
     pub async fn wia(&self) -> (String, String, u64) {
+        self.try_wia().await.unwrap()
+    }
+
+    pub async fn try_wia(&self) -> Result<(String, String, u64), ProviderError> {
         let key = self.device.fresh_signing_key().unwrap();
+        let (unit, signing) = (self.answer.unit, self.device.signing());
         let answer = self
             .provider
-            .wias(
-                self.answer.unit,
-                self.device.signing(),
-                &[key.as_ref()],
-                None,
-            )
-            .await
-            .unwrap();
+            .wias(unit, signing, &[key.as_ref()], None)
+            .await?;
         let wia = answer.attestations[0].clone();
         let claims = jose::jws::parse(&wia, 1 << 20).unwrap().claims().unwrap();
         let entry = &claims["client_status"]["status"]["status_list"];
-        (
-            wia,
-            entry["uri"].as_str().unwrap().to_owned(),
-            entry["idx"].as_u64().unwrap(),
-        )
+        let uri = entry["uri"].as_str().unwrap().to_owned();
+        let index = entry["idx"].as_u64().unwrap();
+        Ok((wia, uri, index))
     }
 }
 

@@ -89,6 +89,21 @@ impl RevocationList {
         self.entries.is_empty()
     }
 
+    /// The serial numbers of what it names as revoked, in hex, lower case, without
+    /// leading zeros. What is suspended may come back, and is not among them.
+    pub fn revoked(&self) -> impl Iterator<Item = &str> {
+        let suspended = |status: &Status| status.status.eq_ignore_ascii_case("SUSPENDED");
+        self.entries
+            .iter()
+            .filter(move |(_, status)| !suspended(status))
+            .map(|(serial, _)| serial.as_str())
+    }
+
+    /// The serial number of a certificate, as [`RevocationList::revoked`] has it.
+    pub fn serial_of(certificate: &Certificate) -> String {
+        normal(&certificate.serial())
+    }
+
     /// What it says of a certificate. Any status counts: what is not revoked is
     /// not in the list.
     pub fn status(&self, certificate: &Certificate) -> Option<&Status> {
@@ -117,6 +132,16 @@ mod tests {
             list.entries.get("a1b").unwrap().reason.as_deref(),
             Some("KEY_COMPROMISE")
         );
+    }
+
+    #[test]
+    fn what_is_suspended_is_not_revoked() {
+        let list = br#"{"entries":{"0A":{"status":"REVOKED"},"0b":{"status":"SUSPENDED"},
+            "c":{"status":"something new"}}}"#;
+        let list = RevocationList::from_json(list, Timestamp::UNIX_EPOCH).unwrap();
+        let mut revoked: Vec<&str> = list.revoked().collect();
+        revoked.sort_unstable();
+        assert_eq!(revoked, ["a", "c"]);
     }
 
     #[rstest]

@@ -1,6 +1,7 @@
 //! Making certificates that conform to their profiles.
 
 mod extensions;
+mod signing_request;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use der::asn1::{Any, BitString, OctetString, SetOfVec, Uint};
@@ -18,6 +19,8 @@ use crate::oid::{self, Oid};
 use crate::profile::{Profile, lint};
 use crate::qc::QcStatements;
 use crate::signature::SignatureAlgorithm;
+
+pub use signing_request::{request_to_pem, signing_request};
 
 /// Who a certificate is for.
 #[derive(Debug, Clone, PartialEq, Eq)]

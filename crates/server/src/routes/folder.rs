@@ -57,6 +57,20 @@ async fn file(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return not_found(),
         Err(error) => return Problem::internal(&error).into_response(),
     };
+    let media_type = match name.rsplit_once('.') {
+        Some((_, "crl")) => "application/pkix-crl",
+        _ => folder.media_type,
+    };
+    cached(&request, content, media_type, folder.max_age)
+}
+
+/// Content that caches may keep for `max_age` seconds, and ask after by its tag.
+pub(crate) fn cached(
+    request: &HeaderMap,
+    content: Vec<u8>,
+    media_type: &'static str,
+    max_age: u32,
+) -> Response {
     let tag = format!("\"{}\"", jose::b64::encode(jose::sha256(&content)));
     let unchanged = request
         .get(header::IF_NONE_MATCH)
@@ -66,15 +80,11 @@ async fn file(
                 .any(|t| t.trim().trim_start_matches("W/") == tag)
         });
     let mut headers = HeaderMap::new();
-    let media_type = match name.rsplit_once('.') {
-        Some((_, "crl")) => "application/pkix-crl",
-        _ => folder.media_type,
-    };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }
-    if let Ok(caching) = HeaderValue::from_str(&format!("public, max-age={}", folder.max_age)) {
+    if let Ok(caching) = HeaderValue::from_str(&format!("public, max-age={max_age}")) {
         headers.insert(header::CACHE_CONTROL, caching);
     }
     if unchanged {

@@ -13,7 +13,9 @@ use trust::TrustService;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use wallet_provider::WalletProvider;
 
+use crate::certificate_gauges::CertificateGauges;
 use crate::list_gauges::ListGauges;
 use crate::metrics::Metrics;
 
@@ -25,6 +27,11 @@ pub trait Readiness: std::fmt::Debug + Send + Sync {
 
     /// Whether it can do its work now; why not, in words for the operator.
     async fn check(&self) -> Result<(), String>;
+
+    /// What works and will not for long, in words for everybody.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 #[derive(Clone)]
@@ -34,6 +41,9 @@ pub(crate) struct HealthState {
     /// Whose ages `/metrics` tells.
     pub(crate) lists: Option<Arc<TrustService>>,
     pub(crate) list_gauges: Arc<ListGauges>,
+    /// Whose certificates `/metrics` tells the ends of.
+    pub(crate) provider: Option<Arc<WalletProvider>>,
+    pub(crate) certificate_gauges: Arc<CertificateGauges>,
 }
 
 pub(crate) fn routes(state: HealthState) -> OpenApiRouter {
@@ -58,6 +68,9 @@ pub(crate) struct Health {
     /// The parts that cannot work now.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unavailable: Vec<&'static str>,
+    /// What works now and has to be seen to: a certificate or list that ends soon.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// The process lives
@@ -67,6 +80,7 @@ async fn health() -> Json<Health> {
     Json(Health {
         status: "ok",
         unavailable: Vec::new(),
+        warnings: Vec::new(),
     })
 }
 
@@ -75,7 +89,9 @@ async fn health() -> Json<Health> {
     responses((status = 200, body = Health), (status = 503, body = Health)))]
 async fn ready(State(state): State<HealthState>) -> Response {
     let mut unavailable = Vec::new();
+    let mut warnings = Vec::new();
     for part in state.parts.iter() {
+        warnings.extend(part.warnings());
         if let Err(why) = part.check().await {
             tracing::warn!(part = part.name(), why, "not ready");
             unavailable.push(part.name());
@@ -91,6 +107,7 @@ async fn ready(State(state): State<HealthState>) -> Response {
         Json(Health {
             status,
             unavailable,
+            warnings,
         }),
     )
         .into_response()
@@ -102,6 +119,9 @@ async fn ready(State(state): State<HealthState>) -> Response {
 async fn metrics(State(state): State<HealthState>) -> Response {
     if let Some(lists) = &state.lists {
         state.list_gauges.set(&lists.watch());
+    }
+    if let Some(provider) = &state.provider {
+        state.certificate_gauges.set(&provider.certificates());
     }
     let text = state.metrics.map(|m| m.render()).unwrap_or_default();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()

@@ -3,6 +3,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod authzen;
+mod bulk_revocation;
 pub(crate) mod folder;
 pub(crate) mod health;
 pub(crate) mod operator;

@@ -12,7 +12,8 @@ use jose::SignError;
 use jose::json::{self, Limits};
 use provider_api::{
     AccountRequest, AccountView, ActivationRequest, AssociationRequest, Challenge, Empty,
-    KaRequest, ProviderView, REQUEST_HEADER, RevocationRequest, UnitView, WiaRequest,
+    KaRequest, PidRevocationAnswer, PidRevocationRequest, ProviderView, REQUEST_HEADER,
+    RevocationRequest, UnitView, WiaRequest,
 };
 use serde::de::DeserializeOwned;
 use utoipa_axum::router::OpenApiRouter;
@@ -20,6 +21,8 @@ use utoipa_axum::routes;
 use wallet_provider::{Caller, Error, WalletProvider};
 
 use crate::problem::Problem;
+use crate::rates::AccountGate;
+use crate::routes::folder::cached;
 
 pub(crate) type Provider = Arc<WalletProvider>;
 
@@ -27,6 +30,7 @@ pub(crate) fn routes(provider: Provider) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(view))
         .routes(routes!(certification))
+        .routes(routes!(jwks))
         .routes(routes!(challenge))
         .routes(routes!(activations))
         .routes(routes!(complete_activation))
@@ -37,6 +41,7 @@ pub(crate) fn routes(provider: Provider) -> OpenApiRouter {
         .routes(routes!(associate))
         .routes(routes!(account))
         .routes(routes!(revocation))
+        .routes(routes!(pid_revocation))
         .with_state(provider)
 }
 
@@ -65,6 +70,20 @@ async fn view(State(provider): State<Provider>) -> Json<ProviderView> {
     responses((status = 200, body = Object)))]
 async fn certification(State(provider): State<Provider>) -> Json<serde_json::Value> {
     Json(provider.certification())
+}
+
+/// How long a cache may keep the key set: a next key stands in it long before it signs.
+const JWKS_MAX_AGE: u32 = 300;
+
+/// The keys that WIA, KA and status lists are verified under
+#[utoipa::path(get, path = "/jwks", tag = "wallet provider",
+    responses(
+        (status = 200, content_type = "application/jwk-set+json", body = Object,
+            description = "A JWK set (RFC 7517): each key with `kid` (its thumbprint), `use`, `alg` and `x5c`"),
+        (status = 304, description = "It is the one that `If-None-Match` names")))]
+async fn jwks(State(provider): State<Provider>, request: HeaderMap) -> Response {
+    let content = provider.jwks().to_string().into_bytes();
+    cached(&request, content, "application/jwk-set+json", JWKS_MAX_AGE)
 }
 
 /// A challenge for an activation
@@ -183,9 +202,11 @@ async fn associate(State(provider): State<Provider>, headers: HeaderMap, body: B
     responses((status = 200, body = AccountView), (status = 403, body = Problem)))]
 async fn account(
     State(provider): State<Provider>,
+    gate: AccountGate,
     body: Bytes,
 ) -> Result<Json<AccountView>, Problem> {
     let request: AccountRequest = read(&body)?;
+    gate.pass(&request.alias)?;
     let view = provider.account_view(&request).await;
     view.map(Json).map_err(problem)
 }
@@ -199,9 +220,11 @@ async fn account(
         (status = 403, body = Problem)))]
 async fn revocation(
     State(provider): State<Provider>,
+    gate: AccountGate,
     body: Bytes,
 ) -> Result<Json<UnitView>, Problem> {
     let request: RevocationRequest = read(&body)?;
+    gate.pass(&request.alias)?;
     let view = provider.revoke_by_user(&request).await;
     view.map(Json).map_err(problem)
 }
@@ -227,9 +250,36 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     json::parse_as(body, Limits::bytes(provider_api::MAX_BODY)).map_err(Problem::malformed)
 }
 
+/// Revoke the unit of a user who died, for a PID provider on the list of them
+#[utoipa::path(post, path = "/revocation-requests", tag = "PID provider",
+    request_body = PidRevocationRequest,
+    responses(
+        (status = 200, body = PidRevocationAnswer),
+        (status = 403, body = Problem),
+        (status = 429, body = Problem),
+        (status = 503, body = Problem, description = "The lists cannot decide now")))]
+async fn pid_revocation(
+    State(provider): State<Provider>,
+    body: Bytes,
+) -> Result<Json<PidRevocationAnswer>, Problem> {
+    let request: PidRevocationRequest = read(&body)?;
+    let answer = provider.revoke_by_pid_provider(&request).await;
+    answer.map(Json).map_err(problem)
+}
+
 /// The provider's answer as HTTP has it.
 pub(crate) fn problem(error: Error) -> Problem {
     use provider_api::Problem as Code;
+    if let Error::Undecided(verdict) = &error {
+        return Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "undecided",
+            "The lists cannot decide this now; the same request may be taken later",
+        )
+        .retry_after(60)
+        .findings(verdict.findings.clone())
+        .because(&error);
+    }
     let Error::Refused { problem, refusal } = &error else {
         // Too many challenges wait, or the store, the WSCA or the device is away.
         let passing = matches!(
@@ -263,13 +313,19 @@ pub(crate) fn problem(error: Error) -> Problem {
             StatusCode::CONFLICT
         }
         Code::NotOffered => StatusCode::NOT_IMPLEMENTED,
+        Code::NoCertificate => StatusCode::SERVICE_UNAVAILABLE,
+        Code::TooMany => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::FORBIDDEN,
     };
     let detail = refusal
         .findings()
         .first()
         .map_or_else(String::new, |finding| finding.evidence.clone());
-    Problem::new(status, problem.code(), problem.rule().says)
+    let told = Problem::new(status, problem.code(), problem.rule().says)
         .detail(detail)
-        .findings(refusal.findings().to_vec())
+        .findings(refusal.findings().to_vec());
+    match problem {
+        Code::TooMany => told.retry_after(60),
+        _ => told,
+    }
 }

@@ -4,7 +4,7 @@ use crate::sql::{Connection, query};
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::UnitState;
-use wallet_provider::{Activated, NewUnit, Purpose, SpentRequest, StoreError};
+use wallet_provider::{Activated, AgreedText, NewUnit, Purpose, SpentRequest, StoreError};
 
 use super::issuance::{answer_challenge, locked_state, spend_request};
 use super::{rows, seconds};
@@ -15,6 +15,9 @@ pub(super) async fn begin(tx: &mut Connection, new: NewUnit) -> Result<Activated
         return Ok(again);
     }
     let (account, new_code) = find_account(tx, &new).await?;
+    if let Some(consent) = &new.consent {
+        agree(tx, account, consent, new.at).await?;
+    }
     let inserted = query(
         "INSERT INTO unit (id, account, state, signing_key, signing_thumbprint, agreement_key,
                            agreement_thumbprint, evidence, wallet_version, created_at)
@@ -36,7 +39,16 @@ pub(super) async fn begin(tx: &mut Connection, new: NewUnit) -> Result<Activated
         Err(error) if error.is_unique_violation() => return Err(StoreError::DeviceKnown),
         other => other?,
     };
-    add_event(tx, new.unit, UnitState::Installed, new.at, None).await?;
+    for certificate in &new.certificates {
+        query(
+            "INSERT INTO unit_certificate (certificate, unit) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(certificate)
+        .bind(new.unit.as_bytes())
+        .execute(tx)
+        .await?;
+    }
+    add_event(tx, new.unit, UnitState::Installed, new.at).await?;
     Ok(Activated {
         unit: new.unit,
         new_code,
@@ -59,7 +71,7 @@ pub(super) async fn complete(
         .bind(unit.as_bytes().as_slice())
         .execute(tx)
         .await?;
-    add_event(tx, unit, UnitState::Operational, at, None).await
+    add_event(tx, unit, UnitState::Operational, at).await
 }
 
 /// Writes a line of the unit's history.
@@ -68,26 +80,24 @@ pub(super) async fn add_event(
     unit: UnitId,
     state: UnitState,
     at: Timestamp,
-    why: Option<(&str, &str)>,
 ) -> Result<(), StoreError> {
-    query("INSERT INTO unit_event (unit, at_ms, state, by, reason) VALUES (?, ?, ?, ?, ?)")
-        .bind(unit.as_bytes().as_slice())
+    query("INSERT INTO unit_event (unit, at_ms, state) VALUES (?, ?, ?)")
+        .bind(unit.as_bytes())
         .bind(at.as_millisecond())
         .bind(state.name())
-        .bind(why.map(|(by, _)| by))
-        .bind(why.map(|(_, reason)| reason))
         .execute(tx)
         .await?;
     Ok(())
 }
 
 /// The installed unit of the same two device keys and account, whose first answer
-/// was lost. Its account gets the new code if the unit is all it has: its code was
-/// in the answer that was lost.
+/// was lost. Its account gets a new code if that activation made it, and its code was
+/// in the answer that was lost: it is then the only thing that opens the account.
 async fn find_again(tx: &mut Connection, new: &NewUnit) -> Result<Option<Activated>, StoreError> {
-    let found: Option<(Vec<u8>, i64, Vec<u8>, i64)> = query(
-        "SELECT unit.id, account.id, account.code_hash,
+    let found: Option<(Vec<u8>, i64, i64)> = query(
+        "SELECT unit.id, account.id,
                 (SELECT count(*) FROM unit AS other WHERE other.account = account.id)
+                + (SELECT count(*) FROM passkey WHERE passkey.account = account.id)
          FROM unit JOIN account ON account.id = unit.account
          WHERE unit.signing_thumbprint = ? AND unit.agreement_thumbprint = ?
            AND unit.state = 'installed' AND account.alias = ?",
@@ -97,57 +107,122 @@ async fn find_again(tx: &mut Connection, new: &NewUnit) -> Result<Option<Activat
     .bind(&new.alias)
     .optional(tx)
     .await?;
-    let Some((unit, account, code, units)) = found else {
+    let Some((unit, account, others)) = found else {
         return Ok(None);
     };
     let unit = rows::unit_id("unit", "id", &unit)?;
-    let shown = new.shown_code.is_some_and(|shown| code == shown);
-    if shown {
-        return Ok(Some(Activated {
-            unit,
-            new_code: false,
-        }));
-    }
-    if units != 1 || new.shown_code.is_some() {
+    if let Some(shown) = new.shown_code {
+        let brought = query(
+            "SELECT 1 FROM link_code
+             WHERE account = ? AND hash = ? AND used_by = ? AND expires_at > ?",
+        )
+        .bind(account)
+        .bind(shown)
+        .bind(unit.as_bytes().as_slice())
+        .bind(seconds(new.at));
+        if brought.fetch_optional(tx).await?.is_some() || is_code(tx, account, shown).await? {
+            return Ok(Some(Activated {
+                unit,
+                new_code: false,
+            }));
+        }
         return Err(StoreError::AccountCode);
     }
-    query("UPDATE account SET code_hash = ? WHERE id = ?")
-        .bind(new.new_code.as_slice())
-        .bind(account)
-        .execute(tx)
-        .await?;
+    let replaced = query(
+        "UPDATE recovery_code SET hash = ? WHERE account = ? AND first = 1 AND used_at IS NULL",
+    )
+    .bind(new.new_code)
+    .bind(account);
+    if others != 1 || replaced.execute(tx).await? != 1 {
+        return Err(StoreError::AccountCode);
+    }
     Ok(Some(Activated {
         unit,
         new_code: true,
     }))
 }
 
-/// The account of the alias, if its code was shown; a new one, if there is none.
+/// The account of the alias, if a code of it was shown; a new one, if there is none.
 async fn find_account(tx: &mut Connection, new: &NewUnit) -> Result<(i64, bool), StoreError> {
-    let found: Option<(i64, Vec<u8>)> = query("SELECT id, code_hash FROM account WHERE alias = ?")
+    let found: Option<i64> = query("SELECT id FROM account WHERE alias = ? AND deleted_at IS NULL")
         .bind(&new.alias)
         .locking()
         .optional(tx)
         .await?;
-    if let Some((account, code)) = found {
-        // Hashes of 128 random bits: how long a comparison takes tells nothing.
-        return match new.shown_code {
-            Some(shown) if code == shown => Ok((account, false)),
-            _ => Err(StoreError::AccountCode),
-        };
+    if let Some(account) = found {
+        let shown = new.shown_code.ok_or(StoreError::AccountCode)?;
+        if use_link_code(tx, account, shown, new).await? || is_code(tx, account, shown).await? {
+            return Ok((account, false));
+        }
+        return Err(StoreError::AccountCode);
     }
     if new.shown_code.is_some() {
         return Err(StoreError::AccountCode);
     }
     // Of two that make it at once, the second has not shown the first one's code.
     let made: Option<i64> = query(
-        "INSERT INTO account (alias, code_hash, created_at) VALUES (?, ?, ?)
+        "INSERT INTO account (alias, created_at) VALUES (?, ?)
          ON CONFLICT (alias) DO NOTHING RETURNING id",
     )
     .bind(&new.alias)
-    .bind(new.new_code)
     .bind(seconds(new.at))
     .optional(tx)
     .await?;
-    made.map(|id| (id, true)).ok_or(StoreError::AccountCode)
+    let account = made.ok_or(StoreError::AccountCode)?;
+    query("INSERT INTO recovery_code (account, hash, first, created_at) VALUES (?, ?, 1, ?)")
+        .bind(account)
+        .bind(new.new_code)
+        .bind(seconds(new.at))
+        .execute(tx)
+        .await?;
+    Ok((account, true))
+}
+
+/// Records what the account's user agreed to, through the instance.
+async fn agree(
+    tx: &mut Connection,
+    account: i64,
+    consent: &AgreedText,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let sha256 = jose::b64::decode(&consent.sha256).unwrap_or_default();
+    query(
+        "INSERT INTO consent (account, kind, version, sha256, given_at)
+         VALUES (?, 'processing', ?, ?, ?)",
+    )
+    .bind(account)
+    .bind(&consent.version)
+    .bind(sha256)
+    .bind(seconds(at))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Whether it is a recovery code that nobody signed in with. These are hashes of 128
+/// random bits: how long a comparison takes tells nothing.
+async fn is_code(tx: &mut Connection, account: i64, shown: [u8; 32]) -> Result<bool, StoreError> {
+    let found =
+        query("SELECT 1 FROM recovery_code WHERE account = ? AND hash = ? AND used_at IS NULL")
+            .bind(account)
+            .bind(shown);
+    Ok(found.fetch_optional(tx).await?.is_some())
+}
+
+/// Uses up the account's link code, if that is what was shown, for the new unit.
+async fn use_link_code(
+    tx: &mut Connection,
+    account: i64,
+    shown: [u8; 32],
+    new: &NewUnit,
+) -> Result<bool, StoreError> {
+    let used = query(
+        "UPDATE link_code SET used_by = ?
+         WHERE account = ? AND hash = ? AND used_by IS NULL AND expires_at > ?",
+    )
+    .bind(new.unit.as_bytes().as_slice())
+    .bind(account)
+    .bind(shown)
+    .bind(seconds(new.at));
+    Ok(used.execute(tx).await? == 1)
 }

@@ -1,11 +1,15 @@
 //! The wallet provider's port.
 
 mod activation;
+mod forgetting;
 mod issuance;
+pub(crate) mod jobs;
 mod lists;
-mod revocation;
-mod rows;
+pub(crate) mod revocation;
+mod revocation_port;
+pub(crate) mod rows;
 mod turns;
+mod upkeep;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,9 +18,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::{
-    AccountRecord, Activated, Block, Event, Issuance, ListContent, ListState, NewList, NewUnit,
-    Noted, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError, Turn,
-    UnitRecord, Work,
+    AccountId, AccountRecord, Activated, Block, Event, Issuance, ListContent, ListState, NewList,
+    NewUnit, Noted, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError,
+    Turn, UnitRecord, Work,
 };
 
 use crate::db::migration;
@@ -25,6 +29,8 @@ use crate::{Database, Error, Migration};
 pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(1, "wallet provider", "0001_wallet_provider.sql"),
     migration!(2, "lifecycle", "0002_lifecycle.sql"),
+    migration!(3, "accounts", "0003_accounts.sql"),
+    migration!(7, "revocation", "0007_revocation.sql"),
     migration!(8, "status", "0008_status.sql"),
 ];
 
@@ -38,6 +44,10 @@ impl SqlProviderStore {
     /// The store in `database`.
     pub fn new(database: Database) -> Self {
         Self { database }
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
     }
 }
 
@@ -58,7 +68,7 @@ pub(crate) fn signed(number: u64) -> i64 {
 }
 
 /// Gives each transaction's body its boxed shape.
-fn boxed<'c, T>(
+pub(crate) fn boxed<'c, T>(
     body: impl Future<Output = Result<T, StoreError>> + Send + 'c,
 ) -> crate::JobFuture<'c, T, StoreError> {
     Box::pin(body)
@@ -120,6 +130,10 @@ impl ProviderStore for SqlProviderStore {
         rows::account(&mut self.database.reader().await?, alias).await
     }
 
+    async fn units_of(&self, account: AccountId) -> Result<Vec<UnitRecord>, StoreError> {
+        rows::units_of(&mut self.database.reader().await?, account).await
+    }
+
     async fn units(
         &self,
         after: Option<UnitId>,
@@ -164,17 +178,7 @@ impl ProviderStore for SqlProviderStore {
 
     async fn revoke(&self, revocation: Revocation) -> Result<Revoked, StoreError> {
         self.database
-            .write(move |tx| boxed(revocation::revoke(tx, revocation)))
-            .await
-    }
-
-    async fn unfrozen(&self) -> Result<Vec<UnitId>, StoreError> {
-        revocation::unfrozen(&mut self.database.reader().await?).await
-    }
-
-    async fn frozen(&self, unit: UnitId) -> Result<(), StoreError> {
-        self.database
-            .write(move |tx| boxed(revocation::frozen(tx, unit)))
+            .write_and_tell(move |tx| boxed(revocation::revoke(tx, revocation)))
             .await
     }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jose::PublicKey;
 use sci::UnitId;
-use wallet_provider::{AccountRecord, Event, StoreError, UnitRecord};
+use wallet_provider::{AccountId, AccountRecord, Event, StoreError, UnitRecord};
 
 use crate::Error;
 use crate::sql::{Columns, Connection, Row, query};
@@ -37,37 +37,56 @@ pub(super) async fn account(
     connection: &mut Connection,
     alias: &str,
 ) -> Result<Option<AccountRecord>, StoreError> {
-    let found: Option<(i64, Vec<u8>)> = query("SELECT id, code_hash FROM account WHERE alias = ?")
+    let id: Option<i64> = query("SELECT id FROM account WHERE alias = ? AND deleted_at IS NULL")
         .bind(alias)
         .optional(connection)
         .await?;
-    let Some((id, code)) = found else {
+    let Some(id) = id else {
         return Ok(None);
     };
+    let codes: Vec<Vec<u8>> =
+        query("SELECT hash FROM recovery_code WHERE account = ? AND used_at IS NULL")
+            .bind(id)
+            .all(connection)
+            .await?;
+    let codes = codes.iter().map(|code| hash("recovery_code", "hash", code));
+    Ok(Some(AccountRecord {
+        codes: codes.collect::<Result<_, _>>()?,
+        units: units_of(connection, AccountId(id)).await?,
+    }))
+}
+
+pub(super) async fn units_of(
+    connection: &mut Connection,
+    account: AccountId,
+) -> Result<Vec<UnitRecord>, StoreError> {
     let rows: Vec<UnitRow> = query("SELECT * FROM unit WHERE account = ? ORDER BY created_at, id")
-        .bind(id)
+        .bind(account.0)
         .all(connection)
         .await?;
-    Ok(Some(AccountRecord {
-        code: hash("account", "code_hash", &code)?,
-        units: rows
-            .into_iter()
-            .map(UnitRow::record)
-            .collect::<Result<_, _>>()?,
-    }))
+    rows.into_iter().map(UnitRow::record).collect()
 }
 
 pub(super) async fn history(
     connection: &mut Connection,
     unit: UnitId,
 ) -> Result<Vec<Event>, StoreError> {
-    let rows: Vec<(i64, String, Option<String>, Option<String>)> =
-        query("SELECT at_ms, state, by, reason FROM unit_event WHERE unit = ? ORDER BY id")
-            .bind(unit.as_bytes().as_slice())
-            .all(connection)
-            .await?;
+    type Line = (
+        i64,
+        String,
+        Option<String>,
+        Option<String>,
+        Option<String>,
+        Option<String>,
+    );
+    let rows: Vec<Line> = query(
+        "SELECT at_ms, state, by, reason, storage, name FROM unit_event WHERE unit = ? ORDER BY id",
+    )
+    .bind(unit.as_bytes().as_slice())
+    .all(connection)
+    .await?;
     rows.into_iter()
-        .map(|(at, state, by, reason)| {
+        .map(|(at, state, by, reason, storage, name)| {
             Ok(Event {
                 at: Timestamp::from_millisecond(at)
                     .map_err(|_| damaged("unit_event", "at_ms", "is no time"))?,
@@ -93,12 +112,19 @@ pub(super) async fn history(
                         named("unit_event", "reason", &name, read)
                     })
                     .transpose()?,
+                storage: storage
+                    .map(|name| {
+                        let read = wallet_provider::Storage::from_name;
+                        named("unit_event", "storage", &name, read)
+                    })
+                    .transpose()?,
+                name,
             })
         })
         .collect()
 }
 
-pub(super) struct UnitRow {
+pub(crate) struct UnitRow {
     id: Vec<u8>,
     state: String,
     signing_key: Vec<u8>,
@@ -123,7 +149,7 @@ impl Columns for UnitRow {
 }
 
 impl UnitRow {
-    fn record(self) -> Result<UnitRecord, StoreError> {
+    pub(crate) fn record(self) -> Result<UnitRecord, StoreError> {
         let key = |column, der: &[u8]| {
             PublicKey::from_spki_der(der).map_err(|_| damaged("unit", column, "is no public key"))
         };
@@ -153,7 +179,7 @@ pub(super) fn unit_id(
     UnitId::from_slice(bytes).map_err(|_| damaged(table, column, "is no unit's identifier"))
 }
 
-pub(super) fn hash<const N: usize>(
+pub(crate) fn hash<const N: usize>(
     table: &'static str,
     column: &'static str,
     bytes: &[u8],
@@ -163,7 +189,7 @@ pub(super) fn hash<const N: usize>(
         .map_err(|_| damaged(table, column, "has another length"))
 }
 
-pub(super) fn unsigned(
+pub(crate) fn unsigned(
     table: &'static str,
     column: &'static str,
     number: i64,
@@ -179,7 +205,7 @@ pub(super) fn time(
     Timestamp::from_second(seconds).map_err(|_| damaged(table, column, "is no time"))
 }
 
-pub(super) fn named<T>(
+pub(crate) fn named<T>(
     table: &'static str,
     column: &'static str,
     name: &str,
@@ -188,7 +214,7 @@ pub(super) fn named<T>(
     read(name).ok_or_else(|| damaged(table, column, "is a word this version does not know"))
 }
 
-fn damaged(table: &'static str, column: &'static str, what: &'static str) -> StoreError {
+pub(crate) fn damaged(table: &'static str, column: &'static str, what: &'static str) -> StoreError {
     Error::Damaged {
         table,
         column,

@@ -9,7 +9,9 @@
 use jiff::SignedDuration;
 use jose::{Curve, PublicKey};
 use rstest::rstest;
-use wallet_provider::{ListKind, NewEntry, RevocationReason, Revoker, Tally, UnitState};
+use wallet_provider::{
+    ListKind, NewEntry, RevocationReason, RevocationStore, Revoker, Tally, UnitState,
+};
 
 use super::*;
 use crate::Kind::{self, Postgres, Sqlite};
@@ -98,9 +100,11 @@ impl Scene {
             alias: alias.into(),
             shown_code: None,
             new_code: [1; 32],
+            consent: None,
             signing_key: key(first_key),
             agreement_key: key(first_key + 1),
             evidence: "none".into(),
+            certificates: vec![],
             wallet_version: "1".into(),
             at: self.now,
         };
@@ -149,7 +153,9 @@ impl Scene {
         Revocation {
             unit,
             by: Revoker::Operator,
+            name: None,
             reason,
+            advisory: None,
             at: self.now,
         }
     }
@@ -402,7 +408,7 @@ async fn a_revocation_is_all_or_nothing(#[values(Sqlite, Postgres)] kind: Kind) 
     let found = scene.store.unit(unit).await.unwrap().unwrap();
     assert_eq!(found.state, UnitState::Operational);
     assert_eq!(scene.content(list, None).await.tally, Tally::default());
-    assert!(scene.store.unfrozen().await.unwrap().is_empty());
+    assert!(scene.store.untold(None, 10).await.unwrap().is_empty());
 }
 
 #[rstest]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jose::PublicKey;
-use provider_api::{RevocationReason, Revoker, UnitState};
+use provider_api::{AccountId, RevocationReason, Revoker, Storage, UnitState};
 use sci::UnitId;
 
 use super::tally::Tally;
@@ -53,6 +53,9 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
     /// The account of an alias, with its units, the oldest first.
     async fn account(&self, alias: &str) -> Result<Option<AccountRecord>, StoreError>;
 
+    /// The units of an account, the oldest first.
+    async fn units_of(&self, account: AccountId) -> Result<Vec<UnitRecord>, StoreError>;
+
     /// Units in the order of their identifiers, after `after`, at most `limit`.
     async fn units(&self, after: Option<UnitId>, limit: u32)
     -> Result<Vec<UnitRecord>, StoreError>;
@@ -75,16 +78,12 @@ pub trait ProviderStore: Send + Sync + std::fmt::Debug {
     /// spent, its keys are in no other KA, its entries are free.
     async fn issue(&self, issuance: Issuance) -> Result<(), StoreError>;
 
-    /// Revokes a unit for good: its state, its history, every status entry it
-    /// has, its lists' need to be published, and its WSCA's need to be told. A
-    /// unit that is revoked stays as it was.
+    /// Revokes a unit for good: its state, its history, every status entry that is
+    /// its own, its lists' need to be published, its WSCA's need to be told, and the
+    /// notice to its user. A unit that is revoked stays as it was, unless the new
+    /// reason freezes keys that the earlier one left usable: then that is added to
+    /// its history, and the WSCA is to be told.
     async fn revoke(&self, revocation: Revocation) -> Result<Revoked, StoreError>;
-
-    /// Units that are revoked and that the WSCA has not been told of.
-    async fn unfrozen(&self) -> Result<Vec<UnitId>, StoreError>;
-
-    /// The WSCA has been told of the unit's end.
-    async fn frozen(&self, unit: UnitId) -> Result<(), StoreError>;
 
     /// Moves the open list of `new.kind` on by `count` indices, or opens `new`
     /// where none is open.
@@ -183,6 +182,15 @@ pub enum StoreError {
         /// The index.
         index: u64,
     },
+    /// The unit keeps no keys there.
+    #[error("the unit has no such storage")]
+    StorageUnknown,
+    /// There is no such job.
+    #[error("there is no such job")]
+    JobUnknown,
+    /// A PID provider asks more often than is taken.
+    #[error("too many requests of this PID provider; try again later")]
+    TooManyRequests,
     /// As many activations are under way as are taken at once.
     #[error("too many activations wait for an answer; try again later")]
     TooManyChallenges,
@@ -218,20 +226,35 @@ pub struct NewUnit {
     pub challenge: [u8; 32],
     /// The account's alias.
     pub alias: String,
-    /// The hash of the code that was shown for an existing account.
+    /// The hash of the code that was shown for an existing account: an unused
+    /// recovery code, which stays unused, or a link code, which is used up.
     pub shown_code: Option<[u8; 32]>,
-    /// The hash of the code that a new account gets.
+    /// The hash of the first recovery code of a new account.
     pub new_code: [u8; 32],
+    /// The text that its user agreed to.
+    pub consent: Option<AgreedText>,
     /// The device's signing key.
     pub signing_key: PublicKey,
     /// The device's agreement key.
     pub agreement_key: PublicKey,
     /// What was found of the device ([`crate::DeviceRecord`]), as text.
     pub evidence: String,
+    /// What the evidence rests on: hashes of the serial numbers of its certificates,
+    /// by which a list of revoked ones finds the unit again.
+    pub certificates: Vec<[u8; 32]>,
     /// The version of the wallet solution.
     pub wallet_version: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// A text on the processing of data that a user agreed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgreedText {
+    /// Its version.
+    pub version: String,
+    /// Its SHA-256, base64url.
+    pub sha256: String,
 }
 
 /// What became of an activation.
@@ -274,13 +297,17 @@ pub struct Event {
     pub by: Option<Revoker>,
     /// Why it was revoked.
     pub reason: Option<RevocationReason>,
+    /// The storage that was revoked, where it was one alone.
+    pub storage: Option<Storage>,
+    /// The revoker's name, where it is known.
+    pub name: Option<String>,
 }
 
 /// An account.
 #[derive(Clone)]
 pub struct AccountRecord {
-    /// The hash of its code.
-    pub code: [u8; 32],
+    /// The hashes of its recovery codes that nobody has signed in with yet.
+    pub codes: Vec<[u8; 32]>,
     /// Its units.
     pub units: Vec<UnitRecord>,
 }
@@ -314,14 +341,18 @@ pub struct NewEntry {
 }
 
 /// A revocation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
     /// The unit.
     pub unit: UnitId,
     /// Who revokes it.
     pub by: Revoker,
+    /// The revoker's name, where it is known.
+    pub name: Option<String>,
     /// Why.
     pub reason: RevocationReason,
+    /// The advisory that tells the technical details of a breach.
+    pub advisory: Option<String>,
     /// When.
     pub at: Timestamp,
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use jose::PublicKey;
+use pki::Certificate;
 use status_list::{Bits, Limits, Status, StatusList, StatusListCheck, UnverifiedStatusList};
 
 use crate::{Error, ListContent, ListState, Tally};
@@ -152,7 +153,7 @@ impl Told {
 
 /// A token of one's own, at whatever time: it may have expired, and the clock may
 /// have gone back.
-pub(super) fn read(token: &[u8], state: &ListState, key: &PublicKey) -> Result<Told, String> {
+pub(super) fn read(token: &[u8], state: &ListState, keys: &[PublicKey]) -> Result<Told, String> {
     let list_bytes = usize::try_from(state.size.div_ceil(8)).unwrap_or(usize::MAX);
     let limits = Limits {
         // What does not compress grows by a third, twice, and has a header.
@@ -161,6 +162,14 @@ pub(super) fn read(token: &[u8], state: &ListState, key: &PublicKey) -> Result<T
     };
     let token = UnverifiedStatusList::parse(token, &limits).map_err(|error| error.to_string())?;
     let issued = token.claimed_issued().ok_or("it has no iat")?;
+    // The certificate it carries says which key is meant; whether that is ours is for
+    // the signature to show.
+    let key = token
+        .x5c()
+        .first()
+        .and_then(|own| Certificate::from_der(own).ok()?.public_key().ok())
+        .and_then(|named| keys.iter().find(|key| **key == named))
+        .ok_or("it names a key that is not ours")?;
     let verified = token
         .verify(&StatusListCheck::new(&state.uri, key, issued))
         .map_err(|refusal| refusal.to_string())?;

@@ -10,8 +10,11 @@
 )]
 
 use std::collections::HashSet;
+use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use claviger_fixtures::TestKey;
@@ -42,7 +45,13 @@ pub struct House {
     temporary: Option<tempfile::TempDir>,
     pub clock: Arc<ManualClock>,
     pub wsca: Arc<TestWsca>,
+    pub lists: Arc<TestLists>,
+    /// A database on a server, where the house has one there.
+    pub server: Option<claviger_fixtures::postgres::Database>,
+    /// Where the database is, if that is told to the house from outside.
+    pub address: Option<String>,
     pub seal: Arc<TestKey>,
+    pub keys: Arc<Keyring>,
     pub answers: Arc<TestKey>,
     pub agreement: Arc<TestKey>,
     pub index_secret: u8,
@@ -70,13 +79,18 @@ impl House {
     /// A house in a folder that somebody else looks after.
     pub fn at(folder: &Path, tune: fn(&mut Config)) -> Self {
         let key = || Arc::new(TestKey::generate(Curve::P256));
+        let (seal, answers) = (key(), key());
         Self {
             folder: folder.to_owned(),
             temporary: None,
             clock: Arc::new(ManualClock::at("2026-11-22T12:34:56Z".parse().unwrap())),
             wsca: Arc::new(TestWsca::new()),
-            seal: key(),
-            answers: key(),
+            keys: Arc::new(keyring(&seal, &answers)),
+            seal,
+            answers,
+            lists: Arc::default(),
+            server: None,
+            address: None,
             agreement: key(),
             index_secret: 7,
             tune,
@@ -109,9 +123,7 @@ impl House {
         publisher: Arc<dyn Publisher>,
         more: impl FnOnce(&mut Config),
     ) -> Result<Running, ConfigError> {
-        let database = Database::open(self.folder.join("claviger.db"))
-            .await
-            .unwrap();
+        let database = self.open_database().await;
         let solution = WalletSolution {
             client_id: "https://wallet.example".into(),
             name: "Example Wallet".into(),
@@ -126,24 +138,44 @@ impl House {
         config.block_size = 50;
         (self.tune)(&mut config);
         more(&mut config);
-        let seal = || Seal {
-            signer: self.seal.clone(),
-            chain: vec![vec![0x30, 0]],
-        };
         let provider = WalletProvider::new(Parts {
             config,
             store: Arc::new(SqlProviderStore::new(database.clone())),
+            revocations: Arc::new(SqlProviderStore::new(database.clone())),
+            pid_providers: Some(self.lists.clone()),
             wsca: self.wsca.clone(),
             publisher,
             clock: self.clock.clone(),
-            wia_seal: seal(),
-            ka_seal: seal(),
-            status_seal: seal(),
-            answer_key: self.answers.clone(),
+            keys: self.keys.clone(),
             agreement_key: self.agreement.clone(),
             index_secret: IndexSecret::new(Zeroizing::new([self.index_secret; 32])),
         })?;
         Ok(Running { provider, database })
+    }
+
+    pub async fn open_database(&self) -> Database {
+        let address = match (&self.address, &self.server) {
+            (Some(address), _) => PathBuf::from(address),
+            (None, Some(server)) => PathBuf::from(server.url()),
+            (None, None) => self.folder.join("claviger.db"),
+        };
+        Database::open(address).await.unwrap()
+    }
+
+    /// A house on each kind of database that is here. Where there is no PostgreSQL, it
+    /// says so.
+    pub fn on_each() -> Vec<Self> {
+        Self::on_each_tuned(|_| {})
+    }
+
+    pub fn on_each_tuned(tune: fn(&mut Config)) -> Vec<Self> {
+        let mut houses = vec![Self::tuned(tune)];
+        if let Some(server) = claviger_fixtures::postgres::database() {
+            let mut house = Self::tuned(tune);
+            house.server = Some(server);
+            houses.push(house);
+        }
+        houses
     }
 
     /// The answer in `text`, as the app that pinned the provider's key reads it.
@@ -210,6 +242,100 @@ impl House {
     }
 }
 
+/// One key for attestations and status lists, which outlasts every test.
+fn keyring(seal: &Arc<TestKey>, answers: &Arc<TestKey>) -> Keyring {
+    let of = |purpose| {
+        let seal = self::seal(seal, "2020-01-01T00:00:00Z", "2049-01-01T00:00:00Z");
+        Generation::new(purpose, 0, seal).unwrap()
+    };
+    Keyring::new(KeySet {
+        generations: [of(KeyPurpose::Attestations), of(KeyPurpose::Status)]
+            .into_iter()
+            .collect(),
+        answers: AnswerKeys::first(answers.clone()),
+    })
+    .unwrap()
+}
+
+/// A key with a certificate of its own making, which lasts from `from` to `to`.
+pub fn seal(key: &Arc<TestKey>, from: &str, to: &str) -> Seal {
+    let subject = pki::Subject::legal("BE", "Example", "NTRBE-0123456789", "Example Wallet");
+    let public = Signer::public_key(key.as_ref()).clone();
+    let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+    let request = pki::Request::new(pki::Profile::Wallet, subject, public, from, to);
+    // A test key signs at once, so that one look at the future is enough.
+    let mut issuing = pin!(pki::issue(&request, pki::Issuer::Itself(key.as_ref())));
+    let mut context = Context::from_waker(Waker::noop());
+    let Poll::Ready(certificate) = issuing.as_mut().poll(&mut context) else {
+        panic!("the test key made somebody wait");
+    };
+    Seal {
+        signer: key.clone(),
+        chain: vec![certificate.unwrap().der().to_vec()],
+    }
+}
+
+impl Running {
+    /// Puts a statement to the database, past the provider.
+    pub async fn sql(&self, statement: &'static str) {
+        self.write(vec![store::sql::query(statement)]).await;
+    }
+
+    /// Puts statements to the database, in one transaction.
+    pub async fn write(&self, statements: Vec<store::sql::Query>) {
+        let done: Result<(), store::Error> = self
+            .database
+            .write(move |tx| {
+                Box::pin(async move {
+                    for statement in statements {
+                        statement.execute(tx).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await;
+        done.unwrap();
+    }
+
+    /// Operational units without phones: rows, of this model and version.
+    pub async fn seed(&self, count: usize, model: &'static str, version: &'static str) {
+        let key = Signer::public_key(&TestKey::generate(Curve::P256)).to_spki_der();
+        let mut statements = vec![
+            store::sql::query(
+                "INSERT INTO account (alias, code_hash, created_at) VALUES ('seeded', ?, 0)
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind([0u8; 32]),
+        ];
+        for _ in 0..count {
+            let unit = UnitId::random();
+            let thumbprint = |which: &[u8]| jose::sha256(&[unit.as_bytes(), which].concat());
+            statements.push(
+                store::sql::query(
+                    "INSERT INTO unit (id, account, state, signing_key, signing_thumbprint,
+                         agreement_key, agreement_thumbprint, evidence, wallet_version,
+                         created_at, device_model)
+                     SELECT ?1, id, 'operational', ?2, ?3, ?2, ?4, 'none', ?5, 1, ?6
+                     FROM account WHERE alias = 'seeded'",
+                )
+                .bind(unit.as_bytes())
+                .bind(key.clone())
+                .bind(thumbprint(b"sign"))
+                .bind(thumbprint(b"agree"))
+                .bind(version)
+                .bind(model),
+            );
+        }
+        self.write(statements).await;
+    }
+
+    /// What a statement counts.
+    pub async fn count(&self, statement: &'static str) -> i64 {
+        let mut reader = self.database.reader().await.unwrap();
+        store::sql::query(statement).one(&mut reader).await.unwrap()
+    }
+}
+
 /// A phone.
 pub struct Phone {
     pub sign: TestKey,
@@ -244,6 +370,7 @@ impl Phone {
             iat: house.clock.now_seconds(),
             alias: alias.into(),
             account_code: None,
+            consent: None,
             agreement_key: Signer::public_key(&self.agree).clone(),
             agreement_proof: proof,
             evidence: Evidence::None {},
@@ -434,6 +561,13 @@ impl Device {
         Ok(house.read(&answer, &jti))
     }
 
+    /// A WIA over a fresh key, as the instance shows it.
+    pub async fn shown_wia(&self, house: &House, running: &Running) -> String {
+        let key = TestKey::generate(Curve::P256);
+        let answer = self.wia_with(house, running, &[&key], |_| {}).await;
+        answer.unwrap().attestations.remove(0)
+    }
+
     /// WIAs over fresh keys.
     pub async fn fresh_wia(
         &self,
@@ -503,6 +637,8 @@ pub struct WscaState {
     pub units: Vec<(UnitId, DeviceKeys)>,
     pub factors: HashSet<UnitId>,
     pub frozen: HashSet<UnitId>,
+    pub retired: HashSet<UnitId>,
+    pub destroyed: HashSet<UnitId>,
     /// Units that cannot be frozen.
     pub stuck: HashSet<UnitId>,
     pub away: bool,
@@ -591,12 +727,22 @@ impl WscaAdmin for TestWsca {
             has_factor: state.factors.contains(&unit),
             pin_blocked: false,
             active_keys: 0,
+            retired: state.retired.contains(&unit) && !state.frozen.contains(&unit),
             frozen: state.frozen.contains(&unit),
-            destroyed: false,
+            destroyed: state.destroyed.contains(&unit),
         })
     }
 
     async fn end_sessions(&self, _: UnitId) -> Result<(), AdminError> {
+        Ok(())
+    }
+
+    async fn retire(&self, unit: UnitId, _: &str) -> Result<(), AdminError> {
+        let mut state = self.reach()?;
+        if state.stuck.contains(&unit) {
+            return Err(AdminError::RecordAltered);
+        }
+        state.retired.insert(unit);
         Ok(())
     }
 
@@ -609,7 +755,8 @@ impl WscaAdmin for TestWsca {
         Ok(())
     }
 
-    async fn destroy_unit(&self, _: UnitId) -> Result<(), AdminError> {
+    async fn destroy_unit(&self, unit: UnitId) -> Result<(), AdminError> {
+        self.reach()?.destroyed.insert(unit);
         Ok(())
     }
 
@@ -623,6 +770,91 @@ impl WscaAdmin for TestWsca {
 
     fn information(&self) -> &ActivationInfo {
         &self.information
+    }
+}
+
+/// A PID provider: a key and a certificate of its own.
+pub struct PidDesk {
+    pub key: TestKey,
+    pub certificate: pki::Certificate,
+}
+
+impl PidDesk {
+    pub async fn new(name: &str, profile: pki::Profile) -> Self {
+        let key = TestKey::generate(Curve::P256);
+        let subject = pki::Subject::legal("BE", name, "VATBE-0876866142", name);
+        let request = pki::Request::new(
+            profile,
+            subject,
+            Signer::public_key(&key).clone(),
+            "2026-01-01T00:00:00Z".parse().unwrap(),
+            "2028-01-01T00:00:00Z".parse().unwrap(),
+        );
+        let certificate = pki::issue(&request, pki::Issuer::Itself(&key))
+            .await
+            .unwrap();
+        Self { key, certificate }
+    }
+
+    /// What it asks for when the user of `wia` died.
+    pub fn claims(&self, house: &House, wia: &str) -> PidRevocationClaims {
+        PidRevocationClaims {
+            aud: BASE.into(),
+            iat: house.clock.now_seconds(),
+            jti: jti(),
+            reason: RevocationReason::Death,
+            wia: wia.into(),
+        }
+    }
+
+    pub async fn sign(&self, claims: &PidRevocationClaims) -> PidRevocationRequest {
+        let chain = [self.certificate.der().to_vec()];
+        PidRevocationRequest {
+            request: claims.sign(&chain, &self.key).await.unwrap(),
+        }
+    }
+}
+
+/// Lists of PID providers that the test writes.
+#[derive(Debug, Default)]
+pub struct TestLists {
+    /// The certificates, and whose they are.
+    pub listed: Mutex<Vec<(Vec<u8>, String)>>,
+    /// Whether they are too old to decide.
+    pub stale: std::sync::atomic::AtomicBool,
+}
+
+impl TestLists {
+    pub fn add(&self, desk: &PidDesk, name: &str) {
+        let der = desk.certificate.der().to_vec();
+        self.listed.lock().unwrap().push((der, name.into()));
+    }
+}
+
+#[async_trait]
+impl PidProviderCheck for TestLists {
+    async fn check(&self, chain: &[Vec<u8>], at: jiff::Timestamp) -> ListedPidProvider {
+        let listed = self.listed.lock().unwrap();
+        let name = listed.iter().find(|(der, _)| *der == chain[0]);
+        let stale = self.stale.load(std::sync::atomic::Ordering::SeqCst);
+        let trusted = match (&name, stale) {
+            (_, true) => finding::Trusted::Undecided,
+            (Some(_), _) => finding::Trusted::Yes,
+            (None, _) => finding::Trusted::No,
+        };
+        ListedPidProvider {
+            verdict: finding::Verdict {
+                trusted,
+                context: "pid".into(),
+                method: None,
+                at,
+                path: vec![],
+                anchor: None,
+                lists: vec![],
+                findings: vec![],
+            },
+            name: name.map(|(_, name)| name.clone()),
+        }
     }
 }
 

@@ -186,7 +186,7 @@ fn contact(text: &str) -> AltName {
 
 /// Reads attributes and their values, in any order; a comma, an equals sign or
 /// a backslash in a value stands after a backslash.
-fn subject(text: &str) -> Result<Subject, String> {
+pub(in crate::commands) fn subject(text: &str) -> Result<Subject, String> {
     let mut values: [Option<String>; 7] = Default::default();
     for part in split(text) {
         let (name, value) = part

@@ -5,6 +5,8 @@ mod issue;
 mod lint;
 mod path;
 
+pub(super) use issue::subject;
+
 use crate::exit::Done;
 use crate::output::Output;
 

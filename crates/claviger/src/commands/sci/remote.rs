@@ -75,6 +75,7 @@ impl Elsewhere {
             .activate(&Activation {
                 alias: &format!("conformance-{}", UnitId::random()),
                 account_code: None,
+                consent: None,
                 signing: device.signing(),
                 agreement: device.agreement(),
                 evidence: Evidence::None {},

@@ -1,0 +1,267 @@
+//! `claviger unit revoke`: one unit, or all that a selector means.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::time::Duration;
+
+use comfy_table::Cell;
+use indicatif::{ProgressBar, ProgressStyle};
+use provider_api::{
+    BulkRevocation, Extent, JobState, RevocationJob, RevocationJobs, RevocationReason, Selected,
+    Selector, Storage,
+};
+use sci::UnitId;
+use serde_json::json;
+
+use super::{NodeArgs, Unit, Units};
+use crate::exit::{Doing, Done, Failure, Outcome};
+use crate::output::{self, Output, Report};
+
+/// How often a job is asked how far it is.
+const LOOK: Duration = Duration::from_millis(250);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Revoke {
+    /// The unit's identifier; or else say which ones below
+    #[arg(conflicts_with = "Which")]
+    unit: Option<UnitId>,
+    /// Why: user-request, lost-or-stolen, superseded, security, death,
+    /// provider-cancelled
+    #[arg(long, value_parser = reason)]
+    reason: RevocationReason,
+    #[command(flatten)]
+    which: Which,
+    /// The one storage that is revoked: wscd, keystore
+    #[arg(long, value_parser = storage, requires = "unit")]
+    storage: Option<Storage>,
+    /// Leave the unit as it is, and revoke its keystore alone. The provider must have
+    /// a risk analysis (ARF WURevocation_09c)
+    #[arg(long)]
+    keystore_alone: bool,
+    /// The name of an advisory that tells the technical details, such as
+    /// EUVD-2026-0001
+    #[arg(long)]
+    advisory: Option<String>,
+    /// Only count
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+/// Which units: those for which all of it holds
+#[derive(Debug, clap::Args)]
+#[group(id = "Which", multiple = true)]
+struct Which {
+    /// On a device of this model
+    #[arg(long)]
+    model: Option<String>,
+    /// On a device whose patch level (such as 202611) lies below
+    #[arg(long, value_name = "YYYYMM")]
+    patch_below: Option<u32>,
+    /// With a WSCD of this type
+    #[arg(long, value_name = "TYPE")]
+    wscd_type: Option<String>,
+    /// With a keystore of this type
+    #[arg(long, value_name = "TYPE")]
+    keystore_type: Option<String>,
+    /// Of this version of the wallet solution
+    #[arg(long = "solution-version", value_name = "VERSION")]
+    version: Option<String>,
+    /// Of a version below
+    #[arg(long, value_name = "VERSION")]
+    version_below: Option<String>,
+    /// All units
+    #[arg(long)]
+    everything: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Revocations {
+    /// One of them
+    job: Option<String>,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+pub(super) fn revoke(args: &Revoke, output: Output) -> Done {
+    match args.unit {
+        Some(unit) if !args.dry_run => one(unit, args, output),
+        _ => many(args, output),
+    }
+}
+
+pub(super) fn revocations(args: &Revocations, output: Output) -> Done {
+    let jobs = match &args.job {
+        None => args
+            .node
+            .ask(|http, url| http.get(format!("{url}/operator/revocations")))?,
+        Some(job) => RevocationJobs {
+            jobs: vec![look(&args.node, job)?],
+        },
+    };
+    output.print(&jobs)?;
+    Ok(Outcome::Yes)
+}
+
+fn one(unit: UnitId, args: &Revoke, output: Output) -> Done {
+    let (path, body) = match args.storage {
+        None => (
+            format!("operator/units/{unit}/revocation"),
+            json!({ "reason": args.reason }),
+        ),
+        Some(storage) => {
+            let beside = if args.keystore_alone {
+                "kept"
+            } else {
+                "revoked"
+            };
+            (
+                format!("operator/units/{unit}/storages/{storage}/revocation"),
+                json!({ "reason": args.reason, "unit": beside }),
+            )
+        }
+    };
+    let unit: Unit = args
+        .node
+        .ask(|http, url| http.post(format!("{url}/{path}")).json(&body))?;
+    output.print(&Units::one(unit))?;
+    Ok(Outcome::Yes)
+}
+
+fn many(args: &Revoke, output: Output) -> Done {
+    let which = &args.which;
+    let mut asked = BulkRevocation {
+        selector: Selector {
+            unit: args.unit,
+            model: which.model.clone(),
+            patch_below: which.patch_below,
+            wscd_type: which.wscd_type.clone(),
+            keystore_type: which.keystore_type.clone(),
+            version: which.version.clone(),
+            version_below: which.version_below.clone(),
+            everything: which.everything,
+        },
+        reason: args.reason,
+        extent: match args.keystore_alone {
+            true => Extent::Keystore,
+            false => Extent::Unit,
+        },
+        advisory: args.advisory.clone(),
+        dry_run: true,
+        at_most: None,
+    };
+    asked
+        .check()
+        .map_err(|error| Failure::new(error.to_string()))?;
+    let selected: Selected = post(&args.node, &asked)?;
+    if args.dry_run || selected.selected == 0 {
+        output.print(&selected)?;
+        return Ok(Outcome::Yes);
+    }
+    if !args.yes {
+        confirm(&asked, selected.selected)?;
+    }
+    asked.dry_run = false;
+    // What was confirmed, and no more: who is activated meanwhile is asked about again.
+    asked.at_most = Some(selected.selected);
+    let job: RevocationJob = post(&args.node, &asked)?;
+    let job = watch(&args.node, job)?;
+    output.print(&RevocationJobs { jobs: vec![job] })?;
+    Ok(Outcome::Yes)
+}
+
+fn post<T: serde::de::DeserializeOwned>(
+    node: &NodeArgs,
+    asked: &BulkRevocation,
+) -> Result<T, Failure> {
+    node.ask(|http, url| http.post(format!("{url}/operator/revocations")).json(asked))
+}
+
+fn look(node: &NodeArgs, job: &str) -> Result<RevocationJob, Failure> {
+    node.ask(|http, url| http.get(format!("{url}/operator/revocations/{job}")))
+}
+
+/// Asks for the number, so that a habit does not answer.
+fn confirm(asked: &BulkRevocation, selected: u64) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() {
+        let what = format!("{selected} units would be revoked, for good: say --yes");
+        return Err(Failure::new(what));
+    }
+    let mut out = std::io::stderr();
+    write!(
+        out,
+        "{selected} units will be revoked ({}). It is final. Type the number to go on: ",
+        asked.reason.name()
+    )
+    .and_then(|()| out.flush())
+    .doing("the question")?;
+    let mut answer = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .doing("the answer")?;
+    if answer.trim() == selected.to_string() {
+        return Ok(());
+    }
+    Err(Failure::new("nothing was revoked"))
+}
+
+/// Shows how far the job is until it is done. It is done without anybody watching too.
+fn watch(node: &NodeArgs, mut job: RevocationJob) -> Result<RevocationJob, Failure> {
+    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} revoked, {eta} left")
+        .doing("the progress bar")?;
+    // It draws on standard error, and only on a terminal.
+    let bar = ProgressBar::new(job.selected).with_style(style);
+    while job.state == JobState::Running {
+        bar.set_position(job.revoked);
+        std::thread::sleep(LOOK);
+        job = look(node, &job.job)?;
+    }
+    bar.finish_and_clear();
+    Ok(job)
+}
+
+fn reason(name: &str) -> Result<RevocationReason, String> {
+    RevocationReason::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = RevocationReason::ALL.iter().map(|r| r.name()).collect();
+        format!("one of {}", names.join(", "))
+    })
+}
+
+fn storage(name: &str) -> Result<Storage, String> {
+    Storage::from_name(name).ok_or_else(|| "one of wscd, keystore".to_owned())
+}
+
+impl Report for Selected {
+    fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        match self.selected {
+            0 => writeln!(out, "no units are meant"),
+            1 => writeln!(out, "1 unit is meant, and left as it is"),
+            many => writeln!(out, "{many} units are meant, and left as they are"),
+        }
+    }
+}
+
+impl Report for RevocationJobs {
+    fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        if self.jobs.is_empty() {
+            return writeln!(out, "no revocations of many units");
+        }
+        let mut table = output::table(&["job", "units", "reason", "state", "revoked", "began"]);
+        for job in &self.jobs {
+            let selector = serde_json::to_string(&job.selector).unwrap_or_default();
+            table.add_row(vec![
+                Cell::new(&job.job),
+                Cell::new(selector),
+                Cell::new(job.reason.name()),
+                Cell::new(job.state.name()),
+                Cell::new(format!("{} of {}", job.revoked, job.selected)),
+                Cell::new(job.began),
+            ]);
+        }
+        writeln!(out, "{table}")
+    }
+}

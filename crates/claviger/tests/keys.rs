@@ -1,0 +1,500 @@
+//! `claviger keys`: a year of an operator's, with a CA that is not ours.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clock::SystemClock;
+use serde_json::Value;
+use support::served::{Served, free_address};
+use support::{Phone, rules};
+use wallet_client::ProviderClient;
+
+const SUBJECT: &str =
+    "C=BE,O=Example,organizationIdentifier=VATBE-0876866142,CN=Example wallet attestations";
+
+/// What a certificate of TS 119 412-6, clause 5, has beside what the request asks for.
+const CONFORMING: &str = "authorityKeyIdentifier=keyid\n\
+    certificatePolicies=0.4.0.2042.1.1\n\
+    crlDistributionPoints=URI:http://ca.example/ca.crl\n\
+    authorityInfoAccess=caIssuers;URI:http://ca.example/ca.cer\n";
+
+/// A provider's configuration and data, and OpenSSL as its CA.
+struct Operator {
+    folder: PathBuf,
+    _temporary: tempfile::TempDir,
+    environment: Vec<(String, PathBuf)>,
+}
+
+impl Operator {
+    /// On the software device. `None` where there is no OpenSSL.
+    fn new(test: &str) -> Option<Self> {
+        let operator = Self::without_device(test)?;
+        let folder = operator.folder.display();
+        operator.secret("device.key", &"7".repeat(64));
+        let device = format!("software:{folder}/device.store?key-file={folder}/device.key");
+        operator.configure(&device, "127.0.0.1:0");
+        Some(operator)
+    }
+
+    fn without_device(test: &str) -> Option<Self> {
+        let there = Command::new("openssl").arg("version").output();
+        if !there.is_ok_and(|output| output.status.success()) {
+            claviger_fixtures::skip(test, "openssl is not on this machine");
+            return None;
+        }
+        let temporary = tempfile::tempdir().unwrap();
+        let operator = Self {
+            folder: temporary.path().to_owned(),
+            _temporary: temporary,
+            environment: Vec::new(),
+        };
+        operator.make_ca();
+        Some(operator)
+    }
+
+    fn configure(&self, device: &str, listen: &str) {
+        let text = format!(
+            "development = true\nlisten = \"{listen}\"\ndata = \"{}\"\n\
+             roles = [\"wsca\", \"wallet-provider\"]\n\
+             [device]\nuri = \"{device}\"\n[wallet_provider]\nsolution = \"Example\"\n\
+             client_id = \"https://wallet.example\"\ncertification = \"none\"\n",
+            self.path("data")
+        );
+        std::fs::write(self.path("claviger.toml"), text).unwrap();
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn secret(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::write(self.path(name), text).unwrap();
+        let owner = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(self.path(name), owner).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_claviger"));
+        command.envs(self.environment.iter().cloned()).arg("keys");
+        command.args(arguments).arg("--json");
+        command.args(["--config", &self.path("claviger.toml")]);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// The document of a command that answers, and its exit status.
+    fn keys(&self, arguments: &[&str]) -> (i32, Value) {
+        let output = self.run(arguments);
+        let document = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
+            panic!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr))
+        });
+        (output.status.code().unwrap(), document)
+    }
+
+    /// What a command that cannot do its work says.
+    fn fails(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// Makes a key and a request for it; the number of its generation.
+    fn request(&self, purpose: &str, curve: &str, out: &str) -> u64 {
+        let (status, made) = self.keys(&[
+            "request",
+            "--purpose",
+            purpose,
+            "--curve",
+            curve,
+            "--subject",
+            SUBJECT,
+            "--out",
+            &self.path(out),
+        ]);
+        assert_eq!(status, 0);
+        made["generation"].as_u64().unwrap()
+    }
+
+    fn install(&self, purpose: &str, chain: &str, more: &[&str]) -> (i32, Value) {
+        let chain = self.path(chain);
+        let arguments = [&["install", "--purpose", purpose, "--chain", &chain], more].concat();
+        self.keys(&arguments)
+    }
+
+    fn openssl(&self, arguments: &[&str]) {
+        let output = Command::new("openssl")
+            .args(arguments)
+            .current_dir(&self.folder)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "openssl {arguments:?}: {said}");
+    }
+
+    fn make_ca(&self) {
+        let config = "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nnew_certs_dir=.\n\
+             certificate=ca.pem\nprivate_key=ca.key\ndefault_md=sha256\npolicy=p\n\
+             copy_extensions=copy\nunique_subject=no\nrand_serial=yes\npreserve=yes\n\
+             [p]\ncommonName=supplied\n";
+        std::fs::write(self.path("ca.cnf"), config).unwrap();
+        std::fs::write(self.path("index.txt"), "").unwrap();
+        self.openssl(&[
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.pem",
+            "-days",
+            "3650",
+            "-subj",
+            "/C=BE/O=Example CA/organizationIdentifier=VATBE-0123456789/CN=Example CA",
+        ]);
+    }
+
+    /// Has the CA issue what a request asks for; the dates as OpenSSL has them.
+    fn issue(&self, request: &str, out: &str, extensions: &str, dates: (&str, &str)) {
+        let file = format!("{out}.ext");
+        std::fs::write(self.path(&file), extensions).unwrap();
+        self.openssl(&["req", "-in", request, "-verify", "-noout"]);
+        self.openssl(&[
+            "ca",
+            "-config",
+            "ca.cnf",
+            "-batch",
+            "-notext",
+            "-in",
+            request,
+            "-out",
+            out,
+            "-extfile",
+            &file,
+            "-startdate",
+            dates.0,
+            "-enddate",
+            dates.1,
+        ]);
+    }
+}
+
+const NOW: (&str, &str) = ("20260101000000Z", "20401231000000Z");
+const ENDED: (&str, &str) = ("20240101000000Z", "20250101000000Z");
+
+#[test]
+fn a_request_is_certified_installed_and_listed() {
+    let Some(operator) = Operator::new("a_request_is_certified_installed_and_listed") else {
+        return;
+    };
+    for (purpose, curve, algorithm) in [
+        ("attestations", "P-256", "ES256"),
+        ("wia", "P-384", "ES384"),
+        ("ka", "P-521", "ES512"),
+    ] {
+        assert_eq!(operator.request(purpose, curve, "csr.pem"), 1);
+        operator.issue("csr.pem", "issued.pem", CONFORMING, NOW);
+        let start: &[&str] = match purpose {
+            "attestations" => &[],
+            _ => &["--start", "2036-01-01T00:00:00Z"],
+        };
+        let (status, done) = operator.install(purpose, "issued.pem", start);
+        assert_eq!(
+            (status, &done["installed"]),
+            (0, &Value::Bool(true)),
+            "{done}"
+        );
+        let (_, listing) = operator.keys(&["list"]);
+        let keys = listing["keys"].as_array().unwrap();
+        let key = keys.iter().find(|key| key["purpose"] == purpose).unwrap();
+        assert_eq!(key["algorithm"], algorithm);
+        assert_eq!(
+            key["standing"],
+            if start.is_empty() { "signing" } else { "next" }
+        );
+        // Done again it changes nothing.
+        let (status, again) = operator.install(purpose, "issued.pem", &["--generation", "1"]);
+        assert_eq!((status, &again["starts"]), (0, &done["starts"]));
+    }
+    // The start that has not come is moved; then it has.
+    let activate = [
+        "activate",
+        "--purpose",
+        "ka",
+        "--generation",
+        "1",
+        "--start",
+        "now",
+    ];
+    assert_eq!(operator.keys(&activate).0, 0);
+    assert!(operator.fails(&activate).contains("began to sign"));
+    // A second generation of what signs needs a start.
+    assert_eq!(operator.request("attestations", "P-256", "csr.pem"), 2);
+    operator.issue("csr.pem", "second.pem", CONFORMING, NOW);
+    let chain = operator.path("second.pem");
+    let arguments = ["install", "--purpose", "attestations", "--chain", &chain];
+    assert!(operator.fails(&arguments).contains("--start"));
+    // The only key for status lists is not retired by mistake.
+    operator.request("status", "P-256", "csr.pem");
+    operator.issue("csr.pem", "status.pem", CONFORMING, NOW);
+    assert_eq!(operator.install("status", "status.pem", &[]).0, 0);
+    let retire = ["retire", "--purpose", "status", "--generation", "1"];
+    assert!(operator.fails(&retire).contains("the only one"));
+    let (status, gone) = operator.keys(&[&retire[..], &["--compromised"]].concat());
+    assert_eq!((status, &gone["compromised"]), (0, &Value::Bool(true)));
+}
+
+#[test]
+fn what_does_not_fit_is_refused_by_its_rule() {
+    let Some(operator) = Operator::new("what_does_not_fit_is_refused_by_its_rule") else {
+        return;
+    };
+    operator.request("attestations", "P-256", "first.csr");
+    operator.request("attestations", "P-256", "second.csr");
+    operator.issue("first.csr", "good.pem", CONFORMING, NOW);
+    operator.issue("second.csr", "other.pem", CONFORMING, NOW);
+    operator.issue("first.csr", "ended.pem", CONFORMING, ENDED);
+    operator.issue("first.csr", "bare.pem", "basicConstraints=CA:false\n", NOW);
+    let read = |name: &str| std::fs::read_to_string(operator.path(name)).unwrap();
+    let strange = format!("{}{}", read("good.pem"), read("other.pem"));
+    std::fs::write(operator.path("strange.pem"), strange).unwrap();
+    for (chain, rule) in [
+        ("other.pem", "WP-SEAL-KEY"),
+        ("strange.pem", "WP-SEAL-CHAIN"),
+        ("ended.pem", "PKI-EXPIRED"),
+        ("bare.pem", "PKI-POLICIES"),
+    ] {
+        let (status, refused) = operator.install("attestations", chain, &["--generation", "1"]);
+        assert_eq!(
+            (status, &refused["installed"]),
+            (1, &Value::Bool(false)),
+            "{chain}"
+        );
+        assert!(rules(&refused).contains(&rule), "{chain}: {refused}");
+    }
+    let after = ["--generation", "1", "--start", "2041-01-01T00:00:00Z"];
+    let (_, refused) = operator.install("attestations", "good.pem", &after);
+    assert_eq!(rules(&refused), ["WP-SEAL-START"]);
+    // Cut in the middle it is no chain at all.
+    let cut = read("good.pem");
+    std::fs::write(operator.path("cut.pem"), cut.split_at(cut.len() / 2).0).unwrap();
+    let cut = operator.path("cut.pem");
+    let arguments = [
+        "install",
+        "--purpose",
+        "attestations",
+        "--generation",
+        "1",
+        "--chain",
+        &cut,
+    ];
+    assert!(operator.fails(&arguments).contains("cut.pem"));
+    let (_, listing) = operator.keys(&["list"]);
+    let standings = listing["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| &key["standing"]);
+    assert!(standings.clone().count() == 2 && standings.clone().all(|s| s == "requested"));
+}
+
+/// Two install at once: one wins, and the other is told. Some are killed on the way:
+/// a key has all of its certificates or none.
+#[test]
+fn at_once_or_killed_an_installation_is_whole() {
+    let Some(operator) = Operator::new("at_once_or_killed_an_installation_is_whole") else {
+        return;
+    };
+    for round in 0..8 {
+        let number = operator.request("wia", "P-256", "csr.pem").to_string();
+        operator.issue("csr.pem", "a.pem", CONFORMING, NOW);
+        operator.issue("csr.pem", "b.pem", CONFORMING, NOW);
+        let start = |chain: &str| {
+            let chain = operator.path(chain);
+            let mut install = operator.command(&[
+                "install",
+                "--purpose",
+                "wia",
+                "--generation",
+                &number,
+                "--chain",
+                &chain,
+                "--start",
+                "2036-01-01T00:00:00Z",
+            ]);
+            install.stdout(std::process::Stdio::null());
+            install.stderr(std::process::Stdio::null());
+            install.spawn().unwrap()
+        };
+        let mut both = [start("a.pem"), start("b.pem")];
+        if round % 2 == 1 {
+            std::thread::sleep(Duration::from_millis(5 * round));
+            both.iter_mut().for_each(|one| one.kill().unwrap());
+        }
+        let won = both
+            .iter_mut()
+            .filter_map(|one| one.wait().unwrap().code())
+            .filter(|code| *code == 0)
+            .count();
+        assert!(won <= 1, "both won");
+        let (_, listing) = operator.keys(&["list"]);
+        let keys = listing["keys"].as_array().unwrap();
+        let key = keys
+            .iter()
+            .find(|key| key["generation"].to_string() == number);
+        let standing = key.unwrap()["standing"].as_str().unwrap();
+        match (round % 2, won) {
+            (0, _) => assert_eq!((won, standing), (1, "next")),
+            (_, 0) => assert!(["requested", "next"].contains(&standing)),
+            _ => assert_eq!(standing, "next"),
+        }
+    }
+}
+
+/// A node takes up what is installed while it runs, and switches at the start; an app
+/// that pinned the first answer key follows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_node_takes_up_new_keys_from_a_token() {
+    let test = "a_running_node_takes_up_new_keys_from_a_token";
+    let module = [
+        "/usr/lib/softhsm/libsofthsm2.so",
+        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+        "/usr/local/lib/softhsm/libsofthsm2.so",
+    ]
+    .into_iter()
+    .find(|path| Path::new(path).is_file());
+    let Some(module) = module else {
+        claviger_fixtures::skip(test, "SoftHSM2 is not installed");
+        return;
+    };
+    let Some(mut operator) = Operator::without_device(test) else {
+        return;
+    };
+    let conf = operator.folder.join("softhsm2.conf");
+    std::fs::create_dir(operator.path("tokens")).unwrap();
+    let tokens = format!("directories.tokendir = {}\n", operator.path("tokens"));
+    std::fs::write(&conf, tokens).unwrap();
+    operator.environment = vec![("SOFTHSM2_CONF".to_owned(), conf)];
+    operator.secret("pin", "471100");
+    operator.secret("so-pin", "08154711");
+    let pin = operator.path("pin");
+    let device = format!("pkcs11:token=keys?module-path={module}&pin-source={pin}");
+    let init = Command::new(env!("CARGO_BIN_EXE_claviger"))
+        .envs(operator.environment.iter().cloned())
+        .args(["wscd", "init", "--device", &device, "--so-pin-source"])
+        .arg(operator.path("so-pin"))
+        .output()
+        .unwrap();
+    assert!(
+        init.status.success(),
+        "{}",
+        String::from_utf8_lossy(&init.stderr)
+    );
+    let listen = free_address();
+    operator.configure(&device, &listen);
+    let url = format!("http://{listen}");
+    let config = operator.folder.join("claviger.toml");
+    let environment = operator.environment.clone();
+    let node = Served::start_with(&config, &format!("{url}/health"), environment);
+
+    let phone = Phone::activate_at(&url, &url, "mine").await;
+    let first = phone.provider.view().answer_key.clone();
+    assert_eq!(algorithm(&phone.wia().await.0), "ES256");
+
+    operator.request("attestations", "P-384", "csr.pem");
+    operator.issue("csr.pem", "issued.pem", CONFORMING, NOW);
+    assert_eq!(
+        operator
+            .install("attestations", "issued.pem", &["--start", "now"])
+            .0,
+        0
+    );
+    let (_, handed) = operator.keys(&["hand-over", "--start", "now", "--curve", "P-521"]);
+    let begun = Instant::now();
+    loop {
+        let (tag, jwks) = jwks(&url).await;
+        let keys = jwks["keys"].as_array().unwrap();
+        if keys.iter().any(|key| key["alg"] == "ES384") {
+            // The sample's key is still there: what it signed has not ended.
+            assert!(keys.iter().any(|key| key["alg"] == "ES256"));
+            let asked = reqwest::Client::new().get(format!("{url}/wallet-provider/jwks"));
+            let asked = asked.header("if-none-match", &tag).send().await.unwrap();
+            assert_eq!(asked.status(), 304);
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(90), "{}", node.log());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    // The client has the answer under the new key, without being told of it.
+    let (wia, _, _) = phone.wia().await;
+    assert_eq!(algorithm(&wia), "ES384");
+    let own = jose::jws::parse(&wia, 1 << 20).unwrap().header()["x5c"][0].clone();
+    let (_, jwks) = jwks(&url).await;
+    let key = jwks["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["x5c"][0] == own);
+    let key = jose::PublicKey::from_jwk(key.unwrap()).unwrap();
+    let read = wua::UnverifiedWia::parse(&wia, &wua::Limits::default()).unwrap();
+    let now = clock::Clock::now(&SystemClock);
+    read.verify(&wua::WiaCheck::new(&key, now)).unwrap();
+    // An app that starts anew with the first key pinned follows; with another it does not.
+    let base = format!("{url}/wallet-provider");
+    let clock = Arc::new(SystemClock);
+    let client = ProviderClient::pinned(&base, &first, clock.clone())
+        .await
+        .unwrap();
+    assert_eq!(
+        client.view().answer_key.thumbprint_b64(),
+        handed["kid"].as_str().unwrap()
+    );
+    let other = claviger_fixtures::TestKey::generate(jose::Curve::P256);
+    let other = jose::Signer::public_key(&other).clone();
+    assert!(ProviderClient::pinned(&base, &other, clock).await.is_err());
+    // What ends is in the metrics.
+    let metrics = reqwest::get(format!("{url}/metrics"))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let gauge = r#"claviger_certificate_seconds_left{purpose="attestations",generation="1"}"#;
+    assert!(metrics.contains(gauge), "{metrics}");
+    node.stop();
+}
+
+fn algorithm(token: &str) -> String {
+    let token = jose::jws::parse(token, 1 << 20).unwrap();
+    token.header()["alg"].as_str().unwrap().to_owned()
+}
+
+async fn jwks(url: &str) -> (String, Value) {
+    let address = format!("{url}/wallet-provider/jwks");
+    let response = reqwest::get(address).await.unwrap();
+    assert_eq!(response.headers()["cache-control"], "public, max-age=300");
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/jwk-set+json"
+    );
+    let tag = response.headers()["etag"].to_str().unwrap().to_owned();
+    let bytes = response.bytes().await.unwrap();
+    (tag, serde_json::from_slice(&bytes).unwrap())
+}

@@ -1,0 +1,4 @@
+//! Pages for people.
+
+pub(crate) mod account;
+pub(crate) mod data;

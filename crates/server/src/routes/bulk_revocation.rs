@@ -1,0 +1,129 @@
+//! Revocations of many units, and of one storage of a unit, by an operator.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use provider_api::{
+    BulkRevocation, RevocationJob, RevocationJobs, RevocationReason, Selected, Storage, UnitView,
+};
+use sci::UnitId;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use wallet_provider::operators::{Errand, Operator, OperatorDesk};
+
+use super::provider::{problem, read};
+use crate::operators::Noted;
+use crate::problem::Problem;
+
+type Desk = Arc<OperatorDesk>;
+
+/// An answer, or a refusal, with the word that the act stands in the trail.
+type Written<T> = Result<(Extension<Noted>, T), (Option<Extension<Noted>>, Problem)>;
+
+pub(super) fn routes() -> OpenApiRouter<Desk> {
+    OpenApiRouter::new()
+        .routes(routes!(begin, jobs))
+        .routes(routes!(job))
+        .routes(routes!(storage))
+}
+
+/// Revoke all units that a selector means, or count them. Role: admin
+#[utoipa::path(post, path = "/revocations", tag = "operator", request_body = BulkRevocation,
+    responses(
+        (status = 200, body = Selected, description = "A dry run: how many units are meant"),
+        (status = 202, body = RevocationJob, description = "It began, and goes on by itself"),
+        (status = 400, body = Problem),
+        (status = 409, body = Problem, description = "More units are selected than are meant")))]
+async fn begin(
+    State(desk): State<Desk>,
+    Extension(operator): Extension<Operator>,
+    Extension(errand): Extension<Errand>,
+    body: Bytes,
+) -> Result<Response, (Option<Extension<Noted>>, Problem)> {
+    let unwritten = |refused| (None, refused);
+    let asked: BulkRevocation = read(&body).map_err(unwritten)?;
+    if asked.dry_run {
+        let selected = desk.provider().count_selected(&asked).await;
+        let selected = selected.map_err(problem).map_err(unwritten)?;
+        return Ok(Json(selected).into_response());
+    }
+    match desk.begin_bulk_revocation(&operator, &errand, asked).await {
+        Ok(job) => Ok((StatusCode::ACCEPTED, Extension(Noted), Json(job)).into_response()),
+        Err(error) => Err((Some(Extension(Noted)), problem(error))),
+    }
+}
+
+/// Revocations of many units, the newest first. Role: read
+#[utoipa::path(get, path = "/revocations", tag = "operator",
+    responses((status = 200, body = RevocationJobs)))]
+async fn jobs(State(desk): State<Desk>) -> Result<Json<RevocationJobs>, Problem> {
+    let jobs = desk.provider().revocation_jobs().await;
+    Ok(Json(jobs.map_err(problem)?))
+}
+
+/// How far a revocation of many units is. Role: read
+#[utoipa::path(get, path = "/revocations/{job}", tag = "operator",
+    params(("job" = String, Path)),
+    responses((status = 200, body = RevocationJob), (status = 404, body = Problem)))]
+async fn job(
+    State(desk): State<Desk>,
+    Path(job): Path<String>,
+) -> Result<Json<RevocationJob>, Problem> {
+    let job = desk.provider().revocation_job(&job).await;
+    Ok(Json(job.map_err(problem)?))
+}
+
+/// Why a storage is to be revoked, and what of its unit.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct StorageRevocationRequest {
+    /// The reason.
+    reason: RevocationReason,
+    /// What becomes of the unit.
+    #[serde(default)]
+    unit: UnitBeside,
+}
+
+/// What becomes of the unit of a storage that is revoked.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum UnitBeside {
+    /// It is revoked too.
+    #[default]
+    Revoked,
+    /// It goes on: for a keystore, where the provider has a risk analysis.
+    Kept,
+}
+
+/// Revoke a unit's WSCD or keystore. It is final. Role: revoke
+#[utoipa::path(post, path = "/units/{unit}/storages/{storage}/revocation", tag = "operator",
+    params(("unit" = String, Path, format = "uuid"), ("storage" = Storage, Path)),
+    request_body = StorageRevocationRequest,
+    responses((status = 200, body = UnitView), (status = 404, body = Problem)))]
+async fn storage(
+    State(desk): State<Desk>,
+    Extension(operator): Extension<Operator>,
+    Extension(errand): Extension<Errand>,
+    Path((unit, storage)): Path<(UnitId, Storage)>,
+    body: Bytes,
+) -> Written<Json<UnitView>> {
+    let asked: StorageRevocationRequest = read(&body).map_err(|refused| (None, refused))?;
+    let (operator, errand, reason) = (&operator, &errand, asked.reason);
+    let view = match asked.unit {
+        UnitBeside::Revoked => desk.revoke(operator, errand, unit, reason).await,
+        UnitBeside::Kept => {
+            desk.revoke_storage(operator, errand, unit, storage, reason)
+                .await
+        }
+    };
+    match view {
+        Ok(view) => Ok((Extension(Noted), Json(view))),
+        Err(error) => Err((Some(Extension(Noted)), problem(error))),
+    }
+}

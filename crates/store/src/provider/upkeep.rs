@@ -1,0 +1,343 @@
+//! What a check and a restore ask, and what a restore sets right.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sci::UnitId;
+use wallet_provider::{
+    Adopted, Fault, KnownList, ListState, StoreError, TakenOver, UnitCounts, UnitState, UpkeepStore,
+};
+
+use super::activation::add_event;
+use super::revocation::{lists_of, mark_changed, set_entries};
+use super::{SqlProviderStore, boxed, rows, seconds, signed};
+use crate::sql::{Connection, query};
+
+/// How many faults of a kind are told: a database that is wholly wrong is wrong enough.
+const FEW: i64 = 20;
+
+#[async_trait]
+impl UpkeepStore for SqlProviderStore {
+    async fn known_lists(&self) -> Result<Vec<KnownList>, StoreError> {
+        type Row = (i64, String, String, i64, i64, i64, i64, i64, Option<i64>);
+        let lists: Vec<Row> = query(
+            "SELECT id, name, uri, size, revision, published, published_until, restored,
+                    closed_at
+             FROM status_list ORDER BY id",
+        )
+        .all(&mut self.database.reader().await?)
+        .await?;
+        let known = |row: Row| {
+            let (list, name, uri, size, revision, published, until, restored, closed_at) = row;
+            Ok(KnownList {
+                state: ListState {
+                    list,
+                    name,
+                    uri,
+                    size: rows::unsigned("status_list", "size", size)?,
+                    revision,
+                    published,
+                    published_until: rows::time("status_list", "published_until", until)?,
+                    restored: restored != 0,
+                },
+                open: closed_at.is_none(),
+            })
+        };
+        lists.into_iter().map(known).collect()
+    }
+
+    async fn set_entries(&self, list: i64) -> Result<Vec<u64>, StoreError> {
+        let set: Vec<i64> = query("SELECT idx FROM status_set WHERE list = ? ORDER BY idx")
+            .bind(list)
+            .all(&mut self.database.reader().await?)
+            .await?;
+        set.into_iter()
+            .map(|idx| rows::unsigned("status_set", "idx", idx))
+            .collect()
+    }
+
+    async fn close_open_lists(&self, at: Timestamp) -> Result<u64, StoreError> {
+        self.database
+            .write_in_turn(move |tx| {
+                boxed(async move {
+                    let closed =
+                        query("UPDATE status_list SET closed_at = ? WHERE closed_at IS NULL")
+                            .bind(seconds(at))
+                            .execute(tx)
+                            .await?;
+                    Ok(closed)
+                })
+            })
+            .await
+    }
+
+    async fn take_over(
+        &self,
+        list: i64,
+        indices: Vec<u64>,
+        at: Timestamp,
+    ) -> Result<TakenOver, StoreError> {
+        self.database
+            .write_in_turn(move |tx| boxed(take_over(tx, list, indices, at)))
+            .await
+    }
+
+    async fn adopt(&self, list: Adopted, until: Timestamp) -> Result<(), StoreError> {
+        self.database
+            .write_in_turn(move |tx| boxed(adopt(tx, list, until)))
+            .await
+    }
+
+    async fn faults(&self) -> Result<Vec<Fault>, StoreError> {
+        let mut snapshot = self.database.snapshot().await?;
+        let faults = faults(snapshot.connection()).await?;
+        snapshot.end().await?;
+        Ok(faults)
+    }
+
+    async fn unit_counts(&self) -> Result<UnitCounts, StoreError> {
+        let (units, revoked, due): (i64, i64, i64) = query(
+            "SELECT count(*), count(CASE WHEN state = 'revoked' THEN 1 END),
+                    count(CASE WHEN freeze_due <> 0 THEN 1 END) FROM unit",
+        )
+        .one(&mut self.database.reader().await?)
+        .await?;
+        Ok(UnitCounts {
+            units: units.unsigned_abs(),
+            revoked: revoked.unsigned_abs(),
+            freeze_due: due.unsigned_abs(),
+        })
+    }
+}
+
+async fn take_over(
+    tx: &mut Connection,
+    list: i64,
+    indices: Vec<u64>,
+    at: Timestamp,
+) -> Result<TakenOver, StoreError> {
+    let mut taken = TakenOver::default();
+    mark_changed(tx, BTreeSet::from([list])).await?;
+    for index in indices {
+        taken.entries += query(
+            "INSERT INTO status_set (list, idx, revision)
+             SELECT id, ?2, revision FROM status_list WHERE id = ?1
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(list)
+        .bind(signed(index))
+        .execute(tx)
+        .await?;
+        let of: Option<(Vec<u8>, Option<String>)> =
+            query("SELECT unit, storage FROM status_entry WHERE list = ? AND idx = ?")
+                .bind(list)
+                .bind(signed(index))
+                .optional(tx)
+                .await?;
+        match of {
+            None => taken.of_nobody += 1,
+            Some((unit, None)) => taken.units += revoke_unit(tx, &unit, at).await?,
+            Some((unit, Some(storage))) => {
+                taken.storages += revoke_storage(tx, &unit, &storage, at).await?;
+            }
+        }
+    }
+    Ok(taken)
+}
+
+/// As a revocation is done, by nobody and for no reason: both are lost.
+async fn revoke_unit(tx: &mut Connection, unit: &[u8], at: Timestamp) -> Result<u64, StoreError> {
+    let changed = query(
+        "UPDATE unit SET state = 'revoked', freeze_due = 1 WHERE id = ? AND state <> 'revoked'",
+    )
+    .bind(unit)
+    .execute(tx)
+    .await?;
+    if changed == 0 {
+        return Ok(0);
+    }
+    let id = rows::unit_id("unit", "id", unit)?;
+    add_event(tx, id, UnitState::Revoked, at).await?;
+    set_all(tx, id, None).await?;
+    Ok(1)
+}
+
+async fn revoke_storage(
+    tx: &mut Connection,
+    unit: &[u8],
+    storage: &str,
+    at: Timestamp,
+) -> Result<u64, StoreError> {
+    let changed = query(
+        "UPDATE unit_storage SET revoked_at = ? WHERE unit = ? AND storage = ?
+         AND revoked_at IS NULL
+         AND EXISTS (SELECT 1 FROM unit WHERE unit.id = unit_storage.unit AND state <> 'revoked')",
+    )
+    .bind(seconds(at))
+    .bind(unit)
+    .bind(storage)
+    .execute(tx)
+    .await?;
+    if changed > 0 {
+        let id = rows::unit_id("unit_storage", "unit", unit)?;
+        set_all(tx, id, Some(storage)).await?;
+    }
+    Ok(changed)
+}
+
+/// Sets every entry of the unit, or of one storage of it.
+async fn set_all(
+    tx: &mut Connection,
+    unit: UnitId,
+    storage: Option<&str>,
+) -> Result<(), StoreError> {
+    let lists = lists_of(tx, unit, storage).await?;
+    mark_changed(tx, lists.into_iter().collect()).await?;
+    set_entries(tx, unit, storage).await?;
+    Ok(())
+}
+
+/// A closed list is forgotten some time after it was closed, and when nothing refers
+/// to it. What refers to this one is not known: it counts as closed at the end of it.
+async fn adopt(tx: &mut Connection, list: Adopted, until: Timestamp) -> Result<(), StoreError> {
+    // No list of ours: nobody draws an index of it again.
+    const NO_KEY: [u8; 8] = [0; 8];
+    let id: Option<i64> = query(
+        "INSERT INTO status_list (kind, name, uri, size, key_check, next_counter, closed_at)
+         VALUES ('wia', ?1, ?2, ?3, ?4, ?3, ?5) ON CONFLICT DO NOTHING RETURNING id",
+    )
+    .bind(&list.name)
+    .bind(&list.uri)
+    .bind(signed(list.size))
+    .bind(NO_KEY)
+    .bind(seconds(until))
+    .optional(tx)
+    .await?;
+    let Some(id) = id else {
+        return Ok(());
+    };
+    for index in list.set {
+        query("INSERT INTO status_set (list, idx, revision) VALUES (?, ?, 1)")
+            .bind(id)
+            .bind(signed(index))
+            .execute(tx)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
+    let mut faults = Vec::new();
+    if !connection.is_postgres() {
+        let said: Vec<String> = query("PRAGMA integrity_check(20)").all(connection).await?;
+        let wrong = said.into_iter().filter(|line| line != "ok");
+        faults.extend(wrong.map(Fault::Integrity));
+    }
+    for (table, names, sql) in REFERENCES {
+        let rows: i64 = query(sql).one(connection).await?;
+        if rows > 0 {
+            faults.push(Fault::Reference {
+                table,
+                names,
+                rows: rows.unsigned_abs(),
+            });
+        }
+    }
+    let not_set: Vec<(Vec<u8>, i64, i64)> = query(
+        "SELECT entry.unit, entry.list, entry.idx FROM status_entry AS entry
+         JOIN unit ON unit.id = entry.unit
+         LEFT JOIN unit_storage AS storage
+           ON storage.unit = entry.unit AND storage.storage = entry.storage
+         WHERE (unit.state = 'revoked' OR storage.revoked_at IS NOT NULL)
+           AND NOT EXISTS (SELECT 1 FROM status_set AS done
+                           WHERE done.list = entry.list AND done.idx = entry.idx)
+         LIMIT ?",
+    )
+    .bind(FEW)
+    .all(connection)
+    .await?;
+    for (unit, list, index) in not_set {
+        faults.push(Fault::NotSet {
+            unit: rows::unit_id("status_entry", "unit", &unit)?,
+            list,
+            index: rows::unsigned("status_entry", "idx", index)?,
+        });
+    }
+    for sql in [
+        "SELECT list, idx FROM status_entry JOIN status_list ON id = list
+         WHERE idx < 0 OR idx >= size LIMIT ?",
+        "SELECT list, idx FROM status_set JOIN status_list ON id = list
+         WHERE idx < 0 OR idx >= size LIMIT ?",
+    ] {
+        let wrong: Vec<(i64, i64)> = query(sql).bind(FEW).all(connection).await?;
+        faults.extend(
+            wrong
+                .into_iter()
+                .map(|(list, index)| Fault::Index { list, index }),
+        );
+    }
+    let twice: Vec<(i64, i64)> =
+        query("SELECT list, idx FROM status_entry GROUP BY list, idx HAVING count(*) > 1 LIMIT ?")
+            .bind(FEW)
+            .all(connection)
+            .await?;
+    faults.extend(
+        twice
+            .into_iter()
+            .map(|(list, index)| Fault::Twice { list, index }),
+    );
+    // A list hands out counters below the next one, each for one entry at most.
+    let counters: Vec<i64> = query(
+        "SELECT id FROM status_list WHERE next_counter < 0 OR next_counter > size
+           OR published > revision
+           OR next_counter < (SELECT count(*) FROM status_entry WHERE list = status_list.id)
+         ORDER BY id LIMIT ?",
+    )
+    .bind(FEW)
+    .all(connection)
+    .await?;
+    faults.extend(counters.into_iter().map(|list| Fault::Counters { list }));
+    let history: Vec<Vec<u8>> = query(
+        "SELECT id FROM unit WHERE state IS DISTINCT FROM
+           (SELECT state FROM unit_event WHERE unit_event.unit = unit.id
+            ORDER BY unit_event.id DESC LIMIT 1)
+         LIMIT ?",
+    )
+    .bind(FEW)
+    .all(connection)
+    .await?;
+    for unit in history {
+        let unit = rows::unit_id("unit", "id", &unit)?;
+        faults.push(Fault::History { unit });
+    }
+    Ok(faults)
+}
+
+/// Both databases keep these by themselves; a damaged one may not.
+const REFERENCES: [(&str, &str, &str); 4] = [
+    (
+        "status_entry",
+        "unit",
+        "SELECT count(*) FROM status_entry WHERE NOT EXISTS
+           (SELECT 1 FROM unit WHERE unit.id = status_entry.unit)",
+    ),
+    (
+        "status_entry",
+        "status_list",
+        "SELECT count(*) FROM status_entry WHERE NOT EXISTS
+           (SELECT 1 FROM status_list WHERE status_list.id = status_entry.list)",
+    ),
+    (
+        "status_set",
+        "status_list",
+        "SELECT count(*) FROM status_set WHERE NOT EXISTS
+           (SELECT 1 FROM status_list WHERE status_list.id = status_set.list)",
+    ),
+    (
+        "unit_event",
+        "unit",
+        "SELECT count(*) FROM unit_event WHERE NOT EXISTS
+           (SELECT 1 FROM unit WHERE unit.id = unit_event.unit)",
+    ),
+];

@@ -1,0 +1,128 @@
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use jose::PublicKey;
+use status_list::{Limits, StatusListCheck, UnverifiedStatusList, VerifiedStatusList};
+
+use crate::{Error, PublishError};
+
+/// What the world reads: the lists that are published, and the keys that may have
+/// signed them.
+#[derive(Debug, Clone)]
+pub struct Published {
+    folder: PathBuf,
+    names: Vec<String>,
+    keys: Vec<PublicKey>,
+}
+
+/// The longest token that is read, in bytes: of a list of some ten million entries.
+const LARGEST: usize = 8 << 20;
+
+/// What was found under a list's name.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// A token of one's own.
+    List(VerifiedStatusList),
+    /// None.
+    Nothing,
+    /// One that no status key signed, or that is no token at all.
+    NotOurs(String),
+}
+
+impl Published {
+    /// The lists in a folder, each in its JWT form; `keys` are the status keys, those of
+    /// earlier times too. A folder that is not there holds none.
+    pub fn in_folder(folder: &Path, keys: Vec<PublicKey>) -> Result<Self, PublishError> {
+        let fail = |source| PublishError {
+            path: folder.to_owned(),
+            what: "cannot be read",
+            source,
+        };
+        let mut names = Vec::new();
+        match std::fs::read_dir(folder) {
+            Ok(entries) => {
+                for entry in entries {
+                    let name = entry.map_err(fail)?.file_name();
+                    let name = name.to_str().and_then(|name| name.strip_suffix(FORM));
+                    names.extend(name.map(str::to_owned));
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(fail(error)),
+        }
+        names.sort_unstable();
+        Ok(Self {
+            folder: folder.to_owned(),
+            names,
+            keys,
+        })
+    }
+
+    /// The names of all that are there, known or not.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub(super) fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// The list of that name: of `uri`, or of whatever it says it is.
+    pub(super) fn read(&self, name: &str, uri: Option<&str>) -> Result<Found, Error> {
+        let path = self.folder.join(format!("{name}{FORM}"));
+        let fail = |source| PublishError {
+            path: path.clone(),
+            what: "cannot be read",
+            source,
+        };
+        let file = match std::fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
+            Err(error) => return Err(fail(error).into()),
+        };
+        let mut token = Vec::new();
+        file.take(LARGEST as u64 + 1)
+            .read_to_end(&mut token)
+            .map_err(fail)?;
+        let mut refused = "no status key is at hand".to_owned();
+        for key in &self.keys {
+            match verified(&token, uri, key) {
+                Ok(list) => return Ok(Found::List(list)),
+                Err(why) => refused = why,
+            }
+        }
+        Ok(Found::NotOurs(refused))
+    }
+}
+
+/// How a list's file ends.
+const FORM: &str = ".jwt";
+
+/// At whatever time: the token may have ended, and says what it says all the same.
+fn verified(
+    token: &[u8],
+    uri: Option<&str>,
+    key: &PublicKey,
+) -> Result<VerifiedStatusList, String> {
+    let limits = Limits {
+        token_bytes: LARGEST,
+        list_bytes: LARGEST,
+    };
+    let issued = std::str::from_utf8(token)
+        .ok()
+        .and_then(|text| jose::jws::parse(text, LARGEST).ok()?.claims().ok())
+        .and_then(|claims| status_list::numeric_date(claims.get("iat")?))
+        .ok_or("it is no status list token")?;
+    let token = UnverifiedStatusList::parse(token, &limits).map_err(|why| why.to_string())?;
+    let claimed = token.claimed_uri().unwrap_or_default();
+    let uri = uri.unwrap_or(&claimed);
+    token
+        .verify(&StatusListCheck::new(uri, key, issued))
+        .map_err(|why| why.to_string())
+}
+
+/// The indices that are set.
+pub(super) fn set(list: &VerifiedStatusList) -> impl Iterator<Item = u64> {
+    let list = list.list();
+    (0..list.len()).filter(|index| list.get(*index).is_ok_and(|status| !status.is_valid()))
+}

@@ -1,0 +1,183 @@
+//! Time passes over everything that a unit leaves behind, and what is told of each
+//! table's end is what happens.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod house;
+
+use std::sync::Arc;
+
+use clock::Clock;
+use house::*;
+use jiff::SignedDuration;
+use notices::{MailAtHand, Outbox};
+use provider_api::RevocationReason;
+use store::notices::SqlOutbox;
+use store::operators::SqlOperatorTrail;
+use store::provider::SqlProviderStore;
+use store::sql::query;
+use wallet_provider::ProviderStore;
+use wallet_provider::operators::{Credential, Errand, Operator, OperatorDesk, OperatorRole};
+use wallet_provider::retention::{HELD, Held, Until};
+
+const DAY: i64 = 24 * 3600;
+
+async fn number(database: &store::Database, statement: String) -> i64 {
+    let mut reader = database.reader().await.unwrap();
+    let number: Option<i64> = query(statement.leak()).one(&mut reader).await.unwrap();
+    number.unwrap_or_default()
+}
+
+async fn rows(database: &store::Database, table: &str) -> i64 {
+    number(database, format!("SELECT COUNT(*) FROM {table}")).await
+}
+
+fn tables(wanted: fn(&Until) -> bool) -> impl Iterator<Item = &'static Held> {
+    // What the key storage holds is looked at beside its own store, and what opens an
+    // account in the accounts' own room.
+    let accounts = [
+        "passkey",
+        "recovery_code",
+        "consent",
+        "sign_in",
+        "ceremony",
+        "link_code",
+        "address_code",
+    ];
+    HELD.iter()
+        .filter(move |held| wanted(&held.until) && !held.table.starts_with("wsca_"))
+        .filter(move |held| !accounts.contains(&held.table))
+}
+
+/// Waits until this many seconds since 1970.
+fn wait_until(house: &House, second: i64) {
+    house
+        .clock
+        .set(jiff::Timestamp::from_second(second).unwrap());
+}
+
+#[tokio::test]
+async fn what_is_told_of_each_tables_end_is_what_happens() {
+    let house = House::new();
+    let Running { provider, database } = house.start().await;
+    let running = Running {
+        provider,
+        database: database.clone(),
+    };
+    let phone = Device::operational(&house, &running, "ada").await;
+    phone.fresh_wia(&house, &running, 2).await.unwrap();
+    phone.fresh_ka(&house, &running, 1, 1).await.unwrap();
+    running.provider.challenge().await.unwrap();
+    let other = Device::operational(&house, &running, "ben").await;
+    let wia = other.shown_wia(&house, &running).await;
+    let asker = PidDesk::new("PID Provider", pki::Profile::Pid).await;
+    house.lists.add(&asker, "PID Provider");
+    let request = asker.sign(&asker.claims(&house, &wia)).await;
+    running
+        .provider
+        .revoke_by_pid_provider(&request)
+        .await
+        .unwrap();
+
+    let provider = Arc::new(running.provider);
+    let store = SqlProviderStore::new(database.clone());
+    let desk = OperatorDesk::new(
+        Arc::clone(&provider),
+        Arc::new(SqlOperatorTrail::new(database.clone())),
+        Arc::new(store.clone()),
+    );
+    let operator = Operator {
+        name: "bob".into(),
+        role: OperatorRole::Admin,
+        by: Credential::Token,
+    };
+    let errand = Errand::new("unit.revoke", "units/1", Some("ticket 12")).unwrap();
+    let revoking = desk.revoke(&operator, &errand, phone.unit, RevocationReason::Security);
+    revoking.await.unwrap();
+    for list in [1, 2] {
+        store.close_list(list, house.clock.now()).await.unwrap();
+    }
+
+    // What its user is told: there is no mail server, so it is over at once.
+    let outbox = SqlOutbox::new(database.clone());
+    let told_at = house.clock.now();
+    outbox
+        .spread(MailAtHand::No, &[], told_at, 9)
+        .await
+        .unwrap();
+
+    // Every table that is told to end has something in it that can end.
+    for held in tables(|until| !matches!(until, Until::Always)) {
+        // Those have tests of their own (storage_revocation.rs, watch.rs).
+        let optional = ["unit_storage", "unit_certificate", "forgotten_unit"].contains(&held.table);
+        assert!(
+            optional || rows(&database, held.table).await > 0,
+            "{}",
+            held.table
+        );
+    }
+
+    let mut ends = Vec::new();
+    for held in tables(|until| matches!(until, Until::Past { .. })) {
+        let Until::Past { column } = held.until else {
+            unreachable!()
+        };
+        let last = format!("SELECT MAX({column}) FROM {}", held.table);
+        ends.push((number(&database, last).await + DAY, held.table));
+    }
+    ends.sort_unstable();
+    for (end, table) in ends {
+        wait_until(&house, end - 1);
+        provider.purge().await.unwrap();
+        assert!(rows(&database, table).await > 0, "{table} ends too soon");
+        wait_until(&house, end);
+        provider.purge().await.unwrap();
+        assert_eq!(rows(&database, table).await, 0, "{table} does not end");
+    }
+
+    // The lists' entries are maintained for no more than some weeks: what is left is
+    // how long a closed list stays.
+    let closed = "SELECT MAX(closed_at) FROM status_list".to_owned();
+    let end = number(&database, closed).await + 40 * DAY;
+    wait_until(&house, end.max(house.clock.now_seconds()) + 1);
+    provider.purge().await.unwrap();
+    for held in tables(|until| matches!(until, Until::List)) {
+        assert_eq!(rows(&database, held.table).await, 0, "{}", held.table);
+    }
+
+    // A trail keeps its newest row, whatever its age.
+    desk.note(&operator, &errand, "ok").await.unwrap();
+    house.clock.advance(SignedDuration::from_hours(24 * 1095));
+    assert_eq!(
+        desk.forget_older(1096).await.unwrap(),
+        1,
+        "the revocation's"
+    );
+    assert_eq!(desk.forget_older(0).await.unwrap(), 0);
+    assert_eq!(rows(&database, "operator_trail").await, 1);
+
+    // What was told stays until it is forgotten, and no longer. How long that is, is the
+    // courier's to say (crates/notices).
+    assert_eq!(outbox.forget(told_at).await.unwrap(), 0);
+    let later = told_at + SignedDuration::from_secs(1);
+    assert_eq!(outbox.forget(later).await.unwrap(), 1);
+    for held in tables(|until| matches!(until, Until::Notices)) {
+        assert_eq!(rows(&database, held.table).await, 0, "{}", held.table);
+    }
+
+    // What is kept for longer is still there.
+    for held in tables(|until| matches!(until, Until::Account | Until::Unit)) {
+        // Those have tests of their own (storage_revocation.rs, watch.rs).
+        let optional = ["unit_storage", "unit_certificate", "forgotten_unit"].contains(&held.table);
+        assert!(
+            optional || rows(&database, held.table).await > 0,
+            "{}",
+            held.table
+        );
+    }
+    assert!(rows(&database, "attested_key").await > 0, "for good");
+}
