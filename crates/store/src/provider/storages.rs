@@ -161,18 +161,31 @@ pub(super) async fn revoke_type(
     tx: &mut Connection,
     revocation: TypeRevocation,
 ) -> Result<TypeRevoked, StoreError> {
-    let (kind, name) = (revocation.kind.name(), revocation.name.as_str());
-    let (by, reason) = (revocation.by.name(), revocation.reason.name());
-    if locked_type(tx, revocation.kind, name).await?.is_some() {
+    let why = Some((revocation.by.name(), revocation.reason.name()));
+    end_type(tx, revocation.kind, &revocation.name, why, revocation.at).await
+}
+
+/// As [`revoke_type`], by whomever and for whatever reason, where both are known.
+pub(super) async fn end_type(
+    tx: &mut Connection,
+    storage: Storage,
+    name: &str,
+    why: Option<(&str, &str)>,
+    at: Timestamp,
+) -> Result<TypeRevoked, StoreError> {
+    if locked_type(tx, storage, name).await?.is_some() {
         return Ok(TypeRevoked::default());
     }
+    let kind = storage.name();
+    let by = why.map(|(by, _)| by.to_owned());
+    let reason = why.map(|(_, reason)| reason.to_owned());
     query(
         "UPDATE storage_type SET revoked_at = ?, by = ?, reason = ?
          WHERE storage = ? AND type = ?",
     )
-    .bind(seconds(revocation.at))
-    .bind(by)
-    .bind(reason)
+    .bind(seconds(at))
+    .bind(by.clone())
+    .bind(reason.clone())
     .bind(kind)
     .bind(name)
     .execute(tx)
@@ -181,7 +194,7 @@ pub(super) async fn revoke_type(
         "UPDATE unit_storage SET revoked_at = ?, by = ?, reason = ?
          WHERE storage = ? AND type = ? AND revoked_at IS NULL",
     )
-    .bind(seconds(revocation.at))
+    .bind(seconds(at))
     .bind(by)
     .bind(reason)
     .bind(kind)
