@@ -203,8 +203,8 @@ fn now() -> Timestamp {
 /// of a usual length, two events, and entries spread over lists of a million.
 const SQLITE: &[&str] = &[
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-     INSERT INTO account (id, alias, code_hash, created_at)
-     SELECT i, 'seeded ' || i, randomblob(32), 1790000000 FROM n",
+     INSERT INTO account (id, alias, created_at)
+     SELECT i, 'seeded ' || i, 1790000000 FROM n",
     "INSERT INTO unit (id, account, state, signing_key, signing_thumbprint, agreement_key,
                        agreement_thumbprint, evidence, wallet_version, created_at)
      SELECT CAST(printf('%016d', (id * 2654435761987) % 10000000000000000) AS BLOB), id,
@@ -223,18 +223,18 @@ const SQLITE: &[&str] = &[
 ];
 
 const POSTGRES: &[&str] = &[
-    "INSERT INTO account (id, alias, code_hash, created_at)
-     SELECT i, 'seeded ' || i, sha256(i::text::bytea), 1790000000
+    "INSERT INTO account (id, alias, created_at) SELECT i, 'seeded ' || i, 1790000000
      FROM generate_series(1, ?1) AS n (i)",
     "INSERT INTO unit (id, account, state, signing_key, signing_thumbprint, agreement_key,
                        agreement_thumbprint, evidence, wallet_version, created_at)
      SELECT convert_to(lpad(((id * 2654435761987) % 10000000000000000)::text, 16, '0'), 'UTF8'), id,
             'operational',
-            substr(code_hash || sha256(code_hash) || sha256(code_hash || code_hash), 1, 91),
-            sha256(code_hash || '1'),
-            substr(sha256(code_hash) || code_hash || sha256(code_hash || '2'), 1, 91),
-            sha256(code_hash || '3'),
-            repeat(md5(id::text), 6) || repeat(md5(alias), 6), '1.0.0', 1790000000 FROM account",
+            substr(made || sha256(made) || sha256(made || made), 1, 91),
+            sha256(made || '1'),
+            substr(sha256(made) || made || sha256(made || '2'), 1, 91),
+            sha256(made || '3'),
+            repeat(md5(id::text), 6) || repeat(md5(alias), 6), '1.0.0', 1790000000
+     FROM (SELECT id, alias, sha256(id::text::bytea) AS made FROM account) AS account",
     "INSERT INTO unit_event (unit, at_ms, state) SELECT id, 1790000000000, 'installed' FROM unit",
     "INSERT INTO unit_event (unit, at_ms, state) SELECT id, 1790000001000, 'operational' FROM unit",
     "INSERT INTO status_list (id, kind, name, uri, size, key_check, next_counter, closed_at)

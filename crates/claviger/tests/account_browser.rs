@@ -13,6 +13,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -200,7 +201,9 @@ async fn a_revocation_is_told_by_mail_at_the_address_that_was_confirmed() {
 /// A node for development, with a mail server of this machine.
 fn configuration(folder: &Path, listen: &str, url: &str, mail: u16) -> PathBuf {
     let shown = folder.display();
-    std::fs::write(folder.join("device.hex"), "07".repeat(32)).unwrap();
+    let key = folder.join("device.hex");
+    std::fs::write(&key, "07".repeat(32)).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::write(
         folder.join("consent.txt"),
         "What the test keeps\n\nNothing for long.\n",

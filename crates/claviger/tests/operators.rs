@@ -149,7 +149,14 @@ async fn every_route_asks_for_its_role() {
             .iter()
             .find(|route| route.method == method && route.path == path)
             .unwrap_or_else(|| panic!("{method} {path} is in no table"));
-        let address = path.replace("{unit}", unit).replace("{id}", unit);
+        let address = path
+            .replace("{unit}", unit)
+            .replace("{job}", unit)
+            .replace("{storage}", "wscd");
+        assert!(
+            !address.contains('{'),
+            "{address}: what stands for its part?"
+        );
         for role in OperatorRole::ALL {
             let (status, problem) = house
                 .ask(&method, &address, &format!("token of {role}"))

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use provider_api::{
-    BulkRevocation, Extent, JobState, Problem, RevocationJob, RevocationJobs, Selected,
+    BulkRevocation, Extent, JobState, Problem, RevocationJob, RevocationJobs, Revoker, Selected,
+    Selector, Storage,
 };
 
-use crate::{Error, JobRecord, NewJob, WalletProvider, secrets};
+use crate::{Error, JobRecord, LooseSelection, NewJob, TypeRevocation, WalletProvider, secrets};
 
 /// How many units are looked at in one transaction. Each revocation is some ten
 /// statements, so the write lock is held for a few milliseconds.
@@ -130,6 +131,13 @@ impl WalletProvider {
     }
 
     async fn do_job(&self, job: &str) -> Result<u64, Error> {
+        let new = self.revocations.job(job).await?.map(|record| record.new);
+        let shared = async |extent| match &new {
+            Some(new) if new.extent == extent => self.revoke_shared(new).await,
+            _ => Ok(()),
+        };
+        // First, so that a crash leaves none of it undone.
+        shared(Extent::Unit).await?;
         let (mut revoked, mut reached) = (0, true);
         for page in 1u32.. {
             let now = self.clock.now();
@@ -148,6 +156,10 @@ impl WalletProvider {
                 reached = false;
             }
             let done = record.state == JobState::Done;
+            if done {
+                // Last: whoever has such a keystore was told by then.
+                shared(Extent::Keystore).await?;
+            }
             if done || page.is_multiple_of(PAGES_A_PUBLICATION) {
                 let _ = self.publish_changed().await;
             }
@@ -159,6 +171,50 @@ impl WalletProvider {
             tokio::task::yield_now().await;
         }
         Ok(revoked)
+    }
+
+    /// Revokes what units share and what belongs to none: the entry of a type of WSCD or
+    /// keystore (TS3 v1.5.2, 2.5.2, option 1), and attestations of the reference's
+    /// interface. It can be repeated.
+    async fn revoke_shared(&self, job: &NewJob) -> Result<(), Error> {
+        for (kind, name) in self.shared_types(&job.selector).await? {
+            let revocation = TypeRevocation {
+                kind,
+                name,
+                by: Revoker::Operator,
+                reason: job.reason,
+                at: self.clock.now(),
+            };
+            self.store.revoke_type(revocation).await?;
+        }
+        if job.extent == Extent::Unit
+            && let Some(selection) = loose(&job.selector)
+        {
+            self.store.revoke_loose(selection).await?;
+        }
+        Ok(())
+    }
+
+    /// The types that the selector means wholly.
+    async fn shared_types(&self, selector: &Selector) -> Result<Vec<(Storage, String)>, Error> {
+        if selector.everything {
+            return Ok(self.store.storage_types().await?);
+        }
+        let alone = |wscd_type: Option<String>, keystore_type: Option<String>| Selector {
+            wscd_type,
+            keystore_type,
+            ..Selector::default()
+        };
+        let (wscd, keystore) = (&selector.wscd_type, &selector.keystore_type);
+        Ok(match (wscd, keystore) {
+            (Some(name), None) if *selector == alone(wscd.clone(), None) => {
+                vec![(Storage::Wscd, name.clone())]
+            }
+            (None, Some(name)) if *selector == alone(None, keystore.clone()) => {
+                vec![(Storage::Keystore, name.clone())]
+            }
+            _ => Vec::new(),
+        })
     }
 
     fn check_bulk(&self, asked: &BulkRevocation) -> Result<(), Error> {
@@ -173,6 +229,28 @@ impl WalletProvider {
             }
         }
         Ok(())
+    }
+}
+
+/// What belongs to no unit, where the selector means it.
+fn loose(selector: &Selector) -> Option<LooseSelection> {
+    let of_model = |model: &String| Selector {
+        model: Some(model.clone()),
+        ..Selector::default()
+    };
+    let of_patch = |month: u32| Selector {
+        patch_below: Some(month),
+        ..Selector::default()
+    };
+    match (selector.everything, &selector.model, selector.patch_below) {
+        (true, _, _) => Some(LooseSelection::All),
+        (_, Some(model), None) if *selector == of_model(model) => {
+            Some(LooseSelection::Model(model.clone()))
+        }
+        (_, None, Some(month)) if *selector == of_patch(month) => {
+            Some(LooseSelection::PatchedBefore(month))
+        }
+        _ => None,
     }
 }
 

@@ -75,7 +75,7 @@ pub use ports::store::{
 };
 pub use ports::tally::Tally;
 pub use ports::turn::{Turn, Work};
-pub use ports::upkeep::{Adopted, Fault, KnownList, TakenOver, UnitCounts, UpkeepStore};
+pub use ports::upkeep::{Adopted, Fault, TakenOver, UnitCounts, UpkeepStore};
 pub use provider::{Caller, Parts, WalletProvider};
 pub use secrets::IndexSecret;
 pub use storage_revocation::UnitGoes;

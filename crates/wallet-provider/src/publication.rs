@@ -238,8 +238,8 @@ impl WalletProvider {
         }
     }
 
-    /// The list as the world reads it now, in either form. A token that this
-    /// status key of this provider's did not sign, of whatever generation, says nothing, and is replaced.
+    /// The list as the world reads it now, in either form. A token that no status key
+    /// of this provider's signed, of whatever generation, says nothing, and is replaced.
     fn verify_told(
         &self,
         state: &ListState,

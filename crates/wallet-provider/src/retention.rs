@@ -458,6 +458,10 @@ pub const HELD: &[Held] = &[
             no("revision", "how often it changed"),
             no("published", "as of which change it is published"),
             no("published_until", "how long what is published lasts"),
+            no(
+                "restored",
+                "whether the database was found to be older than it",
+            ),
         ],
         until: Until::List,
     },
@@ -483,6 +487,7 @@ pub const HELD: &[Held] = &[
         columns: &[
             no("list", "which list"),
             no("idx", "which entry; nothing leads from it to a unit"),
+            no("revision", "with which change of the list it was set"),
         ],
         until: Until::List,
     },
@@ -624,6 +629,107 @@ pub const HELD: &[Held] = &[
             no("why", "why it did not succeed; never an address"),
         ],
         until: Until::Notices,
+    },
+    Held {
+        table: "instance_key",
+        what: "a key of a wallet's attestation of itself",
+        purpose: "no two issuers are shown the same key (ISSU_35a)",
+        columns: &[
+            no(
+                "hash",
+                "a hash of its thumbprint; nothing leads from it to a unit",
+            ),
+            no(
+                "forget_at",
+                "the end of the day on which its attestation's status ends",
+            ),
+        ],
+        until: Until::Past {
+            column: "forget_at",
+        },
+    },
+    Held {
+        table: "assertion_counter",
+        what: "how often an Apple device has vouched for a wallet",
+        purpose: "a copy of an earlier message is refused",
+        columns: &[
+            unit("unit", "which unit"),
+            unit("counter", "the number of the last message"),
+        ],
+        until: Until::Unit,
+    },
+    Held {
+        table: "failed_check",
+        what: "a device that turned out less sound than it was",
+        purpose: "its wallet unit can be revoked (WURevocation_09)",
+        columns: &[
+            unit("unit", "which unit"),
+            unit("at", "when"),
+            unit("why", "what was found"),
+        ],
+        until: Until::Unit,
+    },
+    Held {
+        table: "issuer_scope",
+        what: "where a wallet's status for one issuer stands; which issuer, nobody here knows",
+        purpose: "the wallet shows the same issuer the same entry, and no other issuer that one",
+        columns: &[
+            unit("unit", "whose"),
+            unit(
+                "scope",
+                "a pseudonym of the issuer that only this wallet can make",
+            ),
+            unit("about", "whether it is of the wallet or of a key storage"),
+            unit("list", "which list"),
+            unit("idx", "which entry"),
+            unit("maintained_until", "until when its status is maintained"),
+        ],
+        until: Until::Past {
+            column: "maintained_until",
+        },
+    },
+    Held {
+        table: "storage_type",
+        what: "a type of key storage, and the status entry that all of it share, if they do",
+        purpose: "a type that turns out weak is revoked at once (WURevocation_09a)",
+        columns: &[
+            no("storage", "the remote one, or devices' own"),
+            no("type", "its name"),
+            no("list", "which list"),
+            no("idx", "which entry"),
+            no("maintained_until", "until when its status is maintained"),
+            no("revoked_at", "when it was revoked"),
+            no("by", "who revoked it"),
+            no("reason", "why"),
+        ],
+        until: Until::Always,
+    },
+    Held {
+        table: "choice",
+        what: "what the provider chose where the specifications leave a choice",
+        purpose: "what an earlier attestation meant can be told",
+        columns: &[
+            no("name", "what was chosen"),
+            no("number", "the how manieth choice it is"),
+            no("value", "how it was chosen"),
+            no("since", "since when"),
+        ],
+        until: Until::Always,
+    },
+    Held {
+        table: "loose_entry",
+        what: "where the status of an attestation stands that was given to no known wallet",
+        purpose: "it can be revoked",
+        columns: &[
+            no("list", "which list"),
+            no("idx", "which entry"),
+            no("maintained_until", "until when its status is maintained"),
+            no("device_model", "the device's model"),
+            no("patch_level", "how new its system is, by month"),
+        ],
+        until: Until::Past {
+            column: "maintained_until",
+        },
     },
     Held {
         table: "operator_trail",

@@ -69,7 +69,8 @@ async fn all_units_of_an_account_are_revoked_at_once_and_once() {
     assert_eq!(revoke().await.unwrap(), 2);
     assert_eq!(revoke().await.unwrap(), 0);
     for unit in [first.unit, second] {
-        assert!(house.wsca.state.lock().unwrap().frozen.contains(&unit));
+        let view = running.provider.unit_view(unit).await.unwrap();
+        assert_eq!(view.state, UnitState::Revoked);
     }
 }
 

@@ -81,6 +81,8 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
     phone.fresh_wia(&house, &running, 2).await.unwrap();
     phone.fresh_ka(&house, &running, 1, 1).await.unwrap();
     running.provider.challenge().await.unwrap();
+    // Each table ends at a second of its own.
+    house.pass(1);
     let other = Device::operational(&house, &running, "ben").await;
     let wia = other.shown_wia(&house, &running).await;
     let asker = PidDesk::new("PID Provider", pki::Profile::Pid).await;
@@ -163,6 +165,7 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
             "{}",
             held.table
         );
+        assert!(rows(&database, held.table).await > 0, "{}", held.table);
     }
 
     let mut ends: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
@@ -226,6 +229,7 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
             "{}",
             held.table
         );
+        assert!(rows(&database, held.table).await > 0, "{}", held.table);
     }
     assert!(rows(&database, "attested_key").await > 0, "for good");
 }

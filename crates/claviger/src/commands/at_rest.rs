@@ -36,6 +36,8 @@ pub(crate) struct Found {
     pub(crate) database: PathBuf,
     /// The certificate of the key that signs status lists, where it is known.
     pub(crate) status_certificate: Option<PathBuf>,
+    /// The folder that status lists are published into.
+    pub(crate) status_folder: PathBuf,
     config: wsca::Config,
     device: Option<String>,
 }
@@ -58,6 +60,9 @@ impl Place {
                 Found {
                     database: settings.database(),
                     status_certificate: provider.and_then(|p| p.status_certificate.clone()),
+                    status_folder: provider
+                        .and_then(|p| p.status_folder.clone())
+                        .unwrap_or_else(|| status_folder(&settings.data)),
                     config: settings.wsca.config(),
                     device: Some(settings.device.uri),
                     data: settings.data,
@@ -67,6 +72,7 @@ impl Place {
                 data: data.clone(),
                 database: data.join(DATABASE_FILE),
                 status_certificate: None,
+                status_folder: status_folder(data),
                 config: wsca::Config::default(),
                 device: None,
             },
@@ -145,6 +151,10 @@ impl AtRest {
         );
         Ok(Arc::new(wsca.await.doing("the WSCA")?))
     }
+}
+
+fn status_folder(data: &Path) -> PathBuf {
+    data.join("public").join("status")
 }
 
 fn has_development_device(data: &Path) -> bool {

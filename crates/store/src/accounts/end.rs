@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::{account, seconds};
 use crate::notices;
+use crate::provider::forgetting::forget_unit;
 use crate::sql::{Connection, query};
 
 /// The account is locked from its first statement on, as it is by an activation that
@@ -78,7 +79,7 @@ pub(super) async fn purge_shells(tx: &mut Connection) -> Result<u64, StoreError>
         "SELECT id FROM account
          WHERE deleted_at IS NOT NULL AND NOT EXISTS (
              SELECT 1 FROM unit WHERE unit.account = account.id AND (
-                 unit.freeze_due = 1 OR EXISTS (
+                 unit.freeze_due <> 0 OR EXISTS (
                      SELECT 1 FROM status_entry WHERE status_entry.unit = unit.id)))
          ORDER BY id LIMIT ?",
     )
@@ -86,14 +87,17 @@ pub(super) async fn purge_shells(tx: &mut Connection) -> Result<u64, StoreError>
     .all(tx)
     .await?;
     for shell in &shells {
-        for statement in [
-            "DELETE FROM unit_event WHERE unit IN (SELECT id FROM unit WHERE account = ?)",
-            "DELETE FROM unit_storage WHERE unit IN (SELECT id FROM unit WHERE account = ?)",
-            "DELETE FROM unit WHERE account = ?",
-            "DELETE FROM account WHERE id = ?",
-        ] {
-            query(statement).bind(*shell).execute(tx).await?;
+        let units: Vec<Vec<u8>> = query("SELECT id FROM unit WHERE account = ? ORDER BY id")
+            .bind(*shell)
+            .all(tx)
+            .await?;
+        for unit in &units {
+            forget_unit(tx, unit).await?;
         }
+        query("DELETE FROM account WHERE id = ?")
+            .bind(*shell)
+            .execute(tx)
+            .await?;
     }
     Ok(shells.len() as u64)
 }

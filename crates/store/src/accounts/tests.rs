@@ -349,6 +349,49 @@ async fn an_account_is_deleted_after_its_units_and_its_shell_after_their_referen
     }
 }
 
+#[tokio::test]
+async fn an_account_that_nobody_came_into_goes_with_its_installed_unit_and_no_other() {
+    for scene in scenes().await {
+        let begin = |alias, code| {
+            let (scene, phone) = (&scene, Phone::new());
+            async move { scene.begin(&phone, alias, code, scene.now).await.unwrap() }
+        };
+        begin("nobody came", None).await;
+        // A page's account, a unit that joined one, and somebody who signed in.
+        let page = scene.account("has a passkey").await;
+        let end = scene.later(600);
+        scene
+            .accounts
+            .replace_link_code(page, [8; 32], end)
+            .await
+            .unwrap();
+        begin("has a passkey", Some([8; 32])).await;
+        begin("came in", None).await;
+        let sign_in = NewSignIn {
+            hash: [5; 32],
+            at: scene.now,
+            ends_at: end,
+            replaces: None,
+        };
+        scene
+            .accounts
+            .sign_in_by_code("came in".into(), [1; 32], sign_in)
+            .await
+            .unwrap();
+        let forgotten = scene.units.forget_installed(scene.later(1), 10).await;
+        assert_eq!(forgotten.unwrap(), 3);
+        for (alias, stays) in [
+            ("nobody came", false),
+            ("has a passkey", true),
+            ("came in", true),
+        ] {
+            let found = scene.accounts.by_alias(alias).await.unwrap();
+            assert_eq!(found.is_some(), stays, "{alias}");
+        }
+        assert_eq!(scene.count("SELECT count(*) FROM unit").await, 0);
+    }
+}
+
 /// An older database has a code in each account.
 #[tokio::test]
 async fn the_code_of_an_older_account_is_its_first_recovery_code() {

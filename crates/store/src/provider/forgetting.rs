@@ -5,6 +5,7 @@ use sci::UnitId;
 use wallet_provider::StoreError;
 
 use super::{rows, seconds};
+use crate::Error;
 use crate::sql::{Connection, query};
 
 /// What is of a unit, in an order that its references allow.
@@ -33,22 +34,52 @@ pub(super) async fn forget_installed(
     .all(tx)
     .await?;
     for (unit, account) in &found {
-        for statement in OF_A_UNIT {
-            query(statement).bind(unit).execute(tx).await?;
-        }
-        query("INSERT INTO forgotten_unit (unit) VALUES (?) ON CONFLICT DO NOTHING")
-            .bind(unit)
-            .execute(tx)
-            .await?;
-        query(
-            "DELETE FROM account
-             WHERE id = ? AND NOT EXISTS (SELECT 1 FROM unit WHERE unit.account = account.id)",
-        )
-        .bind(*account)
-        .execute(tx)
-        .await?;
+        forget_unit(tx, unit).await?;
+        forget_unused_account(tx, *account).await?;
     }
     Ok(u64::try_from(found.len()).unwrap_or(u64::MAX))
+}
+
+/// Forgets a unit here, and has the WSCA do the same.
+pub(crate) async fn forget_unit(tx: &mut Connection, unit: &[u8]) -> Result<(), Error> {
+    for statement in OF_A_UNIT {
+        query(statement).bind(unit).execute(tx).await?;
+    }
+    query("INSERT INTO forgotten_unit (unit) VALUES (?) ON CONFLICT DO NOTHING")
+        .bind(unit)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// What an activation gave the account that it made.
+const OF_AN_UNUSED_ACCOUNT: [&str; 3] = [
+    "DELETE FROM recovery_code WHERE account = ?",
+    "DELETE FROM consent WHERE account = ?",
+    "DELETE FROM account WHERE id = ?",
+];
+
+/// Forgets an account without units that an activation made and that nobody ever came
+/// into: no passkey, and no code but the one that the activation gave.
+async fn forget_unused_account(tx: &mut Connection, account: i64) -> Result<(), StoreError> {
+    let unused = query(
+        "SELECT 1 FROM account
+         WHERE id = ? AND deleted_at IS NULL
+           AND NOT EXISTS (SELECT 1 FROM unit WHERE unit.account = account.id)
+           AND NOT EXISTS (SELECT 1 FROM passkey WHERE passkey.account = account.id)
+           AND EXISTS (SELECT 1 FROM recovery_code AS code
+                       WHERE code.account = account.id AND first = 1 AND used_at IS NULL)",
+    )
+    .bind(account)
+    .locking()
+    .fetch_optional(tx)
+    .await?;
+    if unused.is_some() {
+        for statement in OF_AN_UNUSED_ACCOUNT {
+            query(statement).bind(account).execute(tx).await?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn forgotten(

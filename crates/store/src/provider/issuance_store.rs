@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::{
-    FailedCheck, HeldEntry, Holder, InstanceCheck, IssuanceStore, SpentCheck, StorageRecord,
-    StoreError, TypeRevocation, TypeRevoked,
+    FailedCheck, HeldEntry, Holder, InstanceCheck, IssuanceStore, SpentCheck, Storage,
+    StorageRecord, StoreError, TypeRevocation, TypeRevoked,
 };
 
 use super::{SqlProviderStore, boxed, checks, held, seconds, storages};
@@ -55,6 +55,10 @@ impl IssuanceStore for SqlProviderStore {
         self.database
             .write(move |tx| boxed(storages::revoke_type(tx, revocation)))
             .await
+    }
+
+    async fn storage_types(&self) -> Result<Vec<(Storage, String)>, StoreError> {
+        storages::types(&mut self.database.reader().await?).await
     }
 
     async fn record_choice(

@@ -97,6 +97,17 @@ pub(super) async fn to_publish(
     lists.into_iter().map(read).collect()
 }
 
+/// All of them, in the order they were opened.
+pub(super) async fn all(connection: &mut Connection) -> Result<Vec<ListState>, StoreError> {
+    let lists: Vec<ListRow> = query(
+        "SELECT id, name, uri, size, revision, published, published_until, restored
+         FROM status_list ORDER BY id",
+    )
+    .all(connection)
+    .await?;
+    lists.into_iter().map(read).collect()
+}
+
 pub(super) async fn state(
     connection: &mut Connection,
     list: i64,

@@ -15,7 +15,7 @@ use crate::sql::{Connection, query};
 
 /// What `freeze_due` says.
 const NOTHING: i64 = 0;
-const FREEZE: i64 = 1;
+pub(super) const FREEZE: i64 = 1;
 const RETIRE: i64 = 2;
 
 pub(crate) async fn revoke(

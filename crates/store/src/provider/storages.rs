@@ -155,6 +155,9 @@ pub(super) async fn revoke_type(
     if locked_type(tx, kind, name).await?.is_some() {
         return Ok(TypeRevoked::Already);
     }
+    let kind = storage.name();
+    let by = why.map(|(by, _)| by.to_owned());
+    let reason = why.map(|(_, reason)| reason.to_owned());
     query(
         "UPDATE storage_type SET revoked_at = ?, by = ?, reason = ?
          WHERE storage = ? AND type = ?",

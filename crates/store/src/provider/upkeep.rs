@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sci::UnitId;
+use sci::UnitId;
 use wallet_provider::{
-    Adopted, Fault, KnownList, ListState, StoreError, TakenOver, UnitCounts, UnitState, UpkeepStore,
+    Adopted, Fault, ListState, Storage, StoreError, TakenOver, UnitCounts, UnitState, UpkeepStore,
 };
 
 use super::activation::add_event;
@@ -19,32 +22,8 @@ const FEW: i64 = 20;
 
 #[async_trait]
 impl UpkeepStore for SqlProviderStore {
-    async fn known_lists(&self) -> Result<Vec<KnownList>, StoreError> {
-        type Row = (i64, String, String, i64, i64, i64, i64, i64, Option<i64>);
-        let lists: Vec<Row> = query(
-            "SELECT id, name, uri, size, revision, published, published_until, restored,
-                    closed_at
-             FROM status_list ORDER BY id",
-        )
-        .all(&mut self.database.reader().await?)
-        .await?;
-        let known = |row: Row| {
-            let (list, name, uri, size, revision, published, until, restored, closed_at) = row;
-            Ok(KnownList {
-                state: ListState {
-                    list,
-                    name,
-                    uri,
-                    size: rows::unsigned("status_list", "size", size)?,
-                    revision,
-                    published,
-                    published_until: rows::time("status_list", "published_until", until)?,
-                    restored: restored != 0,
-                },
-                open: closed_at.is_none(),
-            })
-        };
-        lists.into_iter().map(known).collect()
+    async fn known_lists(&self) -> Result<Vec<ListState>, StoreError> {
+        lists::all(&mut self.database.reader().await?).await
     }
 
     async fn set_entries(&self, list: i64) -> Result<Vec<u64>, StoreError> {
@@ -111,6 +90,7 @@ impl UpkeepStore for SqlProviderStore {
     }
 }
 
+/// As a revocation is done, by nobody and for no reason: both are lost.
 async fn take_over(
     tx: &mut Connection,
     list: i64,
@@ -118,84 +98,119 @@ async fn take_over(
     at: Timestamp,
 ) -> Result<TakenOver, StoreError> {
     let mut taken = TakenOver::default();
-    mark_changed(tx, BTreeSet::from([list])).await?;
-    for index in indices {
-        taken.entries += query(
-            "INSERT INTO status_set (list, idx, revision)
-             SELECT id, ?2, revision FROM status_list WHERE id = ?1
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(list)
-        .bind(signed(index))
-        .execute(tx)
-        .await?;
+    let (mut units, mut storages) = (BTreeSet::new(), BTreeSet::new());
+    for index in &indices {
+        if take_over_shared(tx, list, *index, at, &mut taken).await? {
+            continue;
+        }
         let of: Option<(Vec<u8>, Option<String>)> =
             query("SELECT unit, storage FROM status_entry WHERE list = ? AND idx = ?")
                 .bind(list)
-                .bind(signed(index))
+                .bind(signed(*index))
                 .optional(tx)
                 .await?;
         match of {
             None => taken.of_nobody += 1,
-            Some((unit, None)) => taken.units += revoke_unit(tx, &unit, at).await?,
-            Some((unit, Some(storage))) => {
-                taken.storages += revoke_storage(tx, &unit, &storage, at).await?;
+            Some((unit, storage)) => {
+                let unit = rows::unit_id("status_entry", "unit", &unit)?;
+                match storage {
+                    None => drop(units.insert(unit)),
+                    Some(storage) => drop(storages.insert((unit, storage))),
+                }
             }
         }
+    }
+    let mut changed = BTreeSet::new();
+    for unit in &units {
+        changed.extend(end_unit(tx, *unit, at, &mut taken).await?);
+    }
+    for (unit, storage) in &storages {
+        changed.extend(end_storage(tx, *unit, storage, at, &mut taken).await?);
+    }
+    lists::set_again(tx, list, &indices, at).await?;
+    taken.entries = u64::try_from(indices.len()).unwrap_or(u64::MAX);
+    mark_changed(tx, changed).await?;
+    for unit in &units {
+        set_entries(tx, *unit, None).await?;
+    }
+    for (unit, storage) in &storages {
+        set_entries(tx, *unit, Some(storage)).await?;
     }
     Ok(taken)
 }
 
-/// As a revocation is done, by nobody and for no reason: both are lost.
-async fn revoke_unit(tx: &mut Connection, unit: &[u8], at: Timestamp) -> Result<u64, StoreError> {
-    let changed = query(
-        "UPDATE unit SET state = 'revoked', freeze_due = 1 WHERE id = ? AND state <> 'revoked'",
-    )
-    .bind(unit)
-    .execute(tx)
-    .await?;
-    if changed == 0 {
-        return Ok(0);
+/// An entry that all units of a storage's type share, or one that never belonged to a
+/// unit. Whether it was one of these.
+async fn take_over_shared(
+    tx: &mut Connection,
+    list: i64,
+    index: u64,
+    at: Timestamp,
+    taken: &mut TakenOver,
+) -> Result<bool, StoreError> {
+    let shared: Option<(String, String)> =
+        query("SELECT storage, type FROM storage_type WHERE list = ? AND idx = ?")
+            .bind(list)
+            .bind(signed(index))
+            .optional(tx)
+            .await?;
+    if let Some((storage, name)) = shared {
+        let storage = rows::named("storage_type", "storage", &storage, Storage::from_name)?;
+        taken.storages += end_type(tx, storage, &name, None, at).await?.units;
+        return Ok(true);
     }
-    let id = rows::unit_id("unit", "id", unit)?;
-    add_event(tx, id, UnitState::Revoked, at).await?;
-    set_all(tx, id, None).await?;
-    Ok(1)
+    let loose = query("SELECT 1 FROM loose_entry WHERE list = ? AND idx = ?")
+        .bind(list)
+        .bind(signed(index))
+        .fetch_optional(tx)
+        .await?;
+    Ok(loose.is_some())
 }
 
-async fn revoke_storage(
+/// The lists of its entries.
+async fn end_unit(
     tx: &mut Connection,
-    unit: &[u8],
+    unit: UnitId,
+    at: Timestamp,
+    taken: &mut TakenOver,
+) -> Result<Vec<i64>, StoreError> {
+    let ended = query(
+        "UPDATE unit SET state = 'revoked', freeze_due = ? WHERE id = ? AND state <> 'revoked'",
+    )
+    .bind(FREEZE)
+    .bind(unit.as_bytes())
+    .execute(tx)
+    .await?;
+    if ended > 0 {
+        query("DELETE FROM unit_certificate WHERE unit = ?")
+            .bind(unit.as_bytes())
+            .execute(tx)
+            .await?;
+        add_event(tx, unit, UnitState::Revoked, at, None).await?;
+        taken.units += 1;
+    }
+    lists_of(tx, unit, None).await
+}
+
+/// One of a unit that is revoked went with it.
+async fn end_storage(
+    tx: &mut Connection,
+    unit: UnitId,
     storage: &str,
     at: Timestamp,
-) -> Result<u64, StoreError> {
-    let changed = query(
+    taken: &mut TakenOver,
+) -> Result<Vec<i64>, StoreError> {
+    taken.storages += query(
         "UPDATE unit_storage SET revoked_at = ? WHERE unit = ? AND storage = ?
          AND revoked_at IS NULL
          AND EXISTS (SELECT 1 FROM unit WHERE unit.id = unit_storage.unit AND state <> 'revoked')",
     )
     .bind(seconds(at))
-    .bind(unit)
+    .bind(unit.as_bytes())
     .bind(storage)
     .execute(tx)
     .await?;
-    if changed > 0 {
-        let id = rows::unit_id("unit_storage", "unit", unit)?;
-        set_all(tx, id, Some(storage)).await?;
-    }
-    Ok(changed)
-}
-
-/// Sets every entry of the unit, or of one storage of it.
-async fn set_all(
-    tx: &mut Connection,
-    unit: UnitId,
-    storage: Option<&str>,
-) -> Result<(), StoreError> {
-    let lists = lists_of(tx, unit, storage).await?;
-    mark_changed(tx, lists.into_iter().collect()).await?;
-    set_entries(tx, unit, storage).await?;
-    Ok(())
+    lists_of(tx, unit, Some(storage)).await
 }
 
 /// A closed list is forgotten some time after it was closed, and when nothing refers
@@ -264,8 +279,24 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
             index: rows::unsigned("status_entry", "idx", index)?,
         });
     }
+    let shared: Vec<(i64, i64)> = query(
+        "SELECT type.list, type.idx FROM storage_type AS type
+         WHERE type.revoked_at IS NOT NULL AND type.list IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM status_set AS done
+                           WHERE done.list = type.list AND done.idx = type.idx)
+         LIMIT ?",
+    )
+    .bind(FEW)
+    .all(connection)
+    .await?;
+    for (list, index) in shared {
+        let index = rows::unsigned("storage_type", "idx", index)?;
+        faults.push(Fault::SharedNotSet { list, index });
+    }
     for sql in [
         "SELECT list, idx FROM status_entry JOIN status_list ON id = list
+         WHERE idx < 0 OR idx >= size LIMIT ?",
+        "SELECT list, idx FROM loose_entry JOIN status_list ON id = list
          WHERE idx < 0 OR idx >= size LIMIT ?",
         "SELECT list, idx FROM status_set JOIN status_list ON id = list
          WHERE idx < 0 OR idx >= size LIMIT ?",
@@ -291,6 +322,7 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
     let counters: Vec<i64> = query(
         "SELECT id FROM status_list WHERE next_counter < 0 OR next_counter > size
            OR published > revision
+           OR revision < (SELECT max(revision) FROM status_set WHERE list = status_list.id)
            OR next_counter < (SELECT count(*) FROM status_entry WHERE list = status_list.id)
          ORDER BY id LIMIT ?",
     )

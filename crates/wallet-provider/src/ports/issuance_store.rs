@@ -45,6 +45,9 @@ pub trait IssuanceStore: Send + Sync + std::fmt::Debug {
     /// revoked as units are ([`crate::RevocationStore::advance_job`]).
     async fn revoke_type(&self, revocation: TypeRevocation) -> Result<TypeRevoked, StoreError>;
 
+    /// The types of WSCDs and keystores that are not revoked.
+    async fn storage_types(&self) -> Result<Vec<(Storage, String)>, StoreError>;
+
     /// Takes note of what was chosen where the texts leave a choice, if it was not the
     /// last choice. The answer is the one before, where that was another.
     async fn record_choice(

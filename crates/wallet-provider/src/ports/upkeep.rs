@@ -9,7 +9,7 @@ use crate::{ListState, StoreError};
 #[async_trait]
 pub trait UpkeepStore: Send + Sync + std::fmt::Debug {
     /// Every list, in the order they were opened.
-    async fn known_lists(&self) -> Result<Vec<KnownList>, StoreError>;
+    async fn known_lists(&self) -> Result<Vec<ListState>, StoreError>;
 
     /// The entries of a list that are set.
     async fn set_entries(&self, list: i64) -> Result<Vec<u64>, StoreError>;
@@ -36,15 +36,6 @@ pub trait UpkeepStore: Send + Sync + std::fmt::Debug {
 
     /// How many units there are, and how many of them the WSCA is still to be told of.
     async fn unit_counts(&self) -> Result<UnitCounts, StoreError>;
-}
-
-/// A list, as a check needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownList {
-    /// The list.
-    pub state: ListState,
-    /// Whether it hands out indices.
-    pub open: bool,
 }
 
 /// A published list that the store does not know.
@@ -102,6 +93,13 @@ pub enum Fault {
     NotSet {
         /// The unit.
         unit: UnitId,
+        /// The list.
+        list: i64,
+        /// The index.
+        index: u64,
+    },
+    /// The entry that units of a revoked type share is not set.
+    SharedNotSet {
         /// The list.
         list: i64,
         /// The index.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::published::{Found, Published, set};
 use super::rules;
-use crate::{Error, Fault, KnownList, UpkeepStore};
+use crate::{Error, Fault, ListState, UpkeepStore};
 
 /// What a check came to.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -59,7 +59,7 @@ pub async fn check(
         let (mut entries, mut found) = compare(store, published, list).await?;
         if !found.is_empty() {
             let again = store.known_lists().await?;
-            if let Some(list) = again.iter().find(|l| l.state.list == list.state.list) {
+            if let Some(list) = again.iter().find(|again| again.list == list.list) {
                 (entries, found) = compare(store, published, list).await?;
             }
         }
@@ -67,7 +67,7 @@ pub async fn check(
         report.findings.extend(found);
         told(done);
     }
-    let known: HashSet<&str> = lists.iter().map(|list| list.state.name.as_str()).collect();
+    let known: HashSet<&str> = lists.iter().map(|list| list.name.as_str()).collect();
     for name in published.names() {
         if !known.contains(name.as_str()) {
             let evidence = "it is published, and the database has no such list";
@@ -77,40 +77,47 @@ pub async fn check(
     Ok(report)
 }
 
-/// How many entries of a list are set, and what is wrong with its token.
+/// How many entries of a list are set, and what is wrong with its tokens.
 async fn compare(
     store: &dyn UpkeepStore,
     published: &Published,
-    list: &KnownList,
+    list: &ListState,
 ) -> Result<(u64, Vec<Finding>), Error> {
-    let KnownList { state, .. } = list;
-    let own: HashSet<u64> = store.set_entries(state.list).await?.into_iter().collect();
-    let count = u64::try_from(own.len()).unwrap_or(u64::MAX);
-    let one = |finding| Ok((count, vec![finding]));
-    let found = match published.read(&state.name, Some(&state.uri))? {
-        Found::List(found) => found,
-        Found::Nothing if state.published == 0 => return Ok((count, vec![])),
-        Found::Nothing => return one(rules::MISSING.finding(&state.uri, "there is no token")),
-        Found::NotOurs(why) => return one(rules::OURS.finding(&state.uri, why)),
-    };
-    let told: HashSet<u64> = set(&found).collect();
+    let own: HashSet<u64> = store.set_entries(list.list).await?.into_iter().collect();
     let mut findings = Vec::new();
-    let lost = told.difference(&own).count();
-    if lost > 0 {
-        let evidence = format!("{lost} entries are published as revoked, and not set here");
-        findings.push(rules::LOST.finding(&state.uri, evidence));
-    }
-    let untold = own.difference(&told).count();
-    if untold > 0 {
-        let evidence = format!("{untold} entries that are set are not published as revoked");
-        // What changed since it was published is due, and not wrong.
-        let rule = match state.published < state.revision {
-            true => &rules::DUE,
-            false => &rules::BEHIND,
+    for (form, found) in published.read(&list.name, Some(&list.uri))? {
+        let told: HashSet<u64> = match found {
+            Found::List(found) => set(&found).collect(),
+            Found::Nothing if list.published == 0 => continue,
+            Found::Nothing => {
+                let evidence = format!("there is no {form}");
+                findings.push(rules::MISSING.finding(&list.uri, evidence));
+                continue;
+            }
+            Found::NotOurs(why) => {
+                let evidence = format!("as {form}: {why}");
+                findings.push(rules::OURS.finding(&list.uri, evidence));
+                continue;
+            }
         };
-        findings.push(rule.finding(&state.uri, evidence));
+        let lost = told.difference(&own).count();
+        if lost > 0 {
+            let evidence =
+                format!("{lost} entries are published as revoked in the {form}, and not set here");
+            findings.push(rules::LOST.finding(&list.uri, evidence));
+        }
+        let untold = own.difference(&told).count();
+        if untold > 0 {
+            let evidence = format!("{untold} entries that are set are not so in the {form}");
+            // What changed since it was published is due, and not wrong.
+            let rule = match list.published < list.revision {
+                true => &rules::DUE,
+                false => &rules::BEHIND,
+            };
+            findings.push(rule.finding(&list.uri, evidence));
+        }
     }
-    Ok((count, findings))
+    Ok((u64::try_from(own.len()).unwrap_or(u64::MAX), findings))
 }
 
 fn finding(fault: Fault) -> Finding {
@@ -123,6 +130,10 @@ fn finding(fault: Fault) -> Finding {
         Fault::NotSet { unit, list, index } => {
             let evidence = format!("entry {index} of list {list} is not set");
             rules::REVOKED.finding(format!("unit {unit}"), evidence)
+        }
+        Fault::SharedNotSet { list, index } => {
+            let evidence = format!("entry {index}, which a revoked type shares, is not set");
+            rules::REVOKED.finding(format!("list {list}"), evidence)
         }
         Fault::Index { list, index } => {
             rules::INDEX.finding(format!("list {list}"), format!("index {index}"))

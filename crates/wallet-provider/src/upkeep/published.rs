@@ -18,6 +18,9 @@ pub struct Published {
 /// The longest token that is read, in bytes: of a list of some ten million entries.
 const LARGEST: usize = 8 << 20;
 
+/// The forms a list is published in, and how their files end.
+const FORMS: [(&str, &str); 2] = [("JWT", ".jwt"), ("CWT", ".cwt")];
+
 /// What was found under a list's name.
 #[derive(Debug)]
 pub(super) enum Found {
@@ -30,7 +33,7 @@ pub(super) enum Found {
 }
 
 impl Published {
-    /// The lists in a folder, each in its JWT form; `keys` are the status keys, those of
+    /// The lists in a folder, in whatever form; `keys` are the status keys, those of
     /// earlier times too. A folder that is not there holds none.
     pub fn in_folder(folder: &Path, keys: Vec<PublicKey>) -> Result<Self, PublishError> {
         let fail = |source| PublishError {
@@ -43,14 +46,16 @@ impl Published {
             Ok(entries) => {
                 for entry in entries {
                     let name = entry.map_err(fail)?.file_name();
-                    let name = name.to_str().and_then(|name| name.strip_suffix(FORM));
-                    names.extend(name.map(str::to_owned));
+                    let name = name.to_str().unwrap_or_default();
+                    let list = FORMS.iter().find_map(|(_, end)| name.strip_suffix(end));
+                    names.extend(list.map(str::to_owned));
                 }
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(fail(error)),
         }
         names.sort_unstable();
+        names.dedup();
         Ok(Self {
             folder: folder.to_owned(),
             names,
@@ -67,23 +72,31 @@ impl Published {
         !self.keys.is_empty()
     }
 
-    /// The list of that name: of `uri`, or of whatever it says it is.
-    pub(super) fn read(&self, name: &str, uri: Option<&str>) -> Result<Found, Error> {
-        let path = self.folder.join(format!("{name}{FORM}"));
-        let fail = |source| PublishError {
-            path: path.clone(),
-            what: "cannot be read",
-            source,
-        };
-        let file = match std::fs::File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
-            Err(error) => return Err(fail(error).into()),
-        };
+    /// The list of that name, in each form: of `uri`, or of whatever it says it is.
+    pub(super) fn read(
+        &self,
+        name: &str,
+        uri: Option<&str>,
+    ) -> Result<[(&'static str, Found); 2], Error> {
+        let [jwt, cwt] = FORMS.map(|(form, end)| {
+            let path = self.folder.join(format!("{name}{end}"));
+            Ok::<_, Error>((form, self.read_file(path, uri)?))
+        });
+        Ok([jwt?, cwt?])
+    }
+
+    fn read_file(&self, path: PathBuf, uri: Option<&str>) -> Result<Found, PublishError> {
         let mut token = Vec::new();
-        file.take(LARGEST as u64 + 1)
-            .read_to_end(&mut token)
-            .map_err(fail)?;
+        let read = std::fs::File::open(&path)
+            .and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut token));
+        match read {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
+            Err(source) => {
+                let what = "cannot be read";
+                return Err(PublishError { path, what, source });
+            }
+        }
         let mut refused = "no status key is at hand".to_owned();
         for key in &self.keys {
             match verified(&token, uri, key) {
@@ -95,9 +108,6 @@ impl Published {
     }
 }
 
-/// How a list's file ends.
-const FORM: &str = ".jwt";
-
 /// At whatever time: the token may have ended, and says what it says all the same.
 fn verified(
     token: &[u8],
@@ -108,12 +118,8 @@ fn verified(
         token_bytes: LARGEST,
         list_bytes: LARGEST,
     };
-    let issued = std::str::from_utf8(token)
-        .ok()
-        .and_then(|text| jose::jws::parse(text, LARGEST).ok()?.claims().ok())
-        .and_then(|claims| status_list::numeric_date(claims.get("iat")?))
-        .ok_or("it is no status list token")?;
     let token = UnverifiedStatusList::parse(token, &limits).map_err(|why| why.to_string())?;
+    let issued = token.claimed_issued().ok_or("it has no iat")?;
     let claimed = token.claimed_uri().unwrap_or_default();
     let uri = uri.unwrap_or(&claimed);
     token

@@ -6,7 +6,7 @@
 //! published as revoked is revoked; and a list that was opened later is kept and
 //! goes on being published. The rest cannot be known, and the report says so.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use finding::Finding;
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::published::{Found, Published, set};
 use super::rules;
-use crate::{Adopted, Error, ListState, UpkeepStore};
+use crate::{Adopted, Error, ListState, TakenOver, UpkeepStore};
 
 /// What a restore came to.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -73,10 +73,10 @@ pub async fn after_restore(
     }
     let known = store.known_lists().await?;
     for (done, list) in (1..).zip(&known) {
-        take_over(store, published, &list.state, at, &mut report).await?;
+        take_over(store, published, list, at, &mut report).await?;
         told(done);
     }
-    let known: HashSet<&str> = known.iter().map(|list| list.state.name.as_str()).collect();
+    let known: HashSet<&str> = known.iter().map(|list| list.name.as_str()).collect();
     for name in published.names() {
         if !known.contains(name.as_str()) {
             adopt(store, published, name, at, &mut report).await?;
@@ -92,21 +92,29 @@ async fn take_over(
     at: Timestamp,
     report: &mut Restored,
 ) -> Result<(), Error> {
-    let found = match published.read(&list.name, Some(&list.uri))? {
-        Found::List(found) => found,
-        Found::Nothing => return Ok(()),
-        Found::NotOurs(why) => {
-            report.findings.push(rules::OURS.finding(&list.uri, why));
-            return Ok(());
-        }
-    };
     let own: HashSet<u64> = store.set_entries(list.list).await?.into_iter().collect();
-    let lost: Vec<u64> = set(&found)
-        .filter(|index| *index < list.size && !own.contains(index))
-        .collect();
+    let mut lost = BTreeSet::new();
+    let mut seen = false;
+    for (form, found) in published.read(&list.name, Some(&list.uri))? {
+        match found {
+            Found::List(found) => {
+                seen = true;
+                lost.extend(set(&found).filter(|index| *index < list.size));
+            }
+            Found::Nothing => {}
+            Found::NotOurs(why) => report.not_ours(&list.uri, form, why),
+        }
+    }
+    if !seen {
+        return Ok(());
+    }
+    lost.retain(|index| !own.contains(index));
     let taken = match lost.is_empty() {
-        true => Default::default(),
-        false => store.take_over(list.list, lost, at).await?,
+        true => TakenOver::default(),
+        false => {
+            let lost = lost.into_iter().collect();
+            store.take_over(list.list, lost, at).await?
+        }
     };
     report.entries += taken.entries;
     report.units += taken.units;
@@ -127,36 +135,53 @@ async fn adopt(
     at: Timestamp,
     report: &mut Restored,
 ) -> Result<(), Error> {
-    let found = match published.read(name, None)? {
-        Found::List(found) => found,
-        Found::Nothing => return Ok(()),
-        Found::NotOurs(why) => {
-            report.findings.push(rules::OURS.finding(name, why));
-            return Ok(());
+    let mut adopted: Option<Adopted> = None;
+    let mut entries = BTreeSet::new();
+    for (form, found) in published.read(name, None)? {
+        let found = match found {
+            Found::List(found) => found,
+            Found::Nothing => continue,
+            Found::NotOurs(why) => {
+                report.not_ours(name, form, why);
+                continue;
+            }
+        };
+        // A token under another one's name is not put anywhere.
+        if found.uri().rsplit('/').next() != Some(name) {
+            report.not_ours(name, form, format!("it says it is {}", found.uri()));
+            continue;
         }
-    };
-    // A token under another one's name is not put anywhere.
-    if found.uri().rsplit('/').next() != Some(name) {
-        let evidence = format!("it says it is {}", found.uri());
-        report.findings.push(rules::OURS.finding(name, evidence));
-        return Ok(());
+        entries.extend(set(&found));
+        adopted = Some(Adopted {
+            name: name.to_owned(),
+            uri: found.uri().to_owned(),
+            size: found.list().len(),
+            set: Vec::new(),
+        });
     }
-    let list = Adopted {
-        name: name.to_owned(),
-        uri: found.uri().to_owned(),
-        size: found.list().len(),
-        set: set(&found).collect(),
+    let Some(mut list) = adopted else {
+        return Ok(());
     };
-    let entries = u64::try_from(list.set.len()).unwrap_or(u64::MAX);
+    entries.retain(|index| *index < list.size);
+    list.set = entries.into_iter().collect();
+    let count = u64::try_from(list.set.len()).unwrap_or(u64::MAX);
+    let uri = list.uri.clone();
     let until = at.checked_add(KEEP_UNKNOWN).unwrap_or(at);
     store.adopt(list, until).await?;
     report.adopted += 1;
-    report.entries += entries;
-    report.of_nobody += entries;
+    report.entries += count;
+    report.of_nobody += count;
     report.lists.push(RestoredList {
-        uri: found.uri().to_owned(),
-        entries,
+        uri,
+        entries: count,
         known: false,
     });
     Ok(())
+}
+
+impl Restored {
+    fn not_ours(&mut self, list: &str, form: &str, why: impl std::fmt::Display) {
+        let evidence = format!("as {form}: {why}");
+        self.findings.push(rules::OURS.finding(list, evidence));
+    }
 }

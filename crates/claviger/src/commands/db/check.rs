@@ -3,8 +3,11 @@ use std::io::Write;
 use finding::{Finding, has_errors};
 use owo_colors::OwoColorize;
 use serde::Serialize;
+use store::operators::SqlOperatorTrail;
 use store::provider::SqlProviderStore;
 use store::{Database, SchemaState};
+use wallet_provider::OperatorTrail;
+use wallet_provider::operators::{self, Head};
 use wallet_provider::upkeep::{self, Checked};
 use wsca::WscaStore;
 use wsca::audit_check::{self, AuditReport};
@@ -36,12 +39,14 @@ pub(super) fn run(args: &Check, output: Output) -> Done {
         }
         let store = SqlProviderStore::new(database.clone());
         let progress = output.progress(u64::try_from(lists.names().len()).unwrap_or(0), TIMED);
-        let provider = upkeep::check(&store, &lists, |done| {
+        let mut provider = upkeep::check(&store, &lists, |done| {
             progress.set_position(done);
         })
         .await
         .doing("the database")?;
         progress.finish_and_clear();
+        let trail = trail(&SqlOperatorTrail::new(database.clone())).await?;
+        provider.findings.extend(trail);
         let audit = audit(&found.with(database.clone())).await?;
         let report = CheckReport {
             database: database.place(),
@@ -53,6 +58,26 @@ pub(super) fn run(args: &Check, output: Output) -> Done {
     })?;
     output.print(&report)?;
     Ok(report.outcome())
+}
+
+/// What is wrong with the chain of what operators did.
+async fn trail(trail: &SqlOperatorTrail) -> Result<Vec<Finding>, Failure> {
+    const PAGE: u32 = 1000;
+    let ends = trail.ends().await.doing("the operators' trail")?;
+    let (mut head, mut findings) = (ends.start, Vec::new());
+    loop {
+        let rows = trail.rows(head.sequence, PAGE).await;
+        let rows = rows.doing("the operators' trail")?;
+        let is_last = rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
+        let known: &[Head] = if is_last { &[ends.end] } else { &[] };
+        let (end, found) = operators::verify(head, &rows, known);
+        findings.extend(found);
+        head = end;
+        if is_last {
+            break;
+        }
+    }
+    Ok(findings)
 }
 
 /// The WSCA's audit log, where there is one.

@@ -9,11 +9,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use store::backup::Manifest;
+use wallet_provider::KeyPurpose;
 use wallet_provider::upkeep::Published;
 
 use super::at_rest::{Found, Place};
 use crate::exit::{Doing, Done, Failure};
 use crate::input;
+use crate::keys::KeyFolder;
 use crate::output::{Output, Report};
 
 #[derive(Debug, clap::Subcommand)]
@@ -53,7 +55,8 @@ pub(crate) fn run(command: &Command, output: Output) -> Done {
     }
 }
 
-/// The lists that are published, and the keys that they are verified with.
+/// The lists that are published, and the keys that they are verified with: those of the
+/// certificates, and every generation that the data folder knows.
 fn published(found: &Found, certificates: &[PathBuf]) -> Result<Published, Failure> {
     let mut keys = Vec::new();
     for path in certificates.iter().chain(&found.status_certificate) {
@@ -61,8 +64,12 @@ fn published(found: &Found, certificates: &[PathBuf]) -> Result<Published, Failu
             keys.push(own.public_key().doing(path.display())?);
         }
     }
-    let folder = found.data.join("public").join("status");
-    Published::in_folder(&folder, keys).doing("status lists")
+    let files = KeyFolder::of(&found.data).read()?;
+    let status = files
+        .into_iter()
+        .filter(|key| key.purpose == KeyPurpose::Status);
+    keys.extend(status.map(|key| key.public_key));
+    Published::in_folder(&found.status_folder, keys).doing("status lists")
 }
 
 /// A backup, as a report tells of it.
