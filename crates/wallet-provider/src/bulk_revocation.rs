@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use provider_api::{
     BulkRevocation, Extent, JobState, Problem, RevocationJob, RevocationJobs, Revoker, Selected,
-    Selector, Storage,
+    Selector,
 };
 
 use crate::{Error, JobRecord, LooseSelection, NewJob, TypeRevocation, WalletProvider, secrets};
@@ -131,13 +131,6 @@ impl WalletProvider {
     }
 
     async fn do_job(&self, job: &str) -> Result<u64, Error> {
-        let new = self.revocations.job(job).await?.map(|record| record.new);
-        let shared = async |extent| match &new {
-            Some(new) if new.extent == extent => self.revoke_shared(new).await,
-            _ => Ok(()),
-        };
-        // First, so that a crash leaves none of it undone.
-        shared(Extent::Unit).await?;
         let (mut revoked, mut reached) = (0, true);
         for page in 1u32.. {
             let now = self.clock.now();
@@ -146,6 +139,7 @@ impl WalletProvider {
             {
                 self.close_type(&begun.new.selector, begun.new.reason)
                     .await?;
+                self.revoke_shared(&begun.new).await?;
             }
             let record = self.revocations.advance_job(job, PAGE, now).await?;
             revoked = record.revoked;
@@ -156,10 +150,6 @@ impl WalletProvider {
                 reached = false;
             }
             let done = record.state == JobState::Done;
-            if done {
-                // Last: whoever has such a keystore was told by then.
-                shared(Extent::Keystore).await?;
-            }
             if done || page.is_multiple_of(PAGES_A_PUBLICATION) {
                 let _ = self.publish_changed().await;
             }
@@ -173,48 +163,29 @@ impl WalletProvider {
         Ok(revoked)
     }
 
-    /// Revokes what units share and what belongs to none: the entry of a type of WSCD or
-    /// keystore (TS3 v1.5.2, 2.5.2, option 1), and attestations of the reference's
-    /// interface. It can be repeated.
+    /// Revokes what belongs to no unit: attestations of the reference's interface, and
+    /// with everything, what units of each type of WSCD and keystore share. It can be
+    /// repeated.
     async fn revoke_shared(&self, job: &NewJob) -> Result<(), Error> {
-        for (kind, name) in self.shared_types(&job.selector).await? {
-            let revocation = TypeRevocation {
-                kind,
-                name,
-                by: Revoker::Operator,
-                reason: job.reason,
-                at: self.clock.now(),
-            };
-            self.store.revoke_type(revocation).await?;
+        if job.extent != Extent::Unit {
+            return Ok(());
         }
-        if job.extent == Extent::Unit
-            && let Some(selection) = loose(&job.selector)
-        {
+        if job.selector.everything {
+            for (kind, name) in self.store.storage_types().await? {
+                let revocation = TypeRevocation {
+                    kind,
+                    name,
+                    by: Revoker::Operator,
+                    reason: job.reason,
+                    at: self.clock.now(),
+                };
+                self.store.revoke_type(revocation).await?;
+            }
+        }
+        if let Some(selection) = loose(&job.selector) {
             self.store.revoke_loose(selection).await?;
         }
         Ok(())
-    }
-
-    /// The types that the selector means wholly.
-    async fn shared_types(&self, selector: &Selector) -> Result<Vec<(Storage, String)>, Error> {
-        if selector.everything {
-            return Ok(self.store.storage_types().await?);
-        }
-        let alone = |wscd_type: Option<String>, keystore_type: Option<String>| Selector {
-            wscd_type,
-            keystore_type,
-            ..Selector::default()
-        };
-        let (wscd, keystore) = (&selector.wscd_type, &selector.keystore_type);
-        Ok(match (wscd, keystore) {
-            (Some(name), None) if *selector == alone(wscd.clone(), None) => {
-                vec![(Storage::Wscd, name.clone())]
-            }
-            (None, Some(name)) if *selector == alone(None, keystore.clone()) => {
-                vec![(Storage::Keystore, name.clone())]
-            }
-            _ => Vec::new(),
-        })
     }
 
     fn check_bulk(&self, asked: &BulkRevocation) -> Result<(), Error> {

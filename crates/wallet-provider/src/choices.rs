@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::Storage;
 use crate::config::profile_name;
 use crate::ports::issuance_store::{TypeRevocation, TypeRevoked};
 use crate::{Error, RevocationReason, Revoker, Selector, Storage, WalletProvider};

@@ -9,7 +9,6 @@ use provider_api::{Problem, Storage};
 use status_list::Reference;
 use wua::{Ka, Level, StatusPeriod, Wia};
 
-use crate::Storage;
 use crate::allocation::Allocated;
 use crate::ports::issuance_store::Holder;
 use crate::{Error, Generation, Issuance, ListKind, NewEntry, StoreError, WalletProvider};

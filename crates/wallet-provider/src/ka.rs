@@ -7,7 +7,6 @@ use provider_api::{KaRequest, NoncePurpose, Problem, ProofType, Storage};
 use sci::{KeyStatement, StatedKey};
 use wua::{AttackPotential, KeyProofProfile, Level};
 
-use crate::Storage;
 use crate::entries::{Order, Share};
 use crate::ports::issuance_store::{Holder, KeyStorage};
 use crate::{Caller, Error, Issuance, KaIndex, ListKind, Seals, WalletProvider, counts, secrets};

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use jose::PublicKey;
 use provider_api::{KeystoreKaRequest, KeystoreKeys, MAX_PROOFS, NoncePurpose, Problem, Storage};
 
-use crate::Storage;
 use crate::check::{Looked, Shown, sort_out};
 use crate::device_facts::DeviceFacts;
 use crate::evidence::refused;

@@ -70,25 +70,6 @@ impl WalletProvider {
         Ok(revoked)
     }
 
-    /// Revokes the units whose devices turned out worse than they were when they were
-    /// checked again (ARF `WURevocation_09`); how many.
-    pub async fn revoke_worse(&self) -> Result<u64, Error> {
-        let mut revoked = 0;
-        loop {
-            let failed = self.store.failed_checks(UNITS).await?;
-            if failed.is_empty() {
-                return Ok(revoked);
-            }
-            for check in failed {
-                tracing::warn!(event = "unit.device-worse", why = check.why);
-                self.revoke_by_provider(check.unit, RevocationReason::Security)
-                    .await?;
-                self.store.settle_failed_check(check.unit).await?;
-                revoked += 1;
-            }
-        }
-    }
-
     /// Forgets the units that were installed longer ago than the configuration lets
     /// them wait and never became operational, their accounts with them, here and at
     /// the WSCA; how many.

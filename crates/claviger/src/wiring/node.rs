@@ -461,9 +461,6 @@ async fn keep_up(
         if let Some(list) = &mut list {
             list.refresh(&provider).await;
         }
-        if let Err(error) = provider.revoke_worse().await {
-            tracing::error!(%error, "devices that got worse still have their units; trying again");
-        }
         if round % ROUNDS_A_PURGE == 0 {
             let done = [
                 provider.purge().await.err(),

@@ -2,7 +2,7 @@
 
 mod activation;
 mod checks;
-mod forgetting;
+pub(crate) mod forgetting;
 mod held;
 mod issuance;
 mod issuance_store;

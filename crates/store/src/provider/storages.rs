@@ -144,6 +144,20 @@ pub(super) async fn of_unit(
         .collect()
 }
 
+pub(super) async fn types(
+    connection: &mut Connection,
+) -> Result<Vec<(Storage, String)>, StoreError> {
+    let found: Vec<(String, String)> =
+        query("SELECT storage, type FROM storage_type WHERE revoked_at IS NULL ORDER BY 1, 2")
+            .all(connection)
+            .await?;
+    let read = |(kind, name): (String, String)| {
+        let kind = rows::named("storage_type", "storage", &kind, Storage::from_name)?;
+        Ok((kind, name))
+    };
+    found.into_iter().map(read).collect()
+}
+
 /// Closes the type, and sets the entry that its units share, if they do. The units' own
 /// entries are others' to set (`jobs.rs`): whoever issues meanwhile is either refused, or
 /// holds its unit's lock until its entry can be found.
@@ -151,20 +165,28 @@ pub(super) async fn revoke_type(
     tx: &mut Connection,
     revocation: TypeRevocation,
 ) -> Result<TypeRevoked, StoreError> {
-    let (kind, name) = (revocation.kind, revocation.name.as_str());
+    let why = Some((revocation.by.name(), revocation.reason.name()));
+    end_type(tx, revocation.kind, &revocation.name, why, revocation.at).await
+}
+
+/// As [`revoke_type`], by whomever and for whatever reason, where both are known.
+pub(super) async fn end_type(
+    tx: &mut Connection,
+    kind: Storage,
+    name: &str,
+    why: Option<(&str, &str)>,
+    at: Timestamp,
+) -> Result<TypeRevoked, StoreError> {
     if locked_type(tx, kind, name).await?.is_some() {
         return Ok(TypeRevoked::Already);
     }
-    let kind = storage.name();
-    let by = why.map(|(by, _)| by.to_owned());
-    let reason = why.map(|(_, reason)| reason.to_owned());
     query(
         "UPDATE storage_type SET revoked_at = ?, by = ?, reason = ?
          WHERE storage = ? AND type = ?",
     )
-    .bind(seconds(revocation.at))
-    .bind(revocation.by.name())
-    .bind(revocation.reason.name())
+    .bind(seconds(at))
+    .bind(why.map(|(by, _)| by))
+    .bind(why.map(|(_, reason)| reason))
     .bind(kind.name())
     .bind(name)
     .execute(tx)

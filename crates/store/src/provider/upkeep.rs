@@ -2,19 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sci::UnitId;
-use sci::UnitId;
 use wallet_provider::{
-    Adopted, Fault, ListState, Storage, StoreError, TakenOver, UnitCounts, UnitState, UpkeepStore,
+    Adopted, Fault, ListState, Storage, StoreError, TakenOver, TypeRevoked, UnitCounts, UnitState,
+    UpkeepStore,
 };
 
 use super::activation::add_event;
-use super::revocation::{lists_of, mark_changed, set_entries};
-use super::{SqlProviderStore, boxed, rows, seconds, signed};
+use super::revocation::{FREEZE, lists_of, mark_changed, set_entries};
+use super::storages::end_type;
+use super::{SqlProviderStore, boxed, lists, rows, seconds, signed};
 use crate::sql::{Connection, query};
 
 /// How many faults of a kind are told: a database that is wholly wrong is wrong enough.
@@ -156,7 +155,8 @@ async fn take_over_shared(
             .await?;
     if let Some((storage, name)) = shared {
         let storage = rows::named("storage_type", "storage", &storage, Storage::from_name)?;
-        taken.storages += end_type(tx, storage, &name, None, at).await?.units;
+        let ended = end_type(tx, storage, &name, None, at).await?;
+        taken.storages += u64::from(ended != TypeRevoked::Already);
         return Ok(true);
     }
     let loose = query("SELECT 1 FROM loose_entry WHERE list = ? AND idx = ?")
@@ -186,7 +186,7 @@ async fn end_unit(
             .bind(unit.as_bytes())
             .execute(tx)
             .await?;
-        add_event(tx, unit, UnitState::Revoked, at, None).await?;
+        add_event(tx, unit, UnitState::Revoked, at).await?;
         taken.units += 1;
     }
     lists_of(tx, unit, None).await
