@@ -148,8 +148,9 @@ impl Operator {
     fn make_ca(&self) {
         let config = "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nnew_certs_dir=.\n\
              certificate=ca.pem\nprivate_key=ca.key\ndefault_md=sha256\npolicy=p\n\
-             copy_extensions=copy\nunique_subject=no\nrand_serial=yes\npreserve=yes\n\
-             [p]\ncommonName=supplied\n";
+             copy_extensions=copy\nunique_subject=no\nrand_serial=yes\n\
+             [p]\ncountryName=optional\norganizationName=optional\n\
+             organizationIdentifier=optional\ncommonName=supplied\n";
         std::fs::write(self.path("ca.cnf"), config).unwrap();
         std::fs::write(self.path("index.txt"), "").unwrap();
         self.openssl(&[
@@ -412,7 +413,7 @@ async fn a_running_node_takes_up_new_keys_from_a_token() {
     let url = format!("http://{listen}");
     let config = operator.folder.join("claviger.toml");
     let environment = operator.environment.clone();
-    let node = Served::start_with(&config, &format!("{url}/health"), environment);
+    let node = Served::start_with(&config, &url, environment);
 
     let phone = Phone::activate_at(&url, &url, "mine").await;
     let first = phone.provider.view().answer_key.clone();

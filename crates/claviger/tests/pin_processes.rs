@@ -76,6 +76,8 @@ data = "{place}/data"
 roles = ["wsca"]
 [device]
 uri = "{device}"
+[limits]
+per_address = {{ per_minute = 0, burst = 1 }}
 [wsca]
 pin_tries_per_round = {TRIES}
 pin_pauses = []

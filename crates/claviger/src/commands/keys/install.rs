@@ -72,6 +72,8 @@ pub(super) fn run(args: &Install, output: Output) -> Done {
         let mut key = chosen(&all, args)?;
         let starts = match args.start {
             Some(start) => not_past(start, now)?,
+            // What is installed already keeps its start.
+            None if key.is_installed() && key.starts.is_some() => key.starts.unwrap_or(now),
             None if signs(&settings, &all, &key) => {
                 return Err(Failure::new(format!(
                     "another key signs for {}: --start says when {key} takes over",
