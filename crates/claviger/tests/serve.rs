@@ -14,7 +14,7 @@ fn config(folder: &std::path::Path, text: &str) -> String {
 
 const COMMON: &str = r#"
 listen = "127.0.0.1:0"
-data = "/nonexistent/claviger"
+data = "/dev/null/claviger"
 roles = ["wsca", "wallet-provider"]
 [wallet_provider]
 solution = "Solution"
