@@ -62,6 +62,9 @@ impl Served {
             .split("//")
             .nth(1)
             .unwrap_or(&self.health)
+            .split('/')
+            .next()
+            .unwrap_or_default()
             .to_owned();
         while !answers(&address) {
             if self.child.try_wait().unwrap().is_some() || begun.elapsed().as_secs() > 60 {
