@@ -218,7 +218,13 @@ mod tests {
         use ProxyHeader::{Forwarded, XForwardedFor};
         let long = "198.51.100.9, ".repeat(1000);
         let long = format!("{long}203.0.113.7");
-        let cases: &[(ProxyHeader, &str, &[(&'static str, &str)], &str)] = &[
+        type Case = (
+            ProxyHeader,
+            &'static str,
+            &'static [(&'static str, &'static str)],
+            &'static str,
+        );
+        let cases: &[Case] = &[
             // Not from a proxy: what it says is not looked at.
             (
                 XForwardedFor,

@@ -11,7 +11,8 @@ pub(super) async fn passkeys(
     connection: &mut Connection,
     account: AccountId,
 ) -> Result<Vec<PasskeyRecord>, StoreError> {
-    let rows: Vec<(Vec<u8>, String, String, i64, Option<i64>)> = query(
+    type Kept = (Vec<u8>, String, String, i64, Option<i64>);
+    let rows: Vec<Kept> = query(
         "SELECT id, name, data, created_at, used_at FROM passkey
          WHERE account = ? ORDER BY created_at, id",
     )
