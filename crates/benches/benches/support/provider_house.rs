@@ -149,12 +149,9 @@ impl House {
                         .await?;
                     }
                 }
-                query(
-                    "INSERT INTO account (id, alias, code_hash, created_at) VALUES (1, 'a', ?, 1)",
-                )
-                .bind([0u8; 32])
-                .execute(tx)
-                .await?;
+                query("INSERT INTO account (id, alias, created_at) VALUES (1, 'a', 1)")
+                    .execute(tx)
+                    .await?;
                 for (place, (unit, [sign, agree])) in seeded.iter().zip(&keys).enumerate() {
                     query(
                         "INSERT INTO unit (id, account, state, signing_key, signing_thumbprint,

@@ -315,13 +315,10 @@ impl Running {
     /// Operational units without phones: rows, of this model and version.
     pub async fn seed(&self, count: usize, model: &'static str, version: &'static str) {
         let key = Signer::public_key(&TestKey::generate(Curve::P256)).to_spki_der();
-        let mut statements = vec![
-            store::sql::query(
-                "INSERT INTO account (alias, code_hash, created_at) VALUES ('seeded', ?, 0)
+        let mut statements = vec![store::sql::query(
+            "INSERT INTO account (alias, created_at) VALUES ('seeded', 0)
                  ON CONFLICT DO NOTHING",
-            )
-            .bind([0u8; 32]),
-        ];
+        )];
         for _ in 0..count {
             let unit = UnitId::random();
             let thumbprint = |which: &[u8]| jose::sha256(&[unit.as_bytes(), which].concat());
