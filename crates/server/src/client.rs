@@ -218,13 +218,8 @@ mod tests {
         use ProxyHeader::{Forwarded, XForwardedFor};
         let long = "198.51.100.9, ".repeat(1000);
         let long = format!("{long}203.0.113.7");
-        type Case = (
-            ProxyHeader,
-            &'static str,
-            &'static [(&'static str, &'static str)],
-            &'static str,
-        );
-        let cases: &[Case] = &[
+        type Case<'a> = (ProxyHeader, &'a str, &'a [(&'static str, &'a str)], &'a str);
+        let cases: &[Case<'_>] = &[
             // Not from a proxy: what it says is not looked at.
             (
                 XForwardedFor,

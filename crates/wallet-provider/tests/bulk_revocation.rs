@@ -391,6 +391,8 @@ async fn work_until_killed(folder: &Path) {
     let told = async {
         loop {
             let jobs = running.provider.revocation_jobs().await.unwrap().jobs;
+            // Not `eprintln!`, which the harness keeps to itself.
+            #[allow(clippy::explicit_write)]
             writeln!(std::io::stderr(), "revoked {}", jobs[0].revoked).unwrap();
         }
     };
