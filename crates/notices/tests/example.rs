@@ -1,5 +1,5 @@
 //! The worked example of docs/protocols/notices.md.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use jose::PublicKey;
 use notices::{Fact, Language, Notice, NoticeId, Sender};
