@@ -12,7 +12,6 @@
 #[path = "support/goals.rs"]
 mod goals;
 #[path = "support/timing.rs"]
-#[allow(dead_code)]
 mod timing;
 
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! `claviger keys`: a year of an operator's, with a CA that is not ours.
 #![allow(
+    clippy::cmp_owned,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
