@@ -166,7 +166,7 @@ fn signs(settings: &Settings, all: &[KeyFile], key: &KeyFile) -> bool {
     configured
         || others
             .filter(|other| other.is_installed() && other.retired.is_none())
-            .any(|other| shares(other))
+            .any(shares)
 }
 
 /// A start that lies behind would say of attestations that another key signed them.
