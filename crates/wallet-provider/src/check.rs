@@ -13,7 +13,6 @@ use provider_api::{
     CheckAnswer, CheckEvidence, CheckRequest, NoncePurpose, Problem, RevocationReason, Revoker,
     bound_challenge,
 };
-use sci::UnitId;
 
 use crate::device_facts::DeviceFacts;
 use crate::evidence::{accepted, decode, refused};
@@ -37,7 +36,8 @@ pub enum CheckBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnWorse {
-    /// It gets nothing while the device is so, and an operator decides.
+    /// It gets nothing until a check is passed, and an operator decides whether to
+    /// revoke it.
     #[default]
     Refuse,
     /// It is revoked, for security (ARF `WURevocation_09`). That is final.
@@ -161,30 +161,29 @@ impl WalletProvider {
         self.answer(caller.request.jti(), answer).await
     }
 
-    /// The units whose devices turned out worse and of which nothing has come yet: to be
-    /// revoked, by whoever decides that (ARF `WURevocation_09`).
+    /// The units whose devices turned out worse, and which have passed no check since:
+    /// to be revoked, by whoever decides that (ARF `WURevocation_09`).
     pub async fn failed_checks(&self, limit: u32) -> Result<Vec<FailedCheck>, Error> {
         Ok(self.store.failed_checks(limit).await?)
     }
 
-    /// Revokes the units whose devices turned out worse, where that is chosen; how many.
+    /// Revokes the units whose devices turned out worse, where that is chosen; how many
+    /// were looked at. One that cannot be revoked keeps none of the others waiting.
     pub(crate) async fn revoke_worse(&self) -> Result<usize, Error> {
         if self.config.on_worse == OnWorse::Refuse {
             return Ok(0);
         }
         let failed = self.store.failed_checks(ROUND).await?;
+        let mut first = None;
         for FailedCheck { unit, .. } in &failed {
             let reason = RevocationReason::Security;
-            self.revoke(self.revocation(*unit, Revoker::Provider, reason))
-                .await?;
-            self.store.settle_failed_check(*unit).await?;
+            let revocation = self.revocation(*unit, Revoker::Provider, reason);
+            if let Err(error) = self.revoke(revocation).await {
+                tracing::error!(event = "unit.worse-not-revoked", %error);
+                first.get_or_insert(error);
+            }
         }
-        Ok(failed.len())
-    }
-
-    /// An operator has decided what comes of a unit's failed check.
-    pub async fn settle_failed_check(&self, unit: UnitId) -> Result<(), Error> {
-        Ok(self.store.settle_failed_check(unit).await?)
+        first.map_or(Ok(failed.len()), Err)
     }
 
     /// When the caller's instance was checked last, if that is not too long ago. Where

@@ -106,6 +106,7 @@ impl From<StoreError> for Error {
             StoreError::TooManyScopes(_) => (Problem::Scope, "issuer_scope"),
             StoreError::StorageRevoked => (Problem::StorageRevoked, "keys"),
             StoreError::OtherStorage | StoreError::CounterBack => (Problem::Evidence, "evidence"),
+            StoreError::DeviceWorse => (Problem::DeviceWorse, "device"),
             StoreError::UnitChanged => (Problem::WrongState, "unit"),
             StoreError::EntryMoved
             | StoreError::IndexInUse { .. }

@@ -39,7 +39,8 @@ pub(crate) struct Wanted<'a> {
 }
 
 impl WalletProvider {
-    /// Issues KAs over the keys that the WSCA states for the caller's unit. The
+    /// Issues KAs over the keys that the WSCA states for the caller's unit, to an
+    /// instance that was checked lately. The
     /// levels are the statement's; a key that earns none gets none. The answer is
     /// signed.
     #[tracing::instrument(name = "provider.ka", skip_all)]
@@ -54,6 +55,7 @@ impl WalletProvider {
         };
         self.check_wanted(&wanted)?;
         let now = self.clock.now();
+        self.last_check(caller, now)?;
         let (statement, nonce) = self.read_statement(caller, &request.statement, now)?;
         let mut issuance = Issuance::new(caller.unit(), caller.spent(), now);
         issuance.nonce = Some(nonce);

@@ -138,9 +138,10 @@ impl WalletProvider {
     }
 
     /// What has to be done at each start, before the first request, and from time to
-    /// time: what was chosen is taken note of, every list that changed since it was published is published, the WSCA
-    /// is told of revocations it was not told of, and challenges that nobody
-    /// answered are forgotten.
+    /// time: what was chosen is taken note of, every list that changed since it was
+    /// published is published, and so is every list that only a compromised key
+    /// signed; the WSCA is told of revocations it was not told of, and challenges that
+    /// nobody answered are forgotten.
     ///
     /// All of it is tried, whatever fails. The error is the first one, and the rest
     /// was logged; what failed is due still, and is made up for by the next call. A
@@ -149,6 +150,7 @@ impl WalletProvider {
         let done = [
             self.record_choices().await.err(),
             self.publish_changed().await.err(),
+            self.publish_disowned().await.err(),
             self.revoke_worse().await.err(),
             self.tell_wsca().await.err(),
             self.purge_challenges().await.err(),

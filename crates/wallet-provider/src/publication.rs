@@ -6,6 +6,7 @@ mod together;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use jose::PublicKey;
 use status_list::{CompressionEffort, StatusListToken, TokenFormat};
 use wua::Rounding;
 
@@ -60,6 +61,24 @@ impl WalletProvider {
         failed.map_or(Ok(lists.len()), Err)
     }
 
+    /// Publishes every list anew that no status key of this provider's signed, where
+    /// its keys are not those it looked with before; how many were looked at. A key
+    /// that was given up as compromised signs for nothing that the world is told,
+    /// whether or not the list changed.
+    pub(crate) async fn publish_disowned(&self) -> Result<usize, Error> {
+        let mut keys: Vec<_> = self.keys.own_keys(Seals::Status);
+        keys.sort_by_key(PublicKey::thumbprint);
+        if self.lists.looked_with(&keys) {
+            return Ok(0);
+        }
+        let lists = self.store.lists_to_publish(Timestamp::MAX).await?;
+        for list in &lists {
+            self.publish_if(list.list, When::Disowned).await?;
+        }
+        self.lists.note_looked_with(keys);
+        Ok(lists.len())
+    }
+
     /// Why lists that are due could not be published when it was tried last.
     pub fn publication_trouble(&self) -> Option<String> {
         self.lists.trouble()
@@ -108,6 +127,10 @@ impl WalletProvider {
     /// It may not where the store is older than what it published: its counters are
     /// old too.
     pub(crate) async fn publish_one(&self, list: i64) -> Result<Standing, Error> {
+        self.publish_if(list, When::Due).await
+    }
+
+    async fn publish_if(&self, list: i64, when: When) -> Result<Standing, Error> {
         let known = self.lists.of(list);
         // First those of this node, then the nodes among each other.
         let mut known = known.lock().await;
@@ -116,7 +139,11 @@ impl WalletProvider {
             let Some(state) = self.store.list_state(list).await? else {
                 return Ok(Standing::Ended);
             };
-            let (noted, standing) = match state.is_due(self.renew_before()) {
+            let due = match when {
+                When::Due => state.is_due(self.renew_before()),
+                When::Disowned => self.is_disowned(&state).await?,
+            };
+            let (noted, standing) = match due {
                 true => self.publish(&state, &mut known, &turn).await?,
                 false => (Noted::Newest, Standing::of(&state)),
             };
@@ -238,6 +265,19 @@ impl WalletProvider {
         }
     }
 
+    /// Whether the world reads something of this list that is not signed by a key of
+    /// ours. What is not there at all is due by itself.
+    async fn is_disowned(&self, state: &ListState) -> Result<bool, Error> {
+        let keys = self.keys.own_keys(Seals::Status);
+        for format in [TokenFormat::Jwt, TokenFormat::Cwt] {
+            let token = self.publisher.get(&state.name, format).await?;
+            if token.is_some_and(|token| read(&token, state, &keys).is_err()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The list as the world reads it now, in either form. A token that no status key
     /// of this provider's signed, of whatever generation, says nothing, and is replaced.
     fn verify_told(
@@ -274,6 +314,15 @@ impl WalletProvider {
         now.checked_add(SignedDuration::from_secs(margin))
             .unwrap_or(now)
     }
+}
+
+/// When a list is published.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    /// It changed, or its token ends soon.
+    Due,
+    /// A token of it is signed by none of the provider's keys.
+    Disowned,
 }
 
 /// Both forms over one compression, which other requests do not wait for.

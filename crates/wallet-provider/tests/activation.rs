@@ -463,8 +463,8 @@ async fn a_configuration_that_breaks_a_rule_is_refused_by_its_key() {
         (|config| config.list_size = 9_992, "list_size"),
         (|config| config.status_url = "ftp://x".into(), "status_url"),
         (
-            |config| config.ka_index = wallet_provider::KaIndex::TypeShared,
-            "ka_index",
+            |config| config.max_check_age = config.wia_lifetime,
+            "max_check_age",
         ),
         (
             |config| config.lower_limit = config.batch_size,

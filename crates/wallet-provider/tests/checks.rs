@@ -163,9 +163,17 @@ async fn a_device_that_got_worse_is_refused_and_remembered() {
         let failed = running.provider.failed_checks(9).await.unwrap();
         assert_eq!((failed.len(), failed[0].unit), (1, device.unit));
         assert!(failed[0].why.contains(rule), "{}", failed[0].why);
-        let store = house.store(&running);
-        store.settle_failed_check(device.unit).await.unwrap();
+        // Nothing is issued to it now, however late its last sound check was.
+        let wia = device.fresh_wia(&house, &running, 1).await;
+        assert_eq!(problem(wia), Problem::DeviceWorse);
+        let ka = device.fresh_ka(&house, &running, 1, 1).await;
+        assert_eq!(problem(ka), Problem::DeviceWorse);
+        // Until it is sound again.
+        let sound = device.check_android(&house, &running, &bed, |says| says);
+        sound.await.unwrap();
         assert_eq!(running.provider.failed_checks(9).await.unwrap(), []);
+        device.fresh_wia(&house, &running, 1).await.unwrap();
+        device.fresh_ka(&house, &running, 1, 1).await.unwrap();
     }
 }
 

@@ -19,6 +19,7 @@ use devices::{apple, der, public};
 use house::{BASE, House, Running, read_ka, read_wia};
 use jose::{Curve, b64};
 use provider_api::reference::*;
+use provider_api::{BulkRevocation, Extent, RevocationReason, Selector};
 use serde_json::json;
 use wallet_provider::reference::{ReferenceProfile, Refused, Vouched};
 use wallet_provider::{Config, LooseSelection};
@@ -325,7 +326,7 @@ async fn what_belongs_to_no_unit_can_be_revoked_all_the_same() {
     let (house, bed) = (House::new(), android::Bed::new());
     let running = start(&house, &bed, &apple::Bed::new(), on).await;
     let mut issued = Vec::new();
-    for patch in [202_610, 202_611, 202_611, 202_611] {
+    for patch in [202_610, 202_611, 202_611, 202_611, 202_612] {
         let (text, bytes) = challenge(&running).await;
         let key = TestKey::generate(Curve::P256);
         let one = [android_key(&bed, &key, &bytes, |says| {
@@ -343,9 +344,9 @@ async fn what_belongs_to_no_unit_can_be_revoked_all_the_same() {
             .collect::<Vec<_>>()
     };
     let revoke = async |selection| running.provider.revoke_loose(selection).await.unwrap();
-    assert_eq!(state(), [false; 4]);
+    assert_eq!(state(), [false; 5]);
     assert_eq!(revoke(LooseSelection::PatchedBefore(202_611)).await, 1);
-    assert_eq!(state(), [true, false, false, false]);
+    assert_eq!(state(), [true, false, false, false, false]);
     let place = LooseSelection::Entry {
         uri: issued[1].uri.clone(),
         index: issued[1].idx,
@@ -358,10 +359,39 @@ async fn what_belongs_to_no_unit_can_be_revoked_all_the_same() {
     };
     assert_eq!(revoke(nowhere).await, 0);
     assert_eq!(revoke(LooseSelection::Model("another".into())).await, 0);
-    assert_eq!(state(), [true, true, false, false]);
+    assert_eq!(state(), [true, true, false, false, false]);
+    // An operator's job means them too, by patch level, by model, and with everything.
+    let job = async |selector| {
+        let asked = BulkRevocation {
+            selector,
+            reason: RevocationReason::Security,
+            extent: Extent::Unit,
+            advisory: None,
+            dry_run: false,
+            at_most: None,
+        };
+        let begun = running.provider.begin_bulk_revocation(asked, None).await;
+        begun.unwrap();
+        running.provider.do_jobs().await.unwrap();
+    };
+    job(Selector {
+        patch_below: Some(202_612),
+        ..Selector::default()
+    })
+    .await;
+    assert_eq!(state(), [true, true, true, true, false]);
     let model = "examplebrand Example One";
-    assert_eq!(revoke(LooseSelection::Model(model.into())).await, 2);
-    assert_eq!(state(), [true; 4]);
+    assert_eq!(revoke(LooseSelection::Model(model.into())).await, 1);
+    assert_eq!(state(), [true; 5]);
+    let (text, bytes) = challenge(&running).await;
+    let key = TestKey::generate(Curve::P256);
+    let one = [android_key(&bed, &key, &bytes, |says| says)];
+    let vouched = Vouched::Android(&one, &text);
+    let wia = running.provider.reference_wia(vouched, &<_>::default());
+    let last = read_wia(&house, &wia.await.unwrap()).status.reference;
+    assert!(!house.revoked(&last));
+    job(Selector::everything()).await;
+    assert!(house.revoked(&last));
     assert_eq!(revoke(LooseSelection::All).await, 0);
     // They are forgotten with their maintenance, as every entry is.
     house.pass(40 * DAY);

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use jose::{Curve, PublicKey, Signer};
 use provider_api::*;
 use wallet_provider::{
-    AnswerKeys, Error, Generation, KeyPurpose, KeySet, Keyring, LaterAnswerKey, Seals, Standing,
+    AnswerKeys, Error, Generation, Generations, KeyPurpose, KeySet, Keyring, LaterAnswerKey, Seals, Standing,
 };
 
 const DAY: i64 = 86_400;
@@ -30,9 +30,13 @@ fn generation(purpose: KeyPurpose, number: u32, key: &Arc<TestKey>, to: &str) ->
     Generation::new(purpose, number, seal(key, FROM, to)).unwrap()
 }
 
-fn install(house: &House, generations: Vec<Generation>) {
+fn install(house: &House, generations: impl IntoIterator<Item = Generation>) {
+    install_all(house, generations.into_iter().collect());
+}
+
+fn install_all(house: &House, generations: Generations) {
     let set = KeySet {
-        generations: generations.into_iter().collect(),
+        generations,
         answers: AnswerKeys::first(house.answers.clone()),
     };
     house.keys.replace(set).unwrap();
@@ -140,14 +144,16 @@ async fn a_switch_under_load_loses_nothing() {
     let (first, second) = (new_key(Curve::P256), new_key(Curve::P384));
     let status = new_key(Curve::P256);
     let switch = house.clock.now() + jiff::SignedDuration::from_secs(60);
-    let generations = || {
-        vec![
-            generation(KeyPurpose::Attestations, 1, &first, TO),
-            generation(KeyPurpose::Attestations, 2, &second, TO).starting(switch),
-            generation(KeyPurpose::Status, 1, &status, TO),
-        ]
-    };
-    install(&house, generations());
+    // Made once: a second certificate of the same key would not be the one that is in
+    // what was signed before.
+    let generations: Generations = [
+        generation(KeyPurpose::Attestations, 1, &first, TO),
+        generation(KeyPurpose::Attestations, 2, &second, TO).starting(switch),
+        generation(KeyPurpose::Status, 1, &status, TO),
+    ]
+    .into_iter()
+    .collect();
+    install_all(&house, generations.clone());
     let mut devices = Vec::new();
     for number in 0..4 {
         devices.push(Device::operational(&house, &running, &format!("user {number}")).await);
@@ -168,7 +174,7 @@ async fn a_switch_under_load_loses_nothing() {
         .collect();
     // Keys are read again meanwhile, as they are when somebody installs one.
     for _ in 0..20 {
-        install(&house, generations());
+        install_all(&house, generations.clone());
         tokio::task::yield_now().await;
     }
     let mut signers = BTreeSet::new();
@@ -275,6 +281,50 @@ async fn a_list_of_an_earlier_key_is_ones_own_and_of_a_compromised_one_is_not() 
         let list = list.unwrap().verify(&check).unwrap();
         assert_eq!(list.status(reference).unwrap().is_valid(), compromised);
     }
+}
+
+/// A compromised key's lists do not stay until they fall due: they are signed anew by
+/// the next round, and by that alone.
+#[tokio::test]
+async fn what_a_compromised_key_signed_is_replaced_at_once() {
+    let house = House::new();
+    let (first, second) = (new_key(Curve::P256), new_key(Curve::P256));
+    let sealed = || generation(KeyPurpose::Attestations, 1, &house.seal, TO);
+    let old = || generation(KeyPurpose::Status, 1, &first, TO);
+    let new = || generation(KeyPurpose::Status, 2, &second, TO).starting(house.clock.now());
+    install(&house, [sealed(), old()]);
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    let wia = device.fresh_wia(&house, &running, 1).await.unwrap();
+    let reference = &wia[0].status.reference;
+    let folder = house.folder.join("lists");
+    let published = || {
+        let mut names = files(&folder);
+        names.sort();
+        let read = names.iter().map(|name| std::fs::read(folder.join(name)).unwrap());
+        read.collect::<Vec<_>>()
+    };
+    running.provider.recover().await.unwrap();
+    let before = published();
+
+    // Retired, its lists are the provider's own until they fall due.
+    install(&house, [sealed(), old(), new()]);
+    running.provider.recover().await.unwrap();
+    assert_eq!(published(), before);
+
+    install(&house, [sealed(), new()]);
+    running.provider.recover().await.unwrap();
+    let after = published();
+    assert_eq!(after.len(), before.len());
+    let same = after.iter().filter(|token| before.contains(token)).count();
+    assert_eq!(same, 0, "a list of the compromised key is left");
+    let list = status_list::UnverifiedStatusList::parse(&after[0], &Default::default()).unwrap();
+    let key = public(&second);
+    let check = status_list::StatusListCheck::new(&reference.uri, &key, house.clock.now());
+    assert!(list.verify(&check).unwrap().status(reference).unwrap().is_valid());
+
+    running.provider.recover().await.unwrap();
+    assert_eq!(published(), after);
 }
 
 /// Under an ended certificate nothing is signed; what was refused is not lost.

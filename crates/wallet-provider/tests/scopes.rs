@@ -293,13 +293,30 @@ async fn all_units_of_a_type_share_an_entry_where_that_is_chosen() {
     fresh.fresh_wia(&house, &running, 1).await.unwrap();
 }
 
+/// Everything is also what units share.
+#[tokio::test]
+async fn everything_takes_the_entries_of_types_along() {
+    let house = shared();
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    let shared = ka(&device, &house, &running, None).await.unwrap();
+    assert!(!house.revoked(&shared.status.reference));
+    assert_eq!(revoke_selected(&running, Selector::everything()).await, 1);
+    assert!(house.revoked(&shared.status.reference));
+}
+
 /// Revokes all units with a WSCD of this type; how many.
 async fn revoke_type(running: &Running, name: &str) -> u64 {
+    let selector = Selector {
+        wscd_type: Some(name.into()),
+        ..Selector::default()
+    };
+    revoke_selected(running, selector).await
+}
+
+async fn revoke_selected(running: &Running, selector: Selector) -> u64 {
     let asked = BulkRevocation {
-        selector: Selector {
-            wscd_type: Some(name.into()),
-            ..Selector::default()
-        },
+        selector,
         reason: RevocationReason::Security,
         extent: Extent::Unit,
         advisory: None,

@@ -52,6 +52,10 @@ pub(crate) struct List {
     /// Those whose wallet solution had this version when they were activated
     #[arg(long)]
     version: Option<String>,
+    /// Only those whose device turned out worse at a check; they get nothing until it
+    /// is sound again, and somebody decides whether to revoke them
+    #[arg(long)]
+    device_worse: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -121,6 +125,7 @@ impl List {
                 self.patch_level_up_to.map(|level| level.to_string()),
             ),
             ("version", self.version.clone()),
+            ("device_worse", self.device_worse.then(|| "true".to_owned())),
         ];
         let given = pairs
             .into_iter()
@@ -176,6 +181,7 @@ impl Unit {
             ),
             ("patch level", text(of_device("patch_level"))),
             ("keys", text(of_device("key_storage"))),
+            ("worse:", text(of_device("worse").and_then(|w| w.get("why")))),
         ];
         let lines: Vec<String> = lines
             .into_iter()

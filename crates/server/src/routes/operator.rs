@@ -53,6 +53,10 @@ struct Wanted {
     /// Those whose device is known to have this security patch level or an older one:
     /// year and month, 202611
     patch_level_up_to: Option<u32>,
+    /// Only those whose device turned out worse at a check, and which get nothing
+    /// until it is sound again
+    #[serde(default)]
+    device_worse: bool,
 }
 
 /// Units.
@@ -99,6 +103,20 @@ struct Device {
     user_authentication: Option<String>,
     /// The rules of what was found and was no reason to refuse.
     findings: Vec<String>,
+    /// Absent unless it turned out worse at a check, and was not found sound since: the
+    /// unit gets nothing until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worse: Option<Worse>,
+}
+
+/// How a device turned out worse.
+#[derive(Debug, Serialize, ToSchema)]
+struct Worse {
+    /// When that was found first.
+    #[schema(value_type = String, format = "date-time")]
+    at: Timestamp,
+    /// What was found: rule, subject and evidence.
+    why: String,
 }
 
 impl From<SeenUnit> for OperatorUnit {
@@ -114,6 +132,10 @@ impl From<SeenUnit> for OperatorUnit {
                 key_storage: seen.device.key_storage,
                 user_authentication: seen.device.user_authentication,
                 findings: seen.device.findings,
+                worse: seen.worse.map(|check| Worse {
+                    at: check.at,
+                    why: check.why,
+                }),
             },
         }
     }
@@ -163,6 +185,7 @@ async fn units(
         wallet_version: wanted.version,
         model: wanted.model,
         patch_level_up_to: wanted.patch_level_up_to,
+        device_worse: wanted.device_worse,
     };
     let page = desk.units(&filter, wanted.after, limit).await;
     let page = page.map_err(problem)?;

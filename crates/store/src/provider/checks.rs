@@ -32,7 +32,21 @@ pub(super) async fn record(tx: &mut Connection, check: InstanceCheck) -> Result<
             .execute(tx)
             .await?;
     }
+    // Sound again.
+    forget_failed(tx, unit).await?;
     checked(tx, unit, check.spent.at).await
+}
+
+/// Refuses a unit whose device turned out worse and was not found sound since.
+pub(super) async fn not_worse(connection: &mut Connection, unit: UnitId) -> Result<(), StoreError> {
+    let found = query("SELECT 1 FROM failed_check WHERE unit = ?")
+        .bind(unit.as_bytes())
+        .fetch_optional(connection)
+        .await?;
+    match found {
+        Some(_) => Err(StoreError::DeviceWorse),
+        None => Ok(()),
+    }
 }
 
 pub(super) async fn record_failed(
@@ -71,7 +85,8 @@ pub(super) async fn failed(
         .collect()
 }
 
-pub(super) async fn settle(tx: &mut Connection, unit: UnitId) -> Result<(), StoreError> {
+/// Nothing more has to come of it.
+pub(super) async fn forget_failed(tx: &mut Connection, unit: UnitId) -> Result<(), StoreError> {
     query("DELETE FROM failed_check WHERE unit = ?")
         .bind(unit.as_bytes().as_slice())
         .execute(tx)

@@ -15,6 +15,7 @@ pub(super) async fn issue(tx: &mut Connection, issuance: Issuance) -> Result<(),
         UnitState::Operational => {}
         other => return Err(StoreError::UnitState(other)),
     }
+    checks::not_worse(tx, unit).await?;
     if let Some(nonce) = issuance.nonce {
         answer_challenge(tx, nonce, Purpose::Statement(unit), issuance.at).await?;
     }
@@ -127,6 +128,7 @@ pub(super) async fn check(tx: &mut Connection, issuance: &Issuance) -> Result<()
         UnitState::Operational => {}
         other => return Err(StoreError::UnitState(other)),
     }
+    checks::not_worse(tx, unit).await?;
     if let Some(nonce) = issuance.nonce {
         waits(tx, nonce, Purpose::Statement(unit), issuance.at).await?;
     }

@@ -29,12 +29,6 @@ impl IssuanceStore for SqlProviderStore {
         checks::failed(&mut self.database.reader().await?, limit).await
     }
 
-    async fn settle_failed_check(&self, unit: UnitId) -> Result<(), StoreError> {
-        self.database
-            .write(move |tx| boxed(checks::settle(tx, unit)))
-            .await
-    }
-
     async fn assertion_counter(&self, unit: UnitId) -> Result<Option<u32>, StoreError> {
         checks::counter(&mut self.database.reader().await?, unit).await
     }

@@ -74,6 +74,7 @@ async fn end(tx: &mut Connection, revocation: &Revocation) -> Result<(), StoreEr
         .bind(id)
         .execute(tx)
         .await?;
+    super::checks::forget_failed(tx, revocation.unit).await?;
     add_event(tx, UnitState::Revoked, revocation, None).await?;
     tell_user(tx, revocation, None).await
 }

@@ -186,7 +186,7 @@ pub(super) fn unit_id(
     UnitId::from_slice(bytes).map_err(|_| damaged(table, column, "is no unit's identifier"))
 }
 
-pub(super) fn time(
+pub(crate) fn time(
     table: &'static str,
     column: &'static str,
     seconds: i64,

@@ -6,7 +6,7 @@ use sci::UnitId;
 
 use super::{Errand, FoundUnit, Operator, TrailEnds, TrailRow, UnitFilter, UnitSearch};
 use crate::{
-    DeviceRecord, Error, OperatorTrail, Revocation, StorageRevocation, StoreError, WalletProvider,
+    DeviceRecord, Error, FailedCheck, OperatorTrail, Revocation, StorageRevocation, StoreError, WalletProvider,
 };
 
 /// Where operators are served: the provider, and the trail of what they did.
@@ -32,6 +32,9 @@ pub struct SeenUnit {
     pub model: Option<String>,
     /// The security patch level of its system: year and month.
     pub patch_level: Option<u32>,
+    /// When and how its device turned out worse, where it did and was not found sound
+    /// since.
+    pub worse: Option<FailedCheck>,
 }
 
 /// Some of the units that were looked for.
@@ -242,6 +245,7 @@ impl OperatorDesk {
             device: DeviceRecord::read(&record.evidence, record.created_at),
             model: found.model,
             patch_level: found.patch_level,
+            worse: found.worse,
             view: self.provider.view_of(record).await?,
         })
     }

@@ -10,21 +10,19 @@ use super::store::{NewEntry, SpentRequest, StoreError};
 /// issuance goes through [`crate::ProviderStore::issue`], in its transaction.
 #[async_trait]
 pub trait IssuanceStore: Send + Sync + std::fmt::Debug {
-    /// Records that a wallet instance was checked: its request and its nonce are spent,
+    /// Records that a wallet instance passed a check: its request and its nonce are spent,
     /// its unit is operational and has changed in nothing since it was read, and the
     /// counter of its App Attest key has grown.
     async fn record_check(&self, check: InstanceCheck) -> Result<(), StoreError>;
 
     /// Records that a device turned out worse than it was; its request and its nonce
-    /// are spent. Of several for one unit the first one stays until it is settled.
+    /// are spent. From here on nothing is issued to the unit, until a check is passed.
+    /// Of several for one unit the first one stays.
     async fn record_failed_check(&self, failed: SpentCheck, why: String) -> Result<(), StoreError>;
 
-    /// The units whose devices turned out worse and of which nothing has come yet, the
-    /// oldest first.
+    /// The units whose devices turned out worse, which have passed no check since and
+    /// are not revoked, the oldest first.
     async fn failed_checks(&self, limit: u32) -> Result<Vec<FailedCheck>, StoreError>;
-
-    /// Something has come of a unit's failed check.
-    async fn settle_failed_check(&self, unit: UnitId) -> Result<(), StoreError>;
 
     /// The counter of the last assertion of the unit's App Attest key that was accepted
     /// after its attestation.

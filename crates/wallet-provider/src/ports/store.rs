@@ -197,6 +197,9 @@ pub enum StoreError {
     /// The counter of an App Attest key does not grow.
     #[error("an assertion with this counter or a later one was accepted already")]
     CounterBack,
+    /// The unit's device turned out worse at a check, and was not found sound since.
+    #[error("the unit's device turned out worse, and no check was passed since")]
+    DeviceWorse,
     /// What is known of the unit changed while it was looked at.
     #[error("the unit changed meanwhile; the same can be tried again")]
     UnitChanged,

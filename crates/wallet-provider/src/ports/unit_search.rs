@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use provider_api::UnitState;
 use sci::UnitId;
 
-use crate::{StoreError, UnitRecord};
+use crate::{FailedCheck, StoreError, UnitRecord};
 
 /// The units as an operator looks for them.
 #[async_trait]
@@ -32,6 +32,9 @@ pub struct UnitFilter {
     /// Those whose device is known to have this security patch level or an older one:
     /// year and month, 202611.
     pub patch_level_up_to: Option<u32>,
+    /// Only those whose device turned out worse, and which get nothing until it is
+    /// sound again.
+    pub device_worse: bool,
 }
 
 /// A unit that was found, and what the store knows of its device.
@@ -43,4 +46,7 @@ pub struct FoundUnit {
     pub model: Option<String>,
     /// The security patch level of its system: year and month.
     pub patch_level: Option<u32>,
+    /// When and how its device turned out worse, where it did and was not found sound
+    /// since.
+    pub worse: Option<FailedCheck>,
 }

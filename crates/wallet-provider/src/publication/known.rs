@@ -20,6 +20,8 @@ pub(crate) struct KnownLists {
     lists: Mutex<HashMap<i64, Arc<tokio::sync::Mutex<Option<Known>>>>>,
     ended: Mutex<HashSet<i64>>,
     trouble: Mutex<Option<String>>,
+    /// The status keys under which every list was last looked at.
+    keys: Mutex<Option<Vec<PublicKey>>>,
 }
 
 impl KnownLists {
@@ -42,6 +44,15 @@ impl KnownLists {
 
     pub(super) fn forget(&self, list: i64) {
         lock(&self.lists).remove(&list);
+    }
+
+    /// Whether the lists were looked at with these keys, and no others.
+    pub(super) fn looked_with(&self, keys: &[PublicKey]) -> bool {
+        lock(&self.keys).as_deref() == Some(keys)
+    }
+
+    pub(super) fn note_looked_with(&self, keys: Vec<PublicKey>) {
+        *lock(&self.keys) = Some(keys);
     }
 
     pub(super) fn note_trouble(&self, error: Option<&Error>) {

@@ -171,7 +171,7 @@ async fn an_assertion_counter_only_grows_whoever_writes(#[values(Sqlite, Postgre
 
 #[rstest]
 #[tokio::test]
-async fn a_failed_check_is_remembered_until_it_is_settled(#[values(Sqlite, Postgres)] kind: Kind) {
+async fn a_failed_check_stops_issuance_until_one_is_passed(#[values(Sqlite, Postgres)] kind: Kind) {
     let Some(scene) = scene(kind).await else {
         return;
     };
@@ -190,7 +190,32 @@ async fn a_failed_check_is_remembered_until_it_is_settled(#[values(Sqlite, Postg
         why: "first".into(),
     };
     assert_eq!(scene.store.failed_checks(5).await.unwrap(), [expected]);
-    scene.store.settle_failed_check(unit).await.unwrap();
+    let list = scene.block(8).await.list;
+    let issuance = scene.issuance(unit, list, 1);
+    for refused in [
+        scene.store.check_issuance(&issuance).await,
+        scene.store.issue(issuance.clone()).await,
+    ] {
+        assert!(matches!(refused, Err(StoreError::DeviceWorse)));
+    }
+    let check = InstanceCheck {
+        spent: scene.spent(unit),
+        evidence: None,
+        patch_level: None,
+        counter: None,
+    };
+    scene.store.record_check(check).await.unwrap();
+    assert_eq!(scene.store.failed_checks(5).await.unwrap(), []);
+    scene.store.issue(issuance).await.unwrap();
+
+    // Of a revoked unit nothing has to come.
+    let spent = scene.spent(unit);
+    scene
+        .store
+        .record_failed_check(spent, "third".into())
+        .await
+        .unwrap();
+    scene.store.revoke(scene.revocation(unit)).await.unwrap();
     assert_eq!(scene.store.failed_checks(5).await.unwrap(), []);
 }
 
