@@ -1,6 +1,7 @@
 //! What is counted and measured: numbers alone, and no label that names a unit
 //! (docs/operations.md lists them).
 
+use jiff::Timestamp;
 use provider_api::{RevocationReason, Revoker};
 
 use crate::{Error, ListKind, WalletProvider};
@@ -24,7 +25,8 @@ pub(crate) fn published() {
 
 impl WalletProvider {
     /// Measures what waits: challenges for an answer, revocations for the WSCA to be
-    /// told, lists to be published. To be called from time to time.
+    /// told, lists to be published; and how long the published list that ends first
+    /// still lasts. To be called from time to time.
     pub async fn measure(&self) -> Result<(), Error> {
         let now = self.clock.now();
         let challenges = self.store.waiting_activations(now).await?;
@@ -38,6 +40,12 @@ impl WalletProvider {
             ("claviger_lists_unpublished", number(unpublished)),
         ] {
             metrics::gauge!(name).set(f64::from(value));
+        }
+        let lists = self.store.lists_to_publish(Timestamp::MAX).await?;
+        let published = lists.iter().filter(|list| list.published > 0);
+        if let Some(ends) = published.map(|list| list.published_until).min() {
+            let left = ends.duration_since(now).as_secs_f64();
+            metrics::gauge!("claviger_status_list_seconds_left").set(left);
         }
         Ok(())
     }

@@ -72,16 +72,34 @@ impl WalletProvider {
             return Ok(0);
         }
         let lists = self.store.lists_to_publish(Timestamp::MAX).await?;
+        let mut failed = None;
         for list in &lists {
-            self.publish_if(list.list, When::Disowned).await?;
+            if let Err(error) = self.publish_if(list.list, When::Disowned).await {
+                tracing::error!(event = "list.publication-failed", list = list.list, %error);
+                failed.get_or_insert(error);
+            }
         }
-        self.lists.note_looked_with(keys);
-        Ok(lists.len())
+        if failed.is_none() {
+            self.lists.note_looked_with(keys);
+        }
+        failed.map_or(Ok(lists.len()), Err)
     }
 
     /// Why lists that are due could not be published when it was tried last.
     pub fn publication_trouble(&self) -> Option<String> {
         self.lists.trouble()
+    }
+
+    /// When the published list ends that ends first, where it should have been renewed
+    /// long ago: whoever renews it hangs, or fails each time.
+    pub async fn overdue_list(&self) -> Result<Option<Timestamp>, Error> {
+        let quarter = SignedDuration::from_secs(self.config.list_lifetime.as_secs() / 4);
+        let now = self.clock.now();
+        let soon = now.checked_add(quarter).unwrap_or(now);
+        let lists = self.store.lists_to_publish(soon).await?;
+        let overdue = lists.iter().filter(|list| list.published > 0);
+        let ends = overdue.map(|list| list.published_until);
+        Ok(ends.filter(|end| *end <= soon).min())
     }
 
     /// How long a copy of a list is used before it is fetched again, in seconds.

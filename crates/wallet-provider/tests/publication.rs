@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use clock::Clock;
 use house::{Counted, Device, House, Running, files};
 use provider_api::{RevocationReason, UnitState};
 use status_list::Reference;
@@ -173,6 +174,22 @@ async fn a_full_disk_keeps_a_revocation_due_and_says_so() {
     assert_eq!(running.provider.publish_changed().await.unwrap(), 1);
     assert!(house.revoked(&reference) && house.revoked(&other_at));
     assert_eq!(running.provider.publication_trouble(), None);
+}
+
+/// Nobody renews the lists: that is told while they still last.
+#[tokio::test]
+async fn a_list_that_nobody_renews_is_told_of_before_it_ends() {
+    let house = House::new();
+    let running = house.start().await;
+    unit(&house, &running, "mine").await;
+    assert_eq!(running.provider.overdue_list().await.unwrap(), None);
+    house.pass(17 * 3600);
+    assert_eq!(running.provider.overdue_list().await.unwrap(), None);
+    house.pass(3600 + 60);
+    let ends = running.provider.overdue_list().await.unwrap().unwrap();
+    assert!(ends > house.clock.now());
+    running.provider.publish_changed().await.unwrap();
+    assert_eq!(running.provider.overdue_list().await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -387,7 +387,8 @@ async fn what_belongs_to_no_unit_can_be_revoked_all_the_same() {
     let key = TestKey::generate(Curve::P256);
     let one = [android_key(&bed, &key, &bytes, |says| says)];
     let vouched = Vouched::Android(&one, &text);
-    let wia = running.provider.reference_wia(vouched, &<_>::default());
+    let options = <_>::default();
+    let wia = running.provider.reference_wia(vouched, &options);
     let last = read_wia(&house, &wia.await.unwrap()).status.reference;
     assert!(!house.revoked(&last));
     job(Selector::everything()).await;

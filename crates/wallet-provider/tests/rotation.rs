@@ -39,7 +39,7 @@ fn install_all(house: &House, generations: Generations) {
         generations,
         answers: AnswerKeys::first(house.answers.clone()),
     };
-    house.keys.replace(set).unwrap();
+    house.keys.replace(set);
 }
 
 fn new_key(curve: Curve) -> Arc<TestKey> {
@@ -419,7 +419,7 @@ async fn answers_are_handed_over() {
         answers: AnswerKeys::first(house.answers.clone()),
     };
     set.answers = set.answers.then([later]);
-    house.keys.replace(set).unwrap();
+    house.keys.replace(set);
 
     let own = public(&house.answers);
     let (clock, provider): (&ManualClock, _) = (&house.clock, &running.provider);

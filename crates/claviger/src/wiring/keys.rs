@@ -65,11 +65,17 @@ impl KeyUpkeep {
         let files = source.files()?;
         let set = source.load(&files).await?;
         check(&set, clock.now(), development)?;
-        let keyring = Keyring::new(set).map_err(|error| {
-            let why = "claviger keys request and install, or wallet_provider.certificate and \
-                       wallet_provider.status_certificate";
-            Failure::new(format!("{error}: {why}"))
-        })?;
+        let keyring = if files.iter().any(KeyFile::is_compromised) {
+            // Revocations are taken, and lists published, also where nothing can be
+            // attested any more.
+            Keyring::lacking(set)
+        } else {
+            Keyring::new(set).map_err(|error| {
+                let why = "claviger keys request and install, or wallet_provider.certificate and \
+                           wallet_provider.status_certificate";
+                Failure::new(format!("{error}: {why}"))
+            })?
+        };
         Ok(Self {
             source: Arc::new(source),
             keyring: Arc::new(keyring),
@@ -116,10 +122,20 @@ impl KeyUpkeep {
         if files == self.files {
             return Ok(());
         }
-        let set = self.source.load(&files).await?;
-        self.keyring
-            .replace(set)
-            .map_err(|error| Failure::of("the key files", &error))?;
+        match self.source.load(&files).await {
+            Ok(set) => self.keyring.replace(set),
+            Err(error) => {
+                // Whatever is wrong with another file: what is compromised signs no more.
+                self.keyring.give_up(|generation| {
+                    let mut lost = files.iter().filter(|file| file.is_compromised());
+                    lost.any(|file| {
+                        file.purpose == generation.purpose()
+                            && file.generation == generation.number()
+                    })
+                });
+                return Err(error);
+            }
+        }
         tracing::info!(event = "keys.taken-up", files = files.len());
         self.files = files;
         Ok(())

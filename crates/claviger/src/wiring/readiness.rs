@@ -139,6 +139,16 @@ impl Readiness for ProviderReady {
         if let Some(trouble) = self.provider.publication_trouble() {
             return Err(trouble);
         }
+        // Asked of the store: whoever renews the lists may be the one that hangs.
+        match self.provider.overdue_list().await {
+            Ok(None) => {}
+            Ok(Some(ends)) => {
+                return Err(format!(
+                    "a status list ends at {ends} and was not signed anew in time"
+                ));
+            }
+            Err(error) => return Err(error.to_string()),
+        }
         self.trouble.check()
     }
 

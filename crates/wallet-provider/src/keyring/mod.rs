@@ -43,16 +43,38 @@ pub struct KeySet {
 impl Keyring {
     /// A keyring; each kind of seal needs one generation at least.
     pub fn new(set: KeySet) -> Result<Self, ConfigError> {
-        let set = RwLock::new(Arc::new(set.checked()?));
-        Ok(Self { set })
+        match set.lacks() {
+            Some(what) => Err(ConfigError {
+                key: what.name(),
+                what: "a signing key with its certificate is needed".into(),
+            }),
+            None => Ok(Self::lacking(set)),
+        }
     }
 
-    /// Takes another set in place of the one it holds. Operations that are under way
-    /// end with the key that they began with.
-    pub fn replace(&self, set: KeySet) -> Result<(), ConfigError> {
-        let set = Arc::new(set.checked()?);
-        *self.set.write().unwrap_or_else(PoisonError::into_inner) = set;
-        Ok(())
+    /// A keyring of a provider that may have lost all its keys of a kind, because they
+    /// were given up as compromised: what they would seal is refused.
+    pub fn lacking(set: KeySet) -> Self {
+        let set = RwLock::new(Arc::new(set));
+        Self { set }
+    }
+
+    /// Takes another set in place of the one it holds, also one that lacks a kind:
+    /// then nothing is sealed of that kind. Operations that are under way end with the
+    /// key that they began with.
+    pub fn replace(&self, set: KeySet) {
+        *self.set.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+    }
+
+    /// Gives up every generation that `lost` says of, and leaves the others.
+    pub fn give_up(&self, lost: impl Fn(&Generation) -> bool) {
+        let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
+        let kept = set.generations.iter().filter(|generation| !lost(generation));
+        let generations = kept.cloned().collect();
+        *set = Arc::new(KeySet {
+            generations,
+            answers: set.answers.clone(),
+        });
     }
 
     /// The generation that seals at `now`: of those that have started and whose
@@ -88,16 +110,10 @@ impl Keyring {
 }
 
 impl KeySet {
-    fn checked(self) -> Result<Self, ConfigError> {
-        for what in Seals::ALL {
-            if self.generations.of_kind(what).next().is_none() {
-                return Err(ConfigError {
-                    key: what.name(),
-                    what: "a signing key with its certificate is needed".into(),
-                });
-            }
-        }
-        Ok(self)
+    /// A kind of seal of which it has no generation.
+    fn lacks(&self) -> Option<Seals> {
+        let mut kinds = Seals::ALL.into_iter();
+        kinds.find(|what| self.generations.of_kind(*what).next().is_none())
     }
 }
 

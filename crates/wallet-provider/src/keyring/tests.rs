@@ -150,6 +150,9 @@ async fn a_keyring_lacks_no_kind_and_says_why_nothing_signs() {
     let wia = key(KeyPurpose::Wia, 1, "2026-01-01", "2027-01-01").await;
     let lacking = Keyring::new(set([wia].into_iter().collect())).unwrap_err();
     assert_eq!(lacking.key, "ka");
+    let none = Keyring::lacking(set(Generations::default()));
+    let refused = none.seal(Seals::Wia, day("2026-05-05")).unwrap_err();
+    assert_eq!(refused.problem(), Some(Problem::NoCertificate));
 
     let of = |purpose| key(purpose, 1, "2026-01-01", "2027-01-01");
     let both = [

@@ -38,6 +38,14 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args, output: Output) -> Done {
     let settings = args.place.settings()?;
     let now = time::whole_second(time::now());
+    if args.generation == 0 {
+        return Err(Failure::new(
+            "generation 0 is what the configuration names. Once a later generation signs, it \
+             signs no more. To give it up as compromised, take its certificate out of the \
+             configuration and start the node again: then it is published no more, and nothing \
+             that it signed is taken for the provider's own",
+        ));
+    }
     let locked = place::folder(&settings).lock()?;
     let mut key = locked.key(args.purpose, args.generation)?;
     let at = key.retired.map_or(now, |before| before.at);

@@ -3,8 +3,11 @@ use claviger_fixtures::TestKey;
 use jose::{Curve, Signer};
 use pki::{Issuer, Profile, Request, Subject};
 use wallet_provider::{Generation, Seal};
+use wscd::software::SoftwareDevice;
+use wscd::{DeviceSigner, KeyName, Wscd};
 
 use super::*;
+use crate::keys::{KeyFolder, Retired};
 
 async fn key(purpose: KeyPurpose, number: u32, from: &str, to: &str) -> Generation {
     certified(purpose, number, Profile::Wallet, from, to).await
@@ -93,4 +96,99 @@ async fn a_certificate_that_breaks_its_profile_keeps_a_node_from_starting() {
     // One that ended says nothing of now.
     let ended = wrong("2026-02-01").await.retired(Some(time("2026-03-01")));
     assert!(check(&set(vec![good().await, ended, status(1).await]), now, false).is_ok());
+}
+
+/// A node whose only attestation key is one of the folder's.
+struct Node {
+    folder: KeyFolder,
+    upkeep: KeyUpkeep,
+    file: KeyFile,
+    now: Timestamp,
+}
+
+impl Node {
+    async fn new(data: &std::path::Path) -> Self {
+        let device: Arc<dyn Wscd> = Arc::new(SoftwareDevice::ephemeral().unwrap());
+        let folder = KeyFolder::of(data);
+        let name = KeyName::new("wallet-attestations-1").unwrap();
+        let signer = DeviceSigner::open(Arc::clone(&device), name, Curve::P256);
+        let signer = signer.await.unwrap();
+        let now = time("2026-11-22");
+        let mut file = KeyFile {
+            purpose: KeyPurpose::Attestations,
+            generation: 1,
+            key: "wallet-attestations-1".into(),
+            public_key: signer.public_key().clone(),
+            made: now,
+            chain: Vec::new(),
+            starts: None,
+            retired: None,
+            handover: None,
+        };
+        let subject = Subject::legal("BE", "Example", "NTRBE-0123456789", "Example");
+        let (from, to) = (time("2026-01-01"), time("2028-01-01"));
+        let public = file.public_key.clone();
+        let request = Request::new(Profile::Wallet, subject, public, from, to);
+        let certificate = pki::issue(&request, Issuer::Itself(&signer)).await.unwrap();
+        file.install(&[certificate], now);
+        folder.lock().unwrap().write(&file).unwrap();
+        let status = key(KeyPurpose::Status, 0, "2026-01-01", "2028-01-01").await;
+        let base = "https://provider.example/wallet-provider".to_owned();
+        let source = KeySource::new(device, data, base, vec![status]);
+        let clock = Arc::new(clock::ManualClock::at(now));
+        let upkeep = KeyUpkeep::open(source, clock, true).await.unwrap();
+        Self {
+            folder,
+            upkeep,
+            file,
+            now,
+        }
+    }
+
+    fn compromise(&self) {
+        let file = KeyFile {
+            retired: Some(Retired {
+                at: self.now,
+                compromised: true,
+            }),
+            ..self.file.clone()
+        };
+        self.folder.lock().unwrap().write(&file).unwrap();
+    }
+
+    fn signs(&self, what: Seals) -> bool {
+        let keyring = self.upkeep.keyring();
+        keyring.generations().signing(what, self.now).is_some()
+    }
+}
+
+/// The only key of its kind is given up all the same: nothing is attested any more, and
+/// revocations are still published.
+#[tokio::test]
+async fn a_compromised_key_signs_no_more_though_it_is_the_only_one() {
+    let data = tempfile::tempdir().unwrap();
+    let mut node = Node::new(data.path()).await;
+    assert!(node.signs(Seals::Wia) && node.signs(Seals::Status));
+    node.compromise();
+    node.upkeep.round().await.unwrap();
+    assert!(!node.signs(Seals::Wia) && node.signs(Seals::Status));
+}
+
+/// Nor is it kept because something else is wrong with the folder.
+#[tokio::test]
+async fn a_compromised_key_signs_no_more_though_another_cannot_be_read() {
+    let data = tempfile::tempdir().unwrap();
+    let mut node = Node::new(data.path()).await;
+    let wrong = KeyFile {
+        generation: 2,
+        key: "wallet-attestations-2".into(),
+        ..node.file.clone()
+    };
+    node.folder.lock().unwrap().write(&wrong).unwrap();
+    let refused = node.upkeep.round().await.unwrap_err().to_string();
+    assert!(refused.contains("attestations generation 2"), "{refused}");
+    assert!(node.signs(Seals::Wia), "what was in use goes on");
+    node.compromise();
+    node.upkeep.round().await.unwrap_err();
+    assert!(!node.signs(Seals::Wia) && node.signs(Seals::Status));
 }
