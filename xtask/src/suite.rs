@@ -22,6 +22,12 @@ pub const SKIP_LOG: &str = "CLAVIGER_SKIP_LOG";
 /// Where the verifier stands, from the project root.
 const VERIFIER: &str = "tests/verify";
 
+/// Names the file to which the kill loop appends its lines of counts.
+const KILLS: &str = "CLAVIGER_KILLS_REPORT";
+
+/// The wallet provider, from the project root.
+const PROVIDER: &str = "crates/wallet-provider";
+
 /// Where the tests' mail server stands; the tests find its Python by the variable.
 const MAIL: &str = "tests/mail";
 const PYTHON: &str = "CLAVIGER_PYTHON";
@@ -37,7 +43,7 @@ pub fn run(workspace: &Workspace) -> Result<bool, Failure> {
         Ok(())
     })?;
     let python = step("prerequisites", || prerequisites(workspace))?;
-    let claviger = step("build", || build(workspace))?;
+    let built = step("build", || build(workspace))?;
     let suite = step("PKITS", || Ok(pkits_folder(workspace, &python)))?;
     step("tokens", || {
         build_tokens(workspace, &python);
@@ -45,7 +51,7 @@ pub fn run(workspace: &Workspace) -> Result<bool, Failure> {
     })?;
     let postgres = step("PostgreSQL", || Ok(start_postgres(workspace)))?;
     let mail = step("mail server", || Ok(mail_python(workspace, &python)))?;
-    let path_tests = step("cargo test", || {
+    let told = step("cargo test", || {
         let beside = Beside {
             pkits: suite.as_deref(),
             postgres: postgres.as_ref(),
@@ -53,10 +59,16 @@ pub fn run(workspace: &Workspace) -> Result<bool, Failure> {
         };
         rust_tests(workspace, &work, &beside, &mut tally)
     })?;
+    if let Some(postgres) = &postgres {
+        step("the wallet provider's tests over two nodes", || {
+            let server = postgres.server().url();
+            two_nodes(workspace, &built.provider_tests, server, &mut tally)
+        })?;
+    }
     // Its last user: it is stopped.
     drop(postgres);
     let kept = work.join("demo");
-    let circle_ran = step("demo", || demo(&claviger, &kept, &mut tally))?;
+    let circle_ran = step("demo", || demo(&built.claviger, &kept, &mut tally))?;
     step("verifier", || match (&python, circle_ran) {
         (Ok(python), true) => verify(workspace, python, &kept, &mut tally),
         (Err(missing), _) => {
@@ -78,7 +90,7 @@ pub fn run(workspace: &Workspace) -> Result<bool, Failure> {
     })?;
 
     println!();
-    print!("{path_tests}");
+    print!("{told}");
     for failed in &tally.failures {
         println!("failed: {failed}");
     }
@@ -168,17 +180,40 @@ fn step<T>(name: &str, run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Fa
     outcome
 }
 
-/// Builds all tests; answers where the claviger binary is.
-fn build(workspace: &Workspace) -> Result<PathBuf, Failure> {
-    let built = artifacts(workspace, &["test", "--workspace", "--no-run"])?;
-    match built {
-        Some(claviger) => Ok(claviger),
-        None => artifacts(workspace, &["build", "--package", "claviger"])?
-            .ok_or_else(|| Failure::new("cargo built no binary named claviger")),
-    }
+/// What was built.
+struct Built {
+    /// The claviger binary.
+    claviger: PathBuf,
+    /// The test binaries of the wallet provider, but for those of its modules.
+    provider_tests: Vec<PathBuf>,
 }
 
-fn artifacts(workspace: &Workspace, arguments: &[&str]) -> Result<Option<PathBuf>, Failure> {
+/// Builds all tests.
+fn build(workspace: &Workspace) -> Result<Built, Failure> {
+    let mut provider_tests = Vec::new();
+    let folder = workspace.root.join(PROVIDER).join("tests");
+    let tests = &["test", "--workspace", "--no-run"];
+    let mut claviger = artifacts(workspace, tests, |source, executable| {
+        if source.starts_with(&folder) {
+            provider_tests.push(executable);
+        }
+    })?;
+    if claviger.is_none() {
+        claviger = artifacts(workspace, &["build", "--package", "claviger"], |_, _| {})?;
+    }
+    Ok(Built {
+        claviger: claviger.ok_or_else(|| Failure::new("cargo built no binary named claviger"))?,
+        provider_tests,
+    })
+}
+
+/// Runs cargo; answers where the claviger binary is, if it was built, and tells `test` the
+/// source and the executable of each test.
+fn artifacts(
+    workspace: &Workspace,
+    arguments: &[&str],
+    mut test: impl FnMut(&Path, PathBuf),
+) -> Result<Option<PathBuf>, Failure> {
     let doing = format!("cargo {}", arguments.join(" "));
     let mut child = workspace
         .cargo(arguments)
@@ -190,12 +225,15 @@ fn artifacts(workspace: &Workspace, arguments: &[&str]) -> Result<Option<PathBuf
     if let Some(output) = child.stdout.take() {
         for message in Message::parse_stream(BufReader::new(output)) {
             if let Message::CompilerArtifact(artifact) = message.doing(&doing)?
-                && artifact.target.name == "claviger"
-                && artifact.target.kind.contains(&TargetKind::Bin)
-                && !artifact.profile.test
                 && let Some(executable) = artifact.executable
             {
-                claviger = Some(executable.into_std_path_buf());
+                let executable = executable.into_std_path_buf();
+                let target = artifact.target;
+                if artifact.profile.test {
+                    test(target.src_path.as_std_path(), executable);
+                } else if target.name == "claviger" && target.kind.contains(&TargetKind::Bin) {
+                    claviger = Some(executable);
+                }
             }
         }
     }
@@ -288,9 +326,14 @@ fn rust_tests(
     std::fs::write(&log, "").doing(log.display())?;
     let report = work.join("pkits.txt");
     std::fs::write(&report, "").doing(report.display())?;
+    let kills = work.join("kills.txt");
+    std::fs::write(&kills, "").doing(kills.display())?;
     let before = tally.failed;
     let mut command = workspace.cargo(["test", "--workspace", "--no-fail-fast"]);
-    command.env(SKIP_LOG, &log).env(pkits::REPORT, &report);
+    command
+        .env(SKIP_LOG, &log)
+        .env(pkits::REPORT, &report)
+        .env(KILLS, &kills);
     if let Some(suite) = beside.pkits {
         command.env(pkits::FOLDER, suite);
     }
@@ -318,7 +361,39 @@ fn rust_tests(
     if beside.pkits.is_some() && report.is_empty() {
         tally.one("PKITS is at hand and was not run", false);
     }
-    Ok(report)
+    let kills = std::fs::read_to_string(&kills).doing(kills.display())?;
+    if kills.is_empty() {
+        tally.one("the kill loop told nothing", false);
+    }
+    Ok(format!("{report}{kills}"))
+}
+
+/// Runs the wallet provider's tests once more: every house on PostgreSQL, and its
+/// requests to two nodes in turn.
+fn two_nodes(
+    workspace: &Workspace,
+    tests: &[PathBuf],
+    server: &str,
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    let before = tally.passed;
+    for test in tests {
+        let output = Command::new(test)
+            .current_dir(workspace.root.join(PROVIDER))
+            .env("CLAVIGER_HOUSE", "two-nodes")
+            .env(postgres_cluster::VARIABLE, server)
+            .stderr(Stdio::inherit())
+            .output()
+            .doing(test.display())?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() {
+            print!("{said}");
+            tally.one(&format!("{} over two nodes", test.display()), false);
+        }
+        said.lines().for_each(|line| tally.read(line));
+    }
+    println!("{} tests passed", tally.passed - before);
+    Ok(())
 }
 
 /// Runs the circle and keeps what it made. Answers whether it ran to its end.

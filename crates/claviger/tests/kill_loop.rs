@@ -14,6 +14,7 @@
 mod support;
 
 use std::collections::HashSet;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -132,7 +133,7 @@ async fn run(what: &str, mut nodes: Nodes, mut cluster: Option<Cluster>) {
     }
     let (status, report) = nodes.command(&["db", "check"]);
     assert_eq!(status, 0, "{report:#}");
-    println!(
+    tell(&format!(
         "{what}: {killed} nodes and {crashed} servers killed, {} requests cut off; {} indices \
          issued, each once; {} units revoked, {published} entries of them all published; {} \
          attestations refused after it",
@@ -140,7 +141,17 @@ async fn run(what: &str, mut nodes: Nodes, mut cluster: Option<Cluster>) {
         issued.len(),
         revoked.len(),
         seen.refused.load(Ordering::Relaxed) + revoked.len() as u64,
-    );
+    ));
+}
+
+/// The line of counts, where it is seen: a test that passes keeps what it prints to
+/// itself.
+fn tell(line: &str) {
+    println!("{line}");
+    if let Some(path) = std::env::var_os("CLAVIGER_KILLS_REPORT") {
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        writeln!(file.unwrap(), "{line}").unwrap();
+    }
 }
 
 /// One unit's life; `None` where a request was not answered.

@@ -11,6 +11,7 @@
 mod devices;
 mod support;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +32,7 @@ use support::served::Served;
 use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
 use wallet_client::sci_remote::HttpTransport;
 use wallet_client::{
-    FreshKeys, IssuerSecret, OperationalUnit, Platform, ProviderClient, SetUp, Unattested,
+    FreshKeys, IssuerSecret, OperationalUnit, Platform, ProviderClient, SetUp, Stock, Unattested,
     Vouching, WiaOptions,
 };
 
@@ -176,6 +177,39 @@ async fn a_unit_begins_with_a_wia_and_a_ka_for_each_storage() {
     }
     // The session that it took is over.
     assert_eq!(sci::Sci::session(unit.sci.as_ref()).await.unwrap(), None);
+}
+
+/// Method A: each WIA is used once, and at the limit that the provider told the next
+/// batch is there without the user's doing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stock_of_wias_is_filled_again_at_its_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(folder.path(), "127.0.0.1:0");
+    let device = Arc::new(SoftwareKeystore::generate().unwrap());
+    let (provider, unit) = set_up(&up.url, &Unattested, &device).await;
+    let mut stock = Stock::new();
+    let options = WiaOptions::default();
+    let mut filled = Vec::new();
+    let (mut keys, mut places) = (HashSet::new(), HashSet::new());
+    for _ in 0..40 {
+        let refill = provider.refill_wias(
+            unit.unit,
+            device.as_ref(),
+            &Unattested,
+            &mut stock,
+            &options,
+        );
+        filled.extend(Some(refill.await.unwrap()).filter(|count| *count > 0));
+        let taken = stock.take(jiff::Timestamp::now()).unwrap();
+        let wia = claims(&taken.attestation);
+        assert_eq!(wia["cnf"]["jwk"], taken.key.public_key().to_jwk());
+        assert_eq!(wia["exp"], taken.ends.as_second());
+        assert!(keys.insert(taken.key.public_key().thumbprint()));
+        assert!(places.insert(wia["client_status"].to_string()));
+    }
+    assert_eq!(filled[0], 1, "what a batch is, is told with the first");
+    assert!(filled.len() > 2 && filled[1] > 1, "{filled:?}");
+    assert!(filled[1..].iter().all(|count| *count == filled[1]), "{filled:?}");
 }
 
 /// A development node that judges evidence, with its settings.

@@ -15,12 +15,14 @@ mod issuer_scope;
 mod platform;
 mod provider;
 mod set_up;
+mod stock;
 
 pub use attestations::{KaOptions, KeystoreKas, WiaOptions};
 pub use http::{HttpError, ProblemDetails, ProblemFinding};
 pub use issuer_scope::IssuerSecret;
 pub use platform::{FreshKeys, Platform, Unattested, Vouching};
 pub use provider::{Activation, ProviderClient, ProviderError};
+pub use stock::{NotABatch, Stock, Stocked};
 pub use set_up::{
     Certification, CertificationShown, FirstAttestations, FirstKa, FirstWia, OperationalUnit,
     SetUp, SetUpError,

@@ -79,6 +79,9 @@ pub enum ProviderError {
     /// No randomness could be had.
     #[error("no randomness could be had")]
     Random,
+    /// What came is not the batch that was asked for.
+    #[error("the wallet provider's batch")]
+    Batch(#[from] crate::NotABatch),
     /// The other side is another provider than was pinned.
     #[error("the provider is not the one that was pinned")]
     NotPinned,

@@ -118,6 +118,10 @@ public_url = "{url}"
 data = "{place}/data"
 {database}operator_token_file = "{token}"
 roles = ["wallet-provider", "wsca"]
+# All the clients of a test have one address.
+[limits]
+per_address = {{ per_minute = 0, burst = 1 }}
+per_address_tight = {{ per_minute = 0, burst = 1 }}
 [device]
 uri = "{device}"
 [wallet_provider]

@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -56,13 +57,46 @@ pub struct House {
     pub agreement: Arc<TestKey>,
     pub index_secret: u8,
     pub tune: fn(&mut Config),
+    /// How many nodes a start starts.
+    pub nodes: usize,
 }
 
 /// A process: it can be dropped at any moment.
 #[derive(Debug)]
 pub struct Running {
-    pub provider: WalletProvider,
+    pub provider: Nodes,
     pub database: Database,
+}
+
+/// The provider; or several on one database, each of which is asked in its turn.
+#[derive(Debug)]
+pub struct Nodes {
+    nodes: Vec<WalletProvider>,
+    turn: AtomicUsize,
+}
+
+impl std::ops::Deref for Nodes {
+    type Target = WalletProvider;
+
+    fn deref(&self) -> &WalletProvider {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        &self.nodes[turn % self.nodes.len()]
+    }
+}
+
+impl Nodes {
+    /// All of them: what a process keeps in its own memory is told to each.
+    pub fn each(&self) -> &[WalletProvider] {
+        &self.nodes
+    }
+}
+
+/// With `two-nodes` in this variable every house is on PostgreSQL and has two nodes;
+/// but for those of which a test looks into the memory of a process ([`House::alone`]).
+const VARIABLE: &str = "CLAVIGER_HOUSE";
+
+fn two_nodes() -> bool {
+    std::env::var(VARIABLE).is_ok_and(|value| value == "two-nodes")
 }
 
 impl House {
@@ -71,6 +105,16 @@ impl House {
     }
 
     pub fn tuned(tune: fn(&mut Config)) -> Self {
+        let mut house = Self::alone(tune);
+        if two_nodes() {
+            house.server = Some(claviger_fixtures::postgres::database().unwrap());
+            house.nodes = 2;
+        }
+        house
+    }
+
+    /// A house of one process, whatever the variable says.
+    pub fn alone(tune: fn(&mut Config)) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let mut house = Self::at(temporary.path(), tune);
         house.temporary = Some(temporary);
@@ -95,6 +139,7 @@ impl House {
             agreement: key(),
             index_secret: 7,
             tune,
+            nodes: 1,
         }
     }
 
@@ -133,7 +178,6 @@ impl House {
         publisher: Arc<dyn Publisher>,
         more: impl FnOnce(&mut Config),
     ) -> Result<Running, ConfigError> {
-        let database = self.open_database().await;
         let solution = WalletSolution {
             client_id: "https://wallet.example".into(),
             name: "Example Wallet".into(),
@@ -148,7 +192,27 @@ impl House {
         config.block_size = 50;
         (self.tune)(&mut config);
         more(&mut config);
-        let provider = WalletProvider::new(Parts {
+        let mut running = Vec::new();
+        for _ in 0..self.nodes {
+            let database = self.open_database().await;
+            let node = self.node(config.clone(), database.clone(), publisher.clone())?;
+            running.push((node, database));
+        }
+        let database = running[0].1.clone();
+        let provider = Nodes {
+            nodes: running.into_iter().map(|(node, _)| node).collect(),
+            turn: AtomicUsize::new(0),
+        };
+        Ok(Running { provider, database })
+    }
+
+    fn node(
+        &self,
+        config: Config,
+        database: Database,
+        publisher: Arc<dyn Publisher>,
+    ) -> Result<WalletProvider, ConfigError> {
+        WalletProvider::new(Parts {
             config,
             store: Arc::new(SqlProviderStore::new(database.clone())),
             revocations: Arc::new(SqlProviderStore::new(database.clone())),
@@ -159,8 +223,7 @@ impl House {
             keys: self.keys.clone(),
             agreement_key: self.agreement.clone(),
             index_secret: IndexSecret::new(Zeroizing::new([self.index_secret; 32])),
-        })?;
-        Ok(Running { provider, database })
+        })
     }
 
     /// The provider's memory, to be looked into.
@@ -185,6 +248,9 @@ impl House {
 
     pub fn on_each_tuned(tune: fn(&mut Config)) -> Vec<Self> {
         let mut houses = vec![Self::tuned(tune)];
+        if two_nodes() {
+            return houses;
+        }
         if let Some(server) = claviger_fixtures::postgres::database() {
             let mut house = Self::tuned(tune);
             house.server = Some(server);
