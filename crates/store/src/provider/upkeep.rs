@@ -14,6 +14,7 @@ use super::activation::add_event;
 use super::revocation::{FREEZE, lists_of, mark_changed, set_entries};
 use super::storages::end_type;
 use super::{SqlProviderStore, boxed, lists, rows, seconds, signed};
+use crate::outdated;
 use crate::sql::{Connection, query};
 
 /// How many faults of a kind are told: a database that is wholly wrong is wrong enough.
@@ -35,17 +36,10 @@ impl UpkeepStore for SqlProviderStore {
             .collect()
     }
 
-    async fn close_open_lists(&self, at: Timestamp) -> Result<u64, StoreError> {
+    async fn retire(&self, at: Timestamp) -> Result<u64, StoreError> {
         self.database
             .write_in_turn(move |tx| {
-                boxed(async move {
-                    let closed =
-                        query("UPDATE status_list SET closed_at = ? WHERE closed_at IS NULL")
-                            .bind(seconds(at))
-                            .execute(tx)
-                            .await?;
-                    Ok(closed)
-                })
+                boxed(async move { Ok(outdated::retire(tx, None, at).await?) })
             })
             .await
     }

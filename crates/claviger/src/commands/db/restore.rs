@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use store::Database;
-use store::backup::{self, Onto};
+use store::backup::{self, Loaded, Onto};
 use store::provider::SqlProviderStore;
 use wallet_provider::upkeep::{self, Published, Restored};
 use wsca::WscaStore;
@@ -46,14 +46,20 @@ pub(super) fn restore(args: &Restore, output: Output) -> Done {
             bar.set_length(all);
             bar.set_position(done);
         };
-        let restored = backup::restore(&found.database, &args.file, onto, told).await;
-        let (database, manifest) = restored.doing(args.file.display())?;
+        let loaded = backup::restore(&found.database, &args.file, onto, time::now(), told).await;
+        let Loaded {
+            database,
+            manifest,
+            closed,
+        } = loaded.doing(args.file.display())?;
         progress.finish_and_clear();
         let held = Held {
             file: args.file.display().to_string(),
             manifest,
         };
-        bring_up(found, database, lists, Some(held), output).await
+        let mut report = bring_up(found, database, lists, Some(held), output).await?;
+        report.provider.closed += closed;
+        Ok::<_, Failure>(report)
     })?;
     finish(&report, output)
 }
