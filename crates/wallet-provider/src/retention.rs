@@ -462,6 +462,10 @@ pub const HELD: &[Held] = &[
                 "restored",
                 "whether the database was found to be older than it",
             ),
+            no(
+                "promised_until",
+                "how long anything that was published of it can last",
+            ),
         ],
         until: Until::List,
     },
