@@ -180,6 +180,7 @@ async fn end_unit(
             .bind(unit.as_bytes())
             .execute(tx)
             .await?;
+        super::checks::forget_failed(tx, unit).await?;
         add_event(tx, unit, UnitState::Revoked, at).await?;
         taken.units += 1;
     }

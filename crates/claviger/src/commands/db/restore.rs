@@ -187,6 +187,13 @@ impl Report for BroughtUp {
             out,
             "revoked  {units} units and {storages} key storages, whose entries are published as revoked"
         )?;
+        if units + storages > 0 {
+            writeln!(
+                out,
+                "         their users are told nothing of it: why is not known any more, and a notice went\n         \
+                 out when they were revoked, if it had the time"
+            )?;
+        }
         writeln!(
             out,
             "set      {entries} entries, {of_nobody} of them of no known unit"
