@@ -293,6 +293,8 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
          WHERE idx < 0 OR idx >= size LIMIT ?",
         "SELECT list, idx FROM loose_entry JOIN status_list ON id = list
          WHERE idx < 0 OR idx >= size LIMIT ?",
+        "SELECT list, idx FROM storage_type JOIN status_list ON id = list
+         WHERE idx < 0 OR idx >= size LIMIT ?",
         "SELECT list, idx FROM status_set JOIN status_list ON id = list
          WHERE idx < 0 OR idx >= size LIMIT ?",
     ] {
@@ -303,11 +305,18 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
                 .map(|(list, index)| Fault::Index { list, index }),
         );
     }
-    let twice: Vec<(i64, i64)> =
-        query("SELECT list, idx FROM status_entry GROUP BY list, idx HAVING count(*) > 1 LIMIT ?")
-            .bind(FEW)
-            .all(connection)
-            .await?;
+    // Each table has an index once; the same one can stand in two of them. An issuer's
+    // entry is its unit's, and stands in both.
+    let twice: Vec<(i64, i64)> = query(
+        "SELECT list, idx FROM (
+           SELECT list, idx FROM status_entry
+           UNION ALL SELECT list, idx FROM loose_entry
+           UNION ALL SELECT list, idx FROM storage_type WHERE list IS NOT NULL
+         ) AS entry GROUP BY list, idx HAVING count(*) > 1 LIMIT ?",
+    )
+    .bind(FEW)
+    .all(connection)
+    .await?;
     faults.extend(
         twice
             .into_iter()
@@ -319,6 +328,8 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
            OR published > revision
            OR revision < (SELECT max(revision) FROM status_set WHERE list = status_list.id)
            OR next_counter < (SELECT count(*) FROM status_entry WHERE list = status_list.id)
+                           + (SELECT count(*) FROM loose_entry WHERE list = status_list.id)
+                           + (SELECT count(*) FROM storage_type WHERE list = status_list.id)
          ORDER BY id LIMIT ?",
     )
     .bind(FEW)
@@ -342,7 +353,7 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
 }
 
 /// Both databases keep these by themselves; a damaged one may not.
-const REFERENCES: [(&str, &str, &str); 4] = [
+const REFERENCES: [(&str, &str, &str); 8] = [
     (
         "status_entry",
         "unit",
@@ -354,6 +365,30 @@ const REFERENCES: [(&str, &str, &str); 4] = [
         "status_list",
         "SELECT count(*) FROM status_entry WHERE NOT EXISTS
            (SELECT 1 FROM status_list WHERE status_list.id = status_entry.list)",
+    ),
+    (
+        "loose_entry",
+        "status_list",
+        "SELECT count(*) FROM loose_entry WHERE NOT EXISTS
+           (SELECT 1 FROM status_list WHERE status_list.id = loose_entry.list)",
+    ),
+    (
+        "issuer_scope",
+        "unit",
+        "SELECT count(*) FROM issuer_scope WHERE NOT EXISTS
+           (SELECT 1 FROM unit WHERE unit.id = issuer_scope.unit)",
+    ),
+    (
+        "issuer_scope",
+        "status_list",
+        "SELECT count(*) FROM issuer_scope WHERE NOT EXISTS
+           (SELECT 1 FROM status_list WHERE status_list.id = issuer_scope.list)",
+    ),
+    (
+        "storage_type",
+        "status_list",
+        "SELECT count(*) FROM storage_type WHERE list IS NOT NULL AND NOT EXISTS
+           (SELECT 1 FROM status_list WHERE status_list.id = storage_type.list)",
     ),
     (
         "status_set",
