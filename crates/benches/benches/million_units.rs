@@ -2,7 +2,8 @@
 //! how large it is. On both databases. Exits with 1 when a goal is missed.
 //!
 //! `cargo bench -p claviger-benches --bench million_units`; `CLAVIGER_BENCH_UNITS`
-//! says how many units (20,000; the goal is stated for 1,000,000).
+//! says how many units: 20,000 where it does not, for a look. The goal is stated for
+//! 1,000,000, and only a run of so many measures it; any other says so.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -29,6 +30,10 @@ use wallet_provider::{
     SpentRequest,
 };
 
+/// Of how many units the goal speaks.
+const GOAL: i64 = 1_000_000;
+/// How many entries the list has that is drawn from.
+const SIZE: u64 = 1_000_000;
 /// Entries of each unit.
 const ENTRIES: i64 = 4;
 /// Units of the small database: enough to work on, and no more.
@@ -65,6 +70,12 @@ async fn main() -> ExitCode {
         let name = |what| format!("{kind:?}: {what} among {units} units / among {FEW}");
         goals.ratio(&name("an issuance"), issued, issued_few, 1.5);
         goals.ratio(&name("a revocation"), revoked, revoked_few, 1.5);
+    }
+    if units < GOAL {
+        println!(
+            "NOT MEASURED  the goal is for {GOAL} units: what holds above holds for {units}. \
+             Set CLAVIGER_BENCH_UNITS={GOAL}"
+        );
     }
     goals.report()
 }
@@ -110,7 +121,7 @@ impl Seeded {
             kind: ListKind::Wia,
             name: "measured".into(),
             uri: "https://provider.example/status/measured".into(),
-            size: 1_000_000,
+            size: SIZE,
             key_check: [0; 8],
         };
         let list = store.take_block(new, 100_000, now()).await.unwrap().list;
@@ -139,7 +150,8 @@ impl Seeded {
         let mut issuance = Issuance::new(self.unit(turn), request, now());
         issuance.entries = vec![NewEntry {
             list: self.list,
-            index: (turn * 7919) as u64,
+            // Another one each turn: the two numbers have no factor in common.
+            index: turn as u64 * 7919 % SIZE,
             maintained_until: now() + SignedDuration::from_hours(60 * 24),
         }];
         let begun = Instant::now();

@@ -253,7 +253,7 @@ async fn a_check_finds_what_does_not_fit_together() {
     assert_eq!(status, 0);
 
     type Damage = (&'static str, &'static [&'static str], &'static str);
-    const DAMAGES: [Damage; 8] = [
+    const DAMAGES: [Damage; 12] = [
         ("nothing", &[], ""),
         (
             "a revoked entry is valid again",
@@ -277,6 +277,39 @@ async fn a_check_finds_what_does_not_fit_together() {
             "counters went back",
             &["UPDATE status_list SET next_counter = 0"],
             "DB-COUNTERS",
+        ),
+        (
+            "more entries than counters, of attestations of no unit",
+            &[
+                "UPDATE status_list SET next_counter =
+                   (SELECT count(*) FROM status_entry WHERE list = status_list.id)",
+                "INSERT INTO loose_entry (list, idx, maintained_until)
+                 SELECT list, CASE WHEN idx = 0 THEN 1 ELSE idx - 1 END, 9999999999
+                 FROM status_entry LIMIT 1",
+            ],
+            "DB-COUNTERS",
+        ),
+        (
+            "an index of a unit and of no unit",
+            &["INSERT INTO loose_entry (list, idx, maintained_until)
+               SELECT list, idx, 9999999999 FROM status_entry LIMIT 1"],
+            "DB-INDEX-TWICE",
+        ),
+        (
+            "an index of a unit and of a type",
+            &[
+                "INSERT INTO storage_type (storage, type, list, idx, maintained_until)
+               SELECT 'keystore', 'another', list, idx, 9999999999 FROM status_entry LIMIT 1",
+            ],
+            "DB-INDEX-TWICE",
+        ),
+        (
+            "a type's entry past the list's end",
+            &[
+                "INSERT INTO storage_type (storage, type, list, idx, maintained_until)
+               VALUES ('keystore', 'another', 1, 99999999, 9999999999)",
+            ],
+            "DB-INDEX",
         ),
         (
             "an entry past the list's end",

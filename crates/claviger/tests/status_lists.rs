@@ -11,6 +11,7 @@
 mod support;
 
 use std::io::Read;
+use std::time::Duration;
 
 use provider_api::{RevocationReason, RevocationRequest};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -169,6 +170,49 @@ async fn a_copy_is_recognised_until_the_list_changes() {
             .ask(Method::GET, &[("accept", form.as_bytes()), known])
             .await;
         assert_eq!(changed.status(), 200, "{form}");
+    }
+}
+
+/// A node remembers what it has served for a second; its answers stay what they were.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_remembered_is_answered_as_what_was_read() {
+    let served = served().await;
+    let gzip = ("accept-encoding", &b"gzip"[..]);
+    let cases: [&[(&str, &[u8])]; 3] = [&[], &[gzip], &[("accept", CWT.as_bytes())]];
+    let mut tags = Vec::new();
+    for headers in cases {
+        let first = served.ask(Method::GET, headers).await;
+        let tag = header(&first, "etag").to_owned();
+        let content = first.bytes().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        // Read for the last time, and remembered.
+        for _ in 0..2 {
+            let whole = served.ask(Method::GET, headers).await;
+            assert_eq!(header(&whole, "etag"), tag);
+            assert_eq!(whole.bytes().await.unwrap(), content);
+            let head = served.ask(Method::HEAD, headers).await;
+            assert_eq!(header(&head, "etag"), tag);
+            assert_eq!(header(&head, "content-length"), content.len().to_string());
+            assert!(varies(&head));
+            let known = ("if-none-match", tag.as_bytes());
+            let again = served.ask(Method::GET, &[headers, &[known]].concat()).await;
+            assert_eq!(
+                (again.status().as_u16(), header(&again, "etag")),
+                (304, &*tag)
+            );
+        }
+        tags.push(tag);
+    }
+    served.revoke(&served.phone).await;
+    for (headers, tag) in cases.into_iter().zip(&tags) {
+        let known = ("if-none-match", tag.as_bytes());
+        let changed = served.ask(Method::GET, &[headers, &[known]].concat()).await;
+        assert_eq!(changed.status(), 200, "{headers:?}");
+        let head = served
+            .ask(Method::HEAD, &[headers, &[known]].concat())
+            .await;
+        assert_eq!(head.status(), 200, "{headers:?}");
+        assert_ne!(header(&head, "etag"), tag);
     }
 }
 

@@ -22,6 +22,7 @@ mod db;
 mod group;
 pub mod notices;
 pub mod operators;
+mod outdated;
 mod postgres;
 pub mod provider;
 pub mod sql;

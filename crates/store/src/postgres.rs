@@ -17,6 +17,15 @@ const WRITERS: u32 = 16;
 const SESSIONS: u32 = 12;
 /// How long a lock is waited for.
 const LOCK_TIMEOUT: &str = "30s";
+/// What is set in a session that holds a lock, so that the server gives it up soon:
+/// while others wait, and half a minute after its node's host has lost its power or its
+/// network, which no system tells the server of (its own patience is two hours).
+const SESSION: [(&str, &str); 4] = [
+    ("lock_timeout", LOCK_TIMEOUT),
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+];
 /// How long a request waits for a connection: a server that is away is told soon.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -79,8 +88,7 @@ pub(crate) async fn open(text: &str, steps: Steps<'_>) -> Result<Opened, Error> 
         .await
         .map_err(failed)?;
     // Opened when the first lock is taken. A node that hangs is not waited for.
-    let sessions =
-        pool(SESSIONS).connect_lazy_with(options.clone().options([("lock_timeout", LOCK_TIMEOUT)]));
+    let sessions = pool(SESSIONS).connect_lazy_with(options.clone().options(SESSION));
     let readers = pool(READERS)
         .connect_with(options.options([("default_transaction_read_only", "on")]))
         .await

@@ -126,9 +126,9 @@ impl WalletProvider {
                 self.store.close_list(block.list, now).await?;
                 continue;
             }
-            if !block.published && self.publish_one(block.list).await? == Standing::Ended {
-                // Published before, though the store does not know: its counters
-                // were handed out already. The list is closed now.
+            if self.publish_first(block.list, block.published).await? == Standing::Ended {
+                // Published since the store's time: its counters were handed out
+                // already. The list is closed now.
                 continue;
             }
             return self.open(block);

@@ -148,6 +148,18 @@ impl WalletProvider {
         self.publish_if(list, When::Due).await
     }
 
+    /// Publishes a list that never was, and compares any other with what is published
+    /// of it, once in the life of this node; whether it may hand out indices. To be
+    /// called before the first index of a block is used.
+    pub(crate) async fn publish_first(&self, list: i64, was: bool) -> Result<Standing, Error> {
+        if was && self.lists.is_compared(list) {
+            return Ok(Standing::Sound);
+        }
+        let standing = self.publish_if(list, When::First).await?;
+        self.lists.note_compared(list);
+        Ok(standing)
+    }
+
     async fn publish_if(&self, list: i64, when: When) -> Result<Standing, Error> {
         let known = self.lists.of(list);
         // First those of this node, then the nodes among each other.
@@ -160,6 +172,7 @@ impl WalletProvider {
             let due = match when {
                 When::Due => state.is_due(self.renew_before()),
                 When::Disowned => self.is_disowned(&state).await?,
+                When::First => state.published == 0 || self.is_older(&state).await?,
             };
             let (noted, standing) = match due {
                 true => self.publish(&state, &mut known, &turn).await?,
@@ -180,7 +193,9 @@ impl WalletProvider {
 
     /// What was published as revoked stays so, and the token's time does not go
     /// back, whatever the store says: it may have been restored from an older copy.
-    /// Then the list is closed, for its counters are old too.
+    /// Then the list is closed, for its counters are old too. An older copy shows by
+    /// an entry that it does not know to be revoked, or by a token that ends later than
+    /// any that it knows of: that end is noted before a token is put.
     async fn publish(
         &self,
         state: &ListState,
@@ -215,14 +230,15 @@ impl WalletProvider {
         if let Some(told) = told {
             issued = issued.max(told.issued);
             let lost = lost(&current.list, &told.list);
-            if !lost.is_empty() {
+            if !lost.is_empty() || current.state.is_older_than(told.until) {
                 tracing::error!(
                     target: ALARM,
                     event = "list.restored",
                     list = state.list,
                     entries = lost.len(),
-                    "entries that are published as revoked are not in the store: it is older \
-                     than its publications; they stay revoked, and the list is closed"
+                    "the store is older than what it published: it does not know of the last \
+                     publication, or of entries that are revoked in it; they stay revoked, and \
+                     the list is closed"
                 );
                 self.store.set_again(state.list, lost, now).await?;
                 let Some(again) = self.revoked(state.list, None).await? else {
@@ -245,6 +261,7 @@ impl WalletProvider {
         token.effort = CompressionEffort::Quick;
         let tokens = sign(token, &generation).await?;
         let prints = Prints::of(Some(&tokens.jwt), Some(&tokens.cwt));
+        self.store.promise(state.list, expires).await?;
         self.publisher
             .put(&state.name, tokens, Arc::clone(turn))
             .await?;
@@ -259,6 +276,7 @@ impl WalletProvider {
             list,
             tally,
             issued,
+            until: expires,
             prints,
         });
         Ok((noted, Standing::of(&state)))
@@ -290,6 +308,20 @@ impl WalletProvider {
         for format in [TokenFormat::Jwt, TokenFormat::Cwt] {
             let token = self.publisher.get(&state.name, format).await?;
             if token.is_some_and(|token| read(&token, state, &keys).is_err()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether something of this list was published later than the store knows of.
+    async fn is_older(&self, state: &ListState) -> Result<bool, Error> {
+        let keys = self.keys.own_keys(Seals::Status);
+        for format in [TokenFormat::Jwt, TokenFormat::Cwt] {
+            let Some(token) = self.publisher.get(&state.name, format).await? else {
+                continue;
+            };
+            if read(&token, state, &keys).is_ok_and(|told| state.is_older_than(told.until)) {
                 return Ok(true);
             }
         }
@@ -341,6 +373,8 @@ enum When {
     Due,
     /// A token of it is signed by none of the provider's keys.
     Disowned,
+    /// It never was, or it was by a store that was newer than this one.
+    First,
 }
 
 /// Both forms over one compression, which other requests do not wait for.

@@ -70,6 +70,8 @@ pub enum Until {
     Account,
     /// As long as the unit's record at the provider.
     Unit,
+    /// Until the unit passes a check, or is revoked.
+    Check,
     /// Until the key storage has destroyed what it had.
     Destroyed,
     /// As long as the unit's record at the key storage, which outlives its keys: that
@@ -99,6 +101,7 @@ impl Until {
             Self::Unit => {
                 "the account is deleted and nothing says any more how its wallets stand".into()
             }
+            Self::Check => "the wallet's device passes a check, or the wallet is revoked".into(),
             Self::WscaUnit => "the key storage is taken out of service".into(),
             Self::List => "40 days after the list is closed and nothing in it is maintained".into(),
             Self::Notices => "30 days after it was told, unless configured otherwise".into(),
@@ -395,7 +398,10 @@ pub const HELD: &[Held] = &[
             no("extent", "what of them"),
             no("reason", "why"),
             no("advisory", "where the technical details stand"),
-            no("name", "which operator asked for it"),
+            personal(
+                "name",
+                "which operator asked for it, for as long as the operators' trail tells it",
+            ),
             no("selected", "how many were meant"),
             no("began", "when it began"),
             no("state", "whether it is done"),
@@ -461,6 +467,10 @@ pub const HELD: &[Held] = &[
             no(
                 "restored",
                 "whether the database was found to be older than it",
+            ),
+            no(
+                "promised_until",
+                "how long anything that was published of it can last",
             ),
         ],
         until: Until::List,
@@ -528,7 +538,7 @@ pub const HELD: &[Held] = &[
             unit("at", "when"),
             unit("why", "what was found"),
         ],
-        until: Until::Unit,
+        until: Until::Check,
     },
     Held {
         table: "issuer_scope",

@@ -93,6 +93,57 @@ async fn what_was_published_as_revoked_stays_so_after_an_older_store_is_restored
     assert_ne!(new[0].status.reference.uri, mine[0].status.reference.uri);
 }
 
+/// What was handed out since the copy was made was handed out, though nothing that is
+/// published says of which index.
+#[tokio::test]
+async fn an_older_store_hands_out_no_index_again_though_nothing_was_revoked() {
+    for (due, noted) in [(false, true), (true, true), (true, false)] {
+        let house = House::tuned(|config| config.block_size = 1);
+        let draw = async |running: &Running| {
+            let drawn = running.provider.draw(ListKind::Wia, 1).await.unwrap();
+            drawn[0].clone()
+        };
+        let running = house.start().await;
+        let before = draw(&running).await;
+        close(running).await;
+        copy(&house, "claviger.db", "old.db");
+
+        house.pass(60);
+        let running = house.start().await;
+        running
+            .sql("UPDATE status_list SET revision = revision + 1")
+            .await;
+        assert_eq!(running.provider.publish_changed().await.unwrap(), 1);
+        let since = draw(&running).await;
+        assert_eq!(
+            since.uri, before.uri,
+            "a node's own publication is no restore"
+        );
+        if !noted {
+            // A node that was killed when it had put them, and not noted that.
+            running
+                .sql("UPDATE status_list SET published = published - 1, published_until = 0")
+                .await;
+        }
+        close(running).await;
+        if noted {
+            copy(&house, "old.db", "claviger.db");
+        }
+
+        // Found when the first block is taken, and when the list is renewed before.
+        let running = house.start().await;
+        if due {
+            house.pass(DAY);
+            assert_eq!(running.provider.publish_changed().await.unwrap(), 1);
+        }
+        let again = draw(&running).await;
+        assert_eq!(again.uri != before.uri, noted, "due: {due}");
+        assert_ne!(again, since);
+        let closed = "SELECT count(*) FROM status_list WHERE restored = 1";
+        assert_eq!(running.count(closed).await, i64::from(noted));
+    }
+}
+
 #[tokio::test]
 async fn a_published_token_that_is_not_ones_own_adds_nothing_and_is_replaced() {
     let house = House::new();

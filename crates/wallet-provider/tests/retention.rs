@@ -58,6 +58,19 @@ fn tables(wanted: fn(&Until) -> bool) -> impl Iterator<Item = &'static Held> {
         .filter(move |held| !accounts.contains(&held.table))
 }
 
+/// A revocation of many units that was done at once.
+async fn job(database: &store::Database, id: &'static str, began: jiff::Timestamp) {
+    let job = query(
+        "INSERT INTO revocation_job (id, selector, extent, reason, name, selected, began, state)
+         VALUES (?, '{}', 'unit', 'security', 'bob', 0, ?, 'done')",
+    )
+    .bind(id)
+    .bind(began.as_second());
+    let done = database
+        .write::<_, store::Error, _>(move |tx| Box::pin(async move { job.execute(tx).await }));
+    done.await.unwrap();
+}
+
 /// Waits until this many seconds since 1970.
 fn wait_until(house: &House, second: i64) {
     house
@@ -120,10 +133,13 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
         nonce: None,
         at: house.clock.now(),
     };
-    store
-        .record_failed_check(spent(), "unlocked".into())
-        .await
-        .unwrap();
+    // A check that failed is held until one is passed, or the unit is revoked.
+    let failed = async || {
+        let failed = store.record_failed_check(spent(), "unlocked".into());
+        failed.await.unwrap();
+        assert_eq!(rows(&database, "failed_check").await, 1);
+    };
+    failed().await;
     let check = InstanceCheck {
         spent: spent(),
         evidence: None,
@@ -131,6 +147,8 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
         counter: Some(1),
     };
     store.record_check(check).await.unwrap();
+    assert_eq!(rows(&database, "failed_check").await, 0);
+    failed().await;
     let desk = OperatorDesk::new(
         Arc::clone(&provider),
         Arc::new(SqlOperatorTrail::new(database.clone())),
@@ -144,6 +162,8 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
     let errand = Errand::new("unit.revoke", "units/1", Some("ticket 12")).unwrap();
     let revoking = desk.revoke(&operator, &errand, phone.unit, RevocationReason::Security);
     revoking.await.unwrap();
+    assert_eq!(rows(&database, "failed_check").await, 0);
+    job(&database, "old", house.clock.now()).await;
     for list in [1, 2] {
         store.close_list(list, house.clock.now()).await.unwrap();
     }
@@ -157,7 +177,7 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
         .unwrap();
 
     // Every table that is told to end has something in it that can end.
-    for held in tables(|until| !matches!(until, Until::Always)) {
+    for held in tables(|until| !matches!(until, Until::Always | Until::Check)) {
         // Those have tests of their own (storage_revocation.rs, watch.rs).
         let optional = ["unit_certificate", "forgotten_unit"].contains(&held.table);
         assert!(
@@ -201,6 +221,7 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
 
     // A trail keeps its newest row, whatever its age.
     desk.note(&operator, &errand, "ok").await.unwrap();
+    job(&database, "new", house.clock.now()).await;
     house.clock.advance(SignedDuration::from_hours(24 * 1095));
     assert_eq!(
         desk.forget_older(1096).await.unwrap(),
@@ -209,6 +230,11 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
     );
     assert_eq!(desk.forget_older(0).await.unwrap(), 0);
     assert_eq!(rows(&database, "operator_trail").await, 1);
+    // As long as the trail, so long a job says who asked for it.
+    for (name, of) in [("old", 0), ("new", 1)] {
+        let told = format!("SELECT COUNT(name) FROM revocation_job WHERE id = '{name}'");
+        assert_eq!(number(&database, told).await, of, "{name}");
+    }
 
     // What was told stays until it is forgotten, and no longer. How long that is, is the
     // courier's to say (crates/notices).

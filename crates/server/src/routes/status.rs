@@ -1,10 +1,13 @@
 //! Status lists (Token Status List, draft-20, sections 8 and 9), as the wallet
 //! provider published them into its folder.
 
+mod prints;
+
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
@@ -17,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wallet_provider::{TokenFormat, WalletProvider};
 
+use self::prints::{Prints, Stamp, Token};
 use crate::problem::Problem;
 use crate::routes::accept::wanted;
 use crate::routes::folder::is_plain;
@@ -35,6 +39,7 @@ pub(crate) fn routes(provider: Arc<WalletProvider>, lists: StatusLists) -> OpenA
     let state = Served {
         provider,
         lists: Arc::new(lists),
+        prints: Arc::default(),
         gzipped: Arc::default(),
     };
     let methods = [Method::GET, Method::HEAD];
@@ -58,6 +63,7 @@ const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 struct Served {
     provider: Arc<WalletProvider>,
     lists: Arc<StatusLists>,
+    prints: Arc<Prints>,
     gzipped: Arc<Mutex<HashMap<String, Gzipped>>>,
 }
 
@@ -105,9 +111,11 @@ async fn status_list(
     State(served): State<Served>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
+    method: Method,
     request: HeaderMap,
 ) -> Response {
-    let mut response = match served.list(&name, query.as_deref(), &request).await {
+    let list = served.list(&name, query.as_deref(), &method, &request);
+    let mut response = match list.await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
@@ -124,6 +132,7 @@ impl Served {
         &self,
         name: &str,
         query: Option<&str>,
+        method: &Method,
         request: &HeaderMap,
     ) -> Result<Response, Problem> {
         if asks_for_a_time(query) {
@@ -133,31 +142,71 @@ impl Served {
                 "Earlier states of a status list are not kept",
             ));
         }
-        let (format, token) = self.find(name, &formats(request)?).await?;
-        let hash = jose::sha256(&token);
-        let gzipped = match format {
-            // The draft asks for it (8.2): base64url leaves a quarter to be gained.
-            TokenFormat::Jwt if takes_gzip(request) => self.gzipped(name, hash, &token).await,
-            // What is compressed already, in binary, gains nothing.
-            _ => None,
+        let asked = Instant::now();
+        let (format, file, stamp) = self.find(name, &formats(request)?).await?;
+        // The draft asks for it (8.2): base64url leaves a quarter to be gained. What is
+        // compressed already, in binary, gains nothing.
+        let packed = format == TokenFormat::Jwt && takes_gzip(request);
+        // Who has it already, or asks for the headers alone, is answered from memory.
+        if let Some(hash) = self.prints.hash(&file, stamp)
+            && let Some((length, packed)) = self.length(name, stamp, hash, packed)
+        {
+            let (tag, mut headers) = self.headers(hash, packed);
+            if has_already(request, &tag) {
+                return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+            }
+            if *method == Method::HEAD {
+                describe(&mut headers, format, packed);
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+                return Ok(headers.into_response());
+            }
+        }
+        let read = {
+            let file = file.clone();
+            tokio::task::spawn_blocking(move || Token::read(&file)).await
         };
-        let suffix = if gzipped.is_some() { "-gz" } else { "" };
+        let token = match read.map_err(|error| Problem::internal(&error))? {
+            Ok(token) => token,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(not_found()),
+            Err(error) => return Err(Problem::internal(&error)),
+        };
+        self.prints.note(&file, &token, asked);
+        let gzipped = match packed {
+            true => self.gzipped(name, token.hash, &token.content).await,
+            false => None,
+        };
+        let (tag, mut headers) = self.headers(token.hash, gzipped.is_some());
+        if has_already(request, &tag) {
+            return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+        }
+        describe(&mut headers, format, gzipped.is_some());
+        Ok((headers, gzipped.unwrap_or(token.content)).into_response())
+    }
+
+    /// The representation's tag, and the headers that an answer has in any case.
+    fn headers(&self, hash: [u8; 32], packed: bool) -> (String, HeaderMap) {
+        let suffix = if packed { "-gz" } else { "" };
         let tag = format!("\"{}{suffix}\"", jose::b64::encode(hash));
         let mut headers = HeaderMap::new();
         if let Ok(tag) = HeaderValue::from_str(&tag) {
             headers.insert(header::ETAG, tag);
         }
         headers.insert(header::CACHE_CONTROL, self.caching());
-        if has_already(request, &tag) {
-            return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+        (tag, headers)
+    }
+
+    /// How long the representation is, and whether it is gzip, where that is known.
+    fn length(&self, name: &str, stamp: Stamp, hash: [u8; 32], pack: bool) -> Option<(u64, bool)> {
+        let plain = (stamp.length, false);
+        if !pack {
+            return Some(plain);
         }
-        let media_type = HeaderValue::from_static(format.media_type());
-        headers.insert(header::CONTENT_TYPE, media_type);
-        if gzipped.is_some() {
-            let gzip = HeaderValue::from_static("gzip");
-            headers.insert(header::CONTENT_ENCODING, gzip);
-        }
-        Ok((headers, gzipped.unwrap_or(token)).into_response())
+        let memory = self.memory();
+        let known = memory.get(name).filter(|known| known.hash == hash)?;
+        Some(match &known.content {
+            Some(content) => (u64::try_from(content.len()).unwrap_or(u64::MAX), true),
+            None => plain,
+        })
     }
 
     /// The first of these forms in which the list is there.
@@ -165,24 +214,20 @@ impl Served {
         &self,
         name: &str,
         formats: &[TokenFormat],
-    ) -> Result<(TokenFormat, Vec<u8>), Problem> {
+    ) -> Result<(TokenFormat, PathBuf, Stamp), Problem> {
         for format in formats.iter().filter(|_| is_plain(name)) {
             let extension = match format {
                 TokenFormat::Jwt => "jwt",
                 TokenFormat::Cwt => "cwt",
             };
             let file = self.lists.folder.join(format!("{name}.{extension}"));
-            match tokio::fs::read(file).await {
-                Ok(token) => return Ok((*format, token)),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            match tokio::fs::metadata(&file).await {
+                Ok(found) => return Ok((*format, file, Stamp::of(&found))),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(Problem::internal(&error)),
             }
         }
-        Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            "not-found",
-            "There is no such status list",
-        ))
+        Err(not_found())
     }
 
     /// The token as gzip makes it, made once for each token.
@@ -214,6 +259,24 @@ impl Served {
     fn caching(&self) -> HeaderValue {
         let caching = format!("public, max-age={}", self.lists.ttl);
         HeaderValue::from_str(&caching).unwrap_or(HeaderValue::from_static("no-cache"))
+    }
+}
+
+fn not_found() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not-found",
+        "There is no such status list",
+    )
+}
+
+/// What the content is.
+fn describe(headers: &mut HeaderMap, format: TokenFormat, packed: bool) {
+    let media_type = HeaderValue::from_static(format.media_type());
+    headers.insert(header::CONTENT_TYPE, media_type);
+    if packed {
+        let gzip = HeaderValue::from_static("gzip");
+        headers.insert(header::CONTENT_ENCODING, gzip);
     }
 }
 

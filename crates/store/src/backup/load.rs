@@ -2,11 +2,13 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::format::{Line, Manifest, Reader, Step, TableHead};
 use super::tables::{self, Table};
 use super::{BackupError, verify};
 use crate::sql::{Connection, Value, built, query};
-use crate::{Database, Error, db, sqlite};
+use crate::{Database, Error, db, outdated, sqlite};
 
 /// What a backup may be restored onto.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +24,24 @@ const VALUES: usize = 30_000;
 /// Most rows in one statement.
 const ROWS: usize = 500;
 
+/// A database that a backup was put into.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The database.
+    pub database: Database,
+    /// What the backup holds.
+    pub manifest: Manifest,
+    /// How many status lists were open in it, and are closed.
+    pub closed: u64,
+}
+
 /// Reads the backup to its end, and then puts all of it into the database at
 /// `address`, in one transaction. `told` hears how many rows were put in, and of how
 /// many.
+///
+/// The same transaction closes, as of `at`, every list that was open, and takes away
+/// what was good for minutes or hours: whoever opens the database from then on, after
+/// a crash or unasked, uses no index twice.
 ///
 /// A backup of an older schema is put into a database of that schema, which then
 /// takes the steps it lacks, as an older database does when it is opened. The file
@@ -33,30 +50,55 @@ pub async fn restore(
     address: &Path,
     backup: &Path,
     onto: Onto,
+    at: Timestamp,
     told: impl Fn(u64, u64) + Send + 'static,
-) -> Result<(Database, Manifest), BackupError> {
+) -> Result<Loaded, BackupError> {
     let manifest = verify(File::open(backup)?)?;
     let all = manifest.rows.values().sum();
     let told = move |put| told(put, all);
-    match sqlite::file_at(address)? {
+    let what = What {
+        backup,
+        onto,
+        at,
+        manifest: &manifest,
+    };
+    let closed = match sqlite::file_at(address)? {
         Some(file) if onto == Onto::Anything && file.exists() => {
             let fresh = Fresh::beside(&file)?;
-            fill(&fresh.file, backup, onto, &manifest, told).await?;
+            let closed = fill(&fresh.file, what, told).await?;
             fresh.into_place()?;
+            closed
         }
-        _ => fill(address, backup, onto, &manifest, told).await?,
-    }
-    Ok((Database::open(address).await?, manifest))
+        _ => fill(address, what, told).await?,
+    };
+    Ok(Loaded {
+        database: Database::open(address).await?,
+        manifest,
+        closed,
+    })
 }
 
-/// Puts the backup into the database, whose schema becomes the backup's.
+/// What is put in, onto what, and when.
+struct What<'a> {
+    backup: &'a Path,
+    onto: Onto,
+    at: Timestamp,
+    manifest: &'a Manifest,
+}
+
+/// Puts the backup into the database, whose schema becomes the backup's; how many
+/// lists it closed.
 async fn fill(
     address: &Path,
-    backup: &Path,
-    onto: Onto,
-    manifest: &Manifest,
+    what: What<'_>,
     told: impl Fn(u64) + Send + 'static,
-) -> Result<(), BackupError> {
+) -> Result<u64, BackupError> {
+    let What {
+        backup,
+        onto,
+        at,
+        manifest,
+    } = what;
     let steps = known(&manifest.schema)?;
     let opened = Database::open_at(address, &steps).await;
     // It has taken steps that the backup's database had not.
@@ -66,23 +108,24 @@ async fn fill(
     })?;
     let mut reader = Reader::open(BufReader::new(File::open(backup)?))?;
     let expected = manifest.clone();
-    database
+    let closed = database
         .write_in_turn::<_, BackupError, _>(move |tx| {
             Box::pin(async move {
                 alone(tx).await?;
                 if tables::steps(tx).await? != expected.schema {
                     return Err(BackupError::Schema);
                 }
-                load(tx, &mut reader, onto, told).await?;
+                let tables = load(tx, &mut reader, onto, told).await?;
                 if reader.manifest()? != expected {
                     return Err(BackupError::Changed);
                 }
-                Ok(())
+                let tables: Vec<&str> = tables.iter().map(Table::name).collect();
+                Ok(outdated::retire(tx, Some(&tables), at).await?)
             })
         })
         .await?;
     database.close().await;
-    Ok(())
+    Ok(closed)
 }
 
 /// A new file that takes the place of an old one, which may be damaged.
@@ -145,12 +188,13 @@ fn remove(path: &Path) -> std::io::Result<()> {
     }
 }
 
+/// The tables that there are.
 async fn load<R: std::io::BufRead>(
     tx: &mut Connection,
     reader: &mut Reader<R>,
     onto: Onto,
     told: impl Fn(u64),
-) -> Result<(), BackupError> {
+) -> Result<Vec<Table>, BackupError> {
     let tables = tables::tables(tx).await?;
     if onto == Onto::Anything && tx.is_postgres() {
         tables::clear(&tables, tx).await?;
@@ -190,7 +234,7 @@ async fn load<R: std::io::BufRead>(
     for table in &tables {
         table.count_on(tx).await?;
     }
-    Ok(())
+    Ok(tables)
 }
 
 /// A table whose rows come in, its columns in the backup's order.

@@ -23,7 +23,7 @@ mod tables;
 
 pub use error::BackupError;
 pub use format::{ListMark, Manifest, Step};
-pub use load::{Onto, restore};
+pub use load::{Loaded, Onto, restore};
 pub use save::save;
 
 #[cfg(test)]

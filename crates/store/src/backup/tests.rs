@@ -13,9 +13,11 @@ use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use rstest::rstest;
+use wallet_provider::{ListKind, NewList, ProviderStore};
 
 use super::*;
 use crate::Kind::{self, Postgres, Sqlite};
+use crate::provider::SqlProviderStore;
 use crate::sql::{built, query};
 use crate::{Database, Error, db};
 
@@ -158,10 +160,11 @@ async fn a_backup_of_either_is_restored_to_either(#[case] from: Kind, #[case] to
     };
     assert_eq!(made.lists, [mark]);
 
-    let (restored, manifest) = restore(&to.address(), &file, Onto::Empty, |_, _| {})
-        .await
-        .unwrap();
-    assert_eq!(manifest, made);
+    let loaded = load_to(&to, &file, Onto::Empty).await.unwrap();
+    let restored = loaded.database;
+    assert_eq!((loaded.manifest, loaded.closed), (made.clone(), 1));
+    // The same but for the list, which is closed.
+    put(&restored, &["UPDATE status_list SET closed_at = NULL"]).await;
     let (again, remade) = to.backup(&restored).await;
     assert_eq!(body(&again), body(&file));
     assert_eq!((remade.rows, remade.lists), (made.rows, made.lists));
@@ -203,10 +206,60 @@ async fn what_is_there_stays_unless_it_is_to_be_replaced(#[case] kind: Kind) {
     assert_eq!(again.rows, made.rows);
 }
 
+async fn load_to(place: &Place, file: &Path, onto: Onto) -> Result<Loaded, BackupError> {
+    restore(&place.address(), file, onto, now(), |_, _| {}).await
+}
+
 async fn restore_to(place: &Place, file: &Path, onto: Onto) -> Result<Manifest, BackupError> {
-    let (database, manifest) = restore(&place.address(), file, onto, |_, _| {}).await?;
-    database.close().await;
-    Ok(manifest)
+    let loaded = load_to(place, file, onto).await?;
+    loaded.database.close().await;
+    Ok(loaded.manifest)
+}
+
+/// Whatever comes after it: nothing, a crash, a node that is started unasked.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn a_restore_alone_leaves_nothing_to_be_used_twice(#[case] kind: Kind) {
+    let (Some(from), Some(to)) = (Place::of(Sqlite), Place::of(kind)) else {
+        return;
+    };
+    let database = from.open().await;
+    fill(&database).await;
+    const PASSING: [&str; 5] = [
+        "INSERT INTO challenge (hash, expires_at) VALUES (zeroblob(32), 9)",
+        "INSERT INTO sign_in (hash, account, since, seen_at, ends_at)
+         VALUES (zeroblob(32), 1, 1, 1, 9)",
+        "INSERT INTO ceremony (hash, state, expires_at) VALUES (zeroblob(32), '', 9)",
+        "INSERT INTO link_code (account, hash, expires_at) VALUES (1, zeroblob(32), 9)",
+        "INSERT INTO address_code (account, address, hash, made_at, expires_at)
+         VALUES (1, 'zoe@example.org', zeroblob(32), 1, 9)",
+    ];
+    put(&database, &PASSING).await;
+    let (file, made) = from.backup(&database).await;
+    let passing = [
+        "challenge",
+        "sign_in",
+        "ceremony",
+        "link_code",
+        "address_code",
+    ];
+    assert_eq!(passing.map(|table| made.rows[table]), [1; 5]);
+
+    let restored = load_to(&to, &file, Onto::Empty).await.unwrap().database;
+    let (_, remade) = to.backup(&restored).await;
+    assert_eq!(passing.map(|table| remade.rows[table]), [0; 5]);
+    let store = SqlProviderStore::new(restored);
+    let new = NewList {
+        kind: ListKind::Wia,
+        name: "later".into(),
+        uri: "later".into(),
+        size: 10_000,
+        key_check: [0; 8],
+    };
+    let block = store.take_block(new, 10, now()).await.unwrap();
+    assert_eq!((block.uri.as_str(), block.counters), ("later", 0..10));
 }
 
 #[tokio::test]
@@ -282,9 +335,7 @@ async fn a_backup_of_an_older_schema_takes_the_steps_it_lacks(#[case] kind: Kind
     fill_old(&database).await;
     let (file, made) = from.backup(&database).await;
     assert_eq!(made.schema.len(), old.len());
-    let (restored, _) = restore(&to.address(), &file, Onto::Empty, |_, _| {})
-        .await
-        .unwrap();
+    let restored = load_to(&to, &file, Onto::Empty).await.unwrap().database;
     assert_eq!(restored.schema().await.unwrap(), crate::SchemaState::Ours);
     let (_, remade) = to.backup(&restored).await;
     assert_eq!(remade.rows["status_entry"], made.rows["status_entry"]);

@@ -9,7 +9,7 @@ use wallet_provider::{NewJob, OperatorTrail, Revocation, Revoked, StorageRevocat
 
 use crate::db::migration;
 use crate::provider::rows::{damaged, hash, named, unsigned};
-use crate::provider::{boxed, jobs, revocation, signed};
+use crate::provider::{boxed, jobs, revocation, seconds, signed};
 use crate::sql::{Connection, Row, query};
 use crate::{Database, Error, Migration};
 
@@ -136,6 +136,11 @@ pub(crate) async fn append(tx: &mut Connection, act: Act) -> Result<TrailRow, St
 
 async fn forget(tx: &mut Connection, before: Timestamp) -> Result<u64, StoreError> {
     let ends = locked_ends(tx).await?;
+    // Who asked for a job is told as long as the trail tells it.
+    query("UPDATE revocation_job SET name = NULL WHERE began < ? AND name IS NOT NULL")
+        .bind(seconds(before))
+        .execute(tx)
+        .await?;
     let kept: Option<i64> = query("SELECT MIN(sequence) FROM operator_trail WHERE at_ms >= ?")
         .bind(before.as_millisecond())
         .one(tx)

@@ -88,7 +88,8 @@ pub(super) async fn to_publish(
     renew_before: Timestamp,
 ) -> Result<Vec<ListState>, StoreError> {
     let lists: Vec<ListRow> = query(
-        "SELECT id, name, uri, size, revision, published, published_until, restored
+        "SELECT id, name, uri, size, revision, published, published_until, restored,
+                CASE WHEN closed_at IS NULL THEN promised_until END
          FROM status_list WHERE revision > published OR published_until <= ? ORDER BY id",
     )
     .bind(seconds(renew_before))
@@ -100,7 +101,8 @@ pub(super) async fn to_publish(
 /// All of them, in the order they were opened.
 pub(super) async fn all(connection: &mut Connection) -> Result<Vec<ListState>, StoreError> {
     let lists: Vec<ListRow> = query(
-        "SELECT id, name, uri, size, revision, published, published_until, restored
+        "SELECT id, name, uri, size, revision, published, published_until, restored,
+                CASE WHEN closed_at IS NULL THEN promised_until END
          FROM status_list ORDER BY id",
     )
     .all(connection)
@@ -113,7 +115,8 @@ pub(super) async fn state(
     list: i64,
 ) -> Result<Option<ListState>, StoreError> {
     let found: Option<ListRow> = query(
-        "SELECT id, name, uri, size, revision, published, published_until, restored
+        "SELECT id, name, uri, size, revision, published, published_until, restored,
+                CASE WHEN closed_at IS NULL THEN promised_until END
          FROM status_list WHERE id = ?",
     )
     .bind(list)
@@ -188,6 +191,20 @@ pub(super) async fn set_again(
         .execute(tx)
         .await?;
     }
+    Ok(())
+}
+
+/// Told before it is published: it never goes back.
+pub(super) async fn promise(
+    tx: &mut Connection,
+    list: i64,
+    until: Timestamp,
+) -> Result<(), StoreError> {
+    query("UPDATE status_list SET promised_until = ?2 WHERE id = ?1 AND promised_until < ?2")
+        .bind(list)
+        .bind(seconds(until))
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -288,10 +305,11 @@ pub(super) async fn forget(tx: &mut Connection, list: i64) -> Result<(), StoreEr
     Ok(())
 }
 
-type ListRow = (i64, String, String, i64, i64, i64, i64, i64);
+type ListRow = (i64, String, String, i64, i64, i64, i64, i64, Option<i64>);
 
 fn read(row: ListRow) -> Result<ListState, StoreError> {
-    let (list, name, uri, size, revision, published, until, restored) = row;
+    let (list, name, uri, size, revision, published, until, restored, promised) = row;
+    let time = |seconds| rows::time("status_list", "published_until", seconds);
     let size = rows::unsigned("status_list", "size", size)?;
     Ok(ListState {
         list,
@@ -300,7 +318,8 @@ fn read(row: ListRow) -> Result<ListState, StoreError> {
         size,
         revision,
         published,
-        published_until: rows::time("status_list", "published_until", until)?,
+        published_until: time(until)?,
+        promised_until: promised.map(time).transpose()?,
         restored: restored != 0,
     })
 }

@@ -38,6 +38,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!(6, "issuance", "0006_issuance.sql"),
     migration!(7, "revocation", "0007_revocation.sql"),
     migration!(8, "status", "0008_status.sql"),
+    migration!(9, "promised", "0009_promised.sql"),
 ];
 
 /// The wallet provider's memory in a [`Database`].
@@ -235,6 +236,12 @@ impl ProviderStore for SqlProviderStore {
     ) -> Result<(), StoreError> {
         self.database
             .write(move |tx| boxed(async move { lists::set_again(tx, list, &indices, at).await }))
+            .await
+    }
+
+    async fn promise(&self, list: i64, until: Timestamp) -> Result<(), StoreError> {
+        self.database
+            .write(move |tx| boxed(lists::promise(tx, list, until)))
             .await
     }
 

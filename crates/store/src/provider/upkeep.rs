@@ -14,6 +14,7 @@ use super::activation::add_event;
 use super::revocation::{FREEZE, lists_of, mark_changed, set_entries};
 use super::storages::end_type;
 use super::{SqlProviderStore, boxed, lists, rows, seconds, signed};
+use crate::outdated;
 use crate::sql::{Connection, query};
 
 /// How many faults of a kind are told: a database that is wholly wrong is wrong enough.
@@ -35,17 +36,10 @@ impl UpkeepStore for SqlProviderStore {
             .collect()
     }
 
-    async fn close_open_lists(&self, at: Timestamp) -> Result<u64, StoreError> {
+    async fn retire(&self, at: Timestamp) -> Result<u64, StoreError> {
         self.database
             .write_in_turn(move |tx| {
-                boxed(async move {
-                    let closed =
-                        query("UPDATE status_list SET closed_at = ? WHERE closed_at IS NULL")
-                            .bind(seconds(at))
-                            .execute(tx)
-                            .await?;
-                    Ok(closed)
-                })
+                boxed(async move { Ok(outdated::retire(tx, None, at).await?) })
             })
             .await
     }
@@ -186,6 +180,7 @@ async fn end_unit(
             .bind(unit.as_bytes())
             .execute(tx)
             .await?;
+        super::checks::forget_failed(tx, unit).await?;
         add_event(tx, unit, UnitState::Revoked, at).await?;
         taken.units += 1;
     }
@@ -298,6 +293,8 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
          WHERE idx < 0 OR idx >= size LIMIT ?",
         "SELECT list, idx FROM loose_entry JOIN status_list ON id = list
          WHERE idx < 0 OR idx >= size LIMIT ?",
+        "SELECT list, idx FROM storage_type JOIN status_list ON id = list
+         WHERE idx < 0 OR idx >= size LIMIT ?",
         "SELECT list, idx FROM status_set JOIN status_list ON id = list
          WHERE idx < 0 OR idx >= size LIMIT ?",
     ] {
@@ -308,11 +305,18 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
                 .map(|(list, index)| Fault::Index { list, index }),
         );
     }
-    let twice: Vec<(i64, i64)> =
-        query("SELECT list, idx FROM status_entry GROUP BY list, idx HAVING count(*) > 1 LIMIT ?")
-            .bind(FEW)
-            .all(connection)
-            .await?;
+    // Each table has an index once; the same one can stand in two of them. An issuer's
+    // entry is its unit's, and stands in both.
+    let twice: Vec<(i64, i64)> = query(
+        "SELECT list, idx FROM (
+           SELECT list, idx FROM status_entry
+           UNION ALL SELECT list, idx FROM loose_entry
+           UNION ALL SELECT list, idx FROM storage_type WHERE list IS NOT NULL
+         ) AS entry GROUP BY list, idx HAVING count(*) > 1 LIMIT ?",
+    )
+    .bind(FEW)
+    .all(connection)
+    .await?;
     faults.extend(
         twice
             .into_iter()
@@ -324,6 +328,8 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
            OR published > revision
            OR revision < (SELECT max(revision) FROM status_set WHERE list = status_list.id)
            OR next_counter < (SELECT count(*) FROM status_entry WHERE list = status_list.id)
+                           + (SELECT count(*) FROM loose_entry WHERE list = status_list.id)
+                           + (SELECT count(*) FROM storage_type WHERE list = status_list.id)
          ORDER BY id LIMIT ?",
     )
     .bind(FEW)
@@ -347,7 +353,7 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
 }
 
 /// Both databases keep these by themselves; a damaged one may not.
-const REFERENCES: [(&str, &str, &str); 4] = [
+const REFERENCES: [(&str, &str, &str); 8] = [
     (
         "status_entry",
         "unit",
@@ -359,6 +365,30 @@ const REFERENCES: [(&str, &str, &str); 4] = [
         "status_list",
         "SELECT count(*) FROM status_entry WHERE NOT EXISTS
            (SELECT 1 FROM status_list WHERE status_list.id = status_entry.list)",
+    ),
+    (
+        "loose_entry",
+        "status_list",
+        "SELECT count(*) FROM loose_entry WHERE NOT EXISTS
+           (SELECT 1 FROM status_list WHERE status_list.id = loose_entry.list)",
+    ),
+    (
+        "issuer_scope",
+        "unit",
+        "SELECT count(*) FROM issuer_scope WHERE NOT EXISTS
+           (SELECT 1 FROM unit WHERE unit.id = issuer_scope.unit)",
+    ),
+    (
+        "issuer_scope",
+        "status_list",
+        "SELECT count(*) FROM issuer_scope WHERE NOT EXISTS
+           (SELECT 1 FROM status_list WHERE status_list.id = issuer_scope.list)",
+    ),
+    (
+        "storage_type",
+        "status_list",
+        "SELECT count(*) FROM storage_type WHERE list IS NOT NULL AND NOT EXISTS
+           (SELECT 1 FROM status_list WHERE status_list.id = storage_type.list)",
     ),
     (
         "status_set",

@@ -37,6 +37,7 @@ pub trait OperatorTrail: Send + Sync + std::fmt::Debug {
     async fn ends(&self) -> Result<TrailEnds, StoreError>;
 
     /// Forgets the rows before the first one that is of `before` or later, and keeps
-    /// what that one follows on; how many went. The newest row stays.
+    /// what that one follows on; how many went. The newest row stays. Jobs that began
+    /// before `before` lose the name of who asked for them.
     async fn forget(&self, before: Timestamp) -> Result<u64, StoreError>;
 }

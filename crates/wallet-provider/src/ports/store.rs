@@ -126,6 +126,10 @@ pub trait ProviderStore: IssuanceStore + ReferenceStore {
         at: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// Notes until when a token of the list will last, before it is put. What is
+    /// published for longer than was ever noted shows that the store is an older copy.
+    async fn promise(&self, list: i64, until: Timestamp) -> Result<(), StoreError>;
+
     /// The list was published as it stood at `revision`; the token lasts until
     /// `expires_at`. Where a newer one is known to be published, this one may have
     /// been put over it, and the list is due again.
@@ -508,6 +512,9 @@ pub struct ListState {
     pub published_until: Timestamp,
     /// Whether the store was found to be older than what it published.
     pub restored: bool,
+    /// The latest end of a token of it that was ever to be put. `None` once it is
+    /// closed: no index of it is handed out again, however old the store is.
+    pub promised_until: Option<Timestamp>,
 }
 
 impl ListState {
@@ -515,6 +522,13 @@ impl ListState {
     /// `renew_before`.
     pub fn is_due(&self, renew_before: Timestamp) -> bool {
         self.revision > self.published || self.published_until <= renew_before
+    }
+
+    /// Whether the store is older than a token of the list that lasts until `told`: its
+    /// counters are older too, and were handed out.
+    pub fn is_older_than(&self, told: Timestamp) -> bool {
+        self.promised_until
+            .is_some_and(|promised| told.as_second() > promised.as_second())
     }
 }
 

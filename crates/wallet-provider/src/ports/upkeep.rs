@@ -15,8 +15,9 @@ pub trait UpkeepStore: Send + Sync + std::fmt::Debug {
     async fn set_entries(&self, list: i64) -> Result<Vec<u64>, StoreError>;
 
     /// Closes every open list, with the blocks of indices that nodes had taken of
-    /// them: no index of them is handed out again. How many.
-    async fn close_open_lists(&self, at: Timestamp) -> Result<u64, StoreError>;
+    /// them: no index of them is handed out again. How many. What was good for minutes
+    /// or hours (challenges, codes, who is signed in) goes too.
+    async fn retire(&self, at: Timestamp) -> Result<u64, StoreError>;
 
     /// Sets entries that are published as revoked, and revokes what they are of: the
     /// unit of a WIA's entry, the WSCD or keystore of a KA's.

@@ -19,6 +19,8 @@ use crate::{Error, ListContent, ListState, Tally};
 pub(crate) struct KnownLists {
     lists: Mutex<HashMap<i64, Arc<tokio::sync::Mutex<Option<Known>>>>>,
     ended: Mutex<HashSet<i64>>,
+    /// Those whose publication this node has compared with the store.
+    compared: Mutex<HashSet<i64>>,
     trouble: Mutex<Option<String>>,
     /// The status keys under which every list was last looked at.
     keys: Mutex<Option<Vec<PublicKey>>>,
@@ -42,8 +44,18 @@ impl KnownLists {
         lock(&self.ended).contains(&list)
     }
 
+    /// Whether the store was seen to be as new as what is published of this list.
+    pub(super) fn is_compared(&self, list: i64) -> bool {
+        lock(&self.compared).contains(&list)
+    }
+
+    pub(super) fn note_compared(&self, list: i64) {
+        lock(&self.compared).insert(list);
+    }
+
     pub(super) fn forget(&self, list: i64) {
         lock(&self.lists).remove(&list);
+        lock(&self.compared).remove(&list);
     }
 
     /// Whether the lists were looked at with these keys, and no others.
@@ -75,6 +87,7 @@ pub(super) struct Known {
     pub(super) list: StatusList,
     pub(super) tally: Tally,
     pub(super) issued: Timestamp,
+    pub(super) until: Timestamp,
     pub(super) prints: Prints,
 }
 
@@ -84,6 +97,7 @@ impl Known {
         Told {
             list: self.list.clone(),
             issued: self.issued,
+            until: self.until,
         }
     }
 
@@ -144,11 +158,12 @@ impl Prints {
 }
 
 /// What the world was told: the entries that are revoked in either form, and the
-/// later of the two times.
+/// later of the two times, and of the two ends.
 #[derive(Debug)]
 pub(super) struct Told {
     pub(super) list: StatusList,
     pub(super) issued: Timestamp,
+    pub(super) until: Timestamp,
 }
 
 impl Told {
@@ -158,6 +173,7 @@ impl Told {
             set(&mut self.list, index)?;
         }
         self.issued = self.issued.max(other.issued);
+        self.until = self.until.max(other.until);
         Ok(self)
     }
 }
@@ -190,6 +206,7 @@ pub(super) fn read(token: &[u8], state: &ListState, keys: &[PublicKey]) -> Resul
     Ok(Told {
         list: verified.list().clone(),
         issued,
+        until: verified.expires().unwrap_or(issued),
     })
 }
 

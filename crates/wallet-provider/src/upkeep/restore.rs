@@ -62,7 +62,7 @@ pub async fn after_restore(
     told: impl Fn(u64) + Send,
 ) -> Result<Restored, Error> {
     let mut report = Restored {
-        closed: store.close_open_lists(at).await?,
+        closed: store.retire(at).await?,
         ..Restored::default()
     };
     if !published.has_keys() {

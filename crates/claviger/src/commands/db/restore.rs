@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use store::Database;
-use store::backup::{self, Onto};
+use store::backup::{self, Loaded, Onto};
 use store::provider::SqlProviderStore;
 use wallet_provider::upkeep::{self, Published, Restored};
 use wsca::WscaStore;
@@ -46,14 +46,20 @@ pub(super) fn restore(args: &Restore, output: Output) -> Done {
             bar.set_length(all);
             bar.set_position(done);
         };
-        let restored = backup::restore(&found.database, &args.file, onto, told).await;
-        let (database, manifest) = restored.doing(args.file.display())?;
+        let loaded = backup::restore(&found.database, &args.file, onto, time::now(), told).await;
+        let Loaded {
+            database,
+            manifest,
+            closed,
+        } = loaded.doing(args.file.display())?;
         progress.finish_and_clear();
         let held = Held {
             file: args.file.display().to_string(),
             manifest,
         };
-        bring_up(found, database, lists, Some(held), output).await
+        let mut report = bring_up(found, database, lists, Some(held), output).await?;
+        report.provider.closed += closed;
+        Ok::<_, Failure>(report)
     })?;
     finish(&report, output)
 }
@@ -181,6 +187,13 @@ impl Report for BroughtUp {
             out,
             "revoked  {units} units and {storages} key storages, whose entries are published as revoked"
         )?;
+        if units + storages > 0 {
+            writeln!(
+                out,
+                "         their users are told nothing of it: why is not known any more, and a notice went\n         \
+                 out when they were revoked, if it had the time"
+            )?;
+        }
         writeln!(
             out,
             "set      {entries} entries, {of_nobody} of them of no known unit"

@@ -2,7 +2,7 @@
 
 use wallet_provider::{
     FailedCheck, Holder, InstanceCheck, IssuanceStore, KeyStorage, LooseIssuance, LooseSelection,
-    ReferenceStore, SpentCheck, Storage, TypeRevocation, TypeRevoked,
+    ReferenceStore, SpentCheck, Storage, TypeRevocation, TypeRevoked, UpkeepStore,
 };
 
 use super::*;
@@ -216,6 +216,20 @@ async fn a_failed_check_stops_issuance_until_one_is_passed(#[values(Sqlite, Post
         .await
         .unwrap();
     scene.store.revoke(scene.revocation(unit)).await.unwrap();
+    assert_eq!(scene.store.failed_checks(5).await.unwrap(), []);
+
+    // Nor of one whose revocation is taken over from what is published.
+    let other = scene.unit("other", 2).await;
+    let issuance = scene.issuance(other, list, 2);
+    scene.store.issue(issuance).await.unwrap();
+    let spent = scene.spent(other);
+    scene
+        .store
+        .record_failed_check(spent, "fourth".into())
+        .await
+        .unwrap();
+    let taken = UpkeepStore::take_over(&scene.store, list, vec![2], scene.now).await;
+    assert_eq!(taken.unwrap().units, 1);
     assert_eq!(scene.store.failed_checks(5).await.unwrap(), []);
 }
 
