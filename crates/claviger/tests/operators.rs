@@ -268,6 +268,7 @@ async fn what_was_done_is_written_down_and_meddling_shows() {
         &unit,
         "--reason",
         "lost-or-stolen",
+        "--yes",
         "--because",
         "call from the user",
     ]);

@@ -63,7 +63,7 @@ pub use request::{
 pub use rules::RULES;
 pub use selector::{
     BulkRevocation, Extent, JobState, RevocationJob, RevocationJobs, Selected, Selector,
-    SelectorError,
+    SelectorError, check_advisory,
 };
 pub use storage::Storage;
 pub use token::{CLOCK_SKEW, PROOF_LIFETIME};

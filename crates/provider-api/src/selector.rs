@@ -193,13 +193,19 @@ pub struct BulkRevocation {
 impl BulkRevocation {
     /// Refuses what cannot be meant.
     pub fn check(&self) -> Result<(), SelectorError> {
-        let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
-        if let Some(advisory) = &self.advisory
-            && (!(1..=64).contains(&advisory.len()) || !advisory.chars().all(known))
-        {
-            return Err(SelectorError::Advisory);
-        }
+        check_advisory(self.advisory.as_deref())?;
         self.selector.check()
+    }
+}
+
+/// Refuses what is no advisory's name.
+pub fn check_advisory(advisory: Option<&str>) -> Result<(), SelectorError> {
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
+    match advisory {
+        Some(name) if !(1..=64).contains(&name.len()) || !name.chars().all(known) => {
+            Err(SelectorError::Advisory)
+        }
+        _ => Ok(()),
     }
 }
 

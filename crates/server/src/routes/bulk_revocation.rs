@@ -88,6 +88,10 @@ struct StorageRevocationRequest {
     /// What becomes of the unit.
     #[serde(default)]
     unit: UnitBeside,
+    /// The name of an advisory that tells the technical details of a breach, such as
+    /// `EUVD-2026-0001`: letters, digits, dots, hyphens and colons, at most 64.
+    #[serde(default)]
+    advisory: Option<String>,
 }
 
 /// What becomes of the unit of a storage that is revoked.
@@ -105,7 +109,8 @@ enum UnitBeside {
 #[utoipa::path(post, path = "/units/{unit}/storages/{storage}/revocation", tag = "operator",
     params(("unit" = String, Path, format = "uuid"), ("storage" = Storage, Path)),
     request_body = StorageRevocationRequest,
-    responses((status = 200, body = UnitView), (status = 404, body = Problem)))]
+    responses((status = 200, body = UnitView), (status = 400, body = Problem),
+        (status = 404, body = Problem), (status = 501, body = Problem)))]
 async fn storage(
     State(desk): State<Desk>,
     Extension(operator): Extension<Operator>,
@@ -114,11 +119,12 @@ async fn storage(
     body: Bytes,
 ) -> Written<Json<UnitView>> {
     let asked: StorageRevocationRequest = read(&body).map_err(|refused| (None, refused))?;
-    let (operator, errand, reason) = (&operator, &errand, asked.reason);
+    let (operator, errand) = (&operator, &errand);
+    let (reason, advisory) = (asked.reason, asked.advisory);
     let view = match asked.unit {
-        UnitBeside::Revoked => desk.revoke(operator, errand, unit, reason).await,
+        UnitBeside::Revoked => desk.revoke(operator, errand, unit, reason, advisory).await,
         UnitBeside::Kept => {
-            desk.revoke_storage(operator, errand, unit, storage, reason)
+            desk.revoke_storage(operator, errand, unit, storage, reason, advisory)
                 .await
         }
     };

@@ -107,10 +107,13 @@ pub(super) fn revocations(args: &Revocations, output: Output) -> Done {
 }
 
 fn one(unit: UnitId, args: &Revoke, output: Output) -> Done {
-    let (path, body) = match args.storage {
+    let (reason, advisory) = (args.reason, &args.advisory);
+    // A keystore alone is one storage, whether or not that is said besides.
+    let alone = args.keystore_alone.then_some(Storage::Keystore);
+    let (path, body) = match args.storage.or(alone) {
         None => (
             format!("operator/units/{unit}/revocation"),
-            json!({ "reason": args.reason }),
+            json!({ "reason": reason, "advisory": advisory }),
         ),
         Some(storage) => {
             let beside = if args.keystore_alone {
@@ -120,10 +123,18 @@ fn one(unit: UnitId, args: &Revoke, output: Output) -> Done {
             };
             (
                 format!("operator/units/{unit}/storages/{storage}/revocation"),
-                json!({ "reason": args.reason, "unit": beside }),
+                json!({ "reason": reason, "unit": beside, "advisory": advisory }),
             )
         }
     };
+    if !args.yes {
+        let what = if args.keystore_alone {
+            "the keystore of 1 unit"
+        } else {
+            "1 unit"
+        };
+        confirm(what, 1, reason)?;
+    }
     let unit: Unit = args
         .node
         .ask(|http, url| http.post(format!("{url}/{path}")).json(&body))?;
@@ -162,7 +173,12 @@ fn many(args: &Revoke, output: Output) -> Done {
         return Ok(Outcome::Yes);
     }
     if !args.yes {
-        confirm(&asked, selected.selected)?;
+        let what = match (selected.selected, args.keystore_alone) {
+            (1, false) => "1 unit".to_owned(),
+            (many, false) => format!("{many} units"),
+            (many, true) => format!("the keystores of {many} units"),
+        };
+        confirm(&what, selected.selected, asked.reason)?;
     }
     asked.dry_run = false;
     // What was confirmed, and no more: who is activated meanwhile is asked about again.
@@ -185,16 +201,16 @@ fn look(node: &NodeArgs, job: &str) -> Result<RevocationJob, Failure> {
 }
 
 /// Asks for the number, so that a habit does not answer.
-fn confirm(asked: &BulkRevocation, selected: u64) -> Result<(), Failure> {
+fn confirm(what: &str, number: u64, reason: RevocationReason) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
-        let what = format!("{selected} units would be revoked, for good: say --yes");
-        return Err(Failure::new(what));
+        let told = format!("revoking {what} is final: say --yes");
+        return Err(Failure::new(told));
     }
     let mut out = std::io::stderr();
     write!(
         out,
-        "{selected} units will be revoked ({}). It is final. Type the number to go on: ",
-        asked.reason.name()
+        "To be revoked, for good ({}): {what}. Type the number to go on: ",
+        reason.name()
     )
     .and_then(|()| out.flush())
     .doing("the question")?;
@@ -203,7 +219,7 @@ fn confirm(asked: &BulkRevocation, selected: u64) -> Result<(), Failure> {
         .lock()
         .read_line(&mut answer)
         .doing("the answer")?;
-    if answer.trim() == selected.to_string() {
+    if answer.trim() == number.to_string() {
         return Ok(());
     }
     Err(Failure::new("nothing was revoked"))
