@@ -209,11 +209,15 @@ pub fn check_advisory(advisory: Option<&str>) -> Result<(), SelectorError> {
     }
 }
 
-/// How many units a revocation would take.
+/// How much a revocation would take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Selected {
-    /// How many are selected and not revoked.
+    /// How many units are selected and not revoked.
     pub selected: u64,
+    /// How many status entries that belong to no unit would be set besides: of
+    /// attestations without a unit, and such as all units of a type share.
+    #[serde(default)]
+    pub entries: u64,
 }
 
 /// Where a revocation of many units stands.

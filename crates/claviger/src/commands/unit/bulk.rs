@@ -168,17 +168,23 @@ fn many(args: &Revoke, output: Output) -> Done {
         .check()
         .map_err(|error| Failure::new(error.to_string()))?;
     let selected: Selected = post(&args.node, &asked)?;
-    if args.dry_run || selected.selected == 0 {
+    // A type is closed for units to come, whether or not there are any now.
+    let closes = which.everything || which.wscd_type.is_some() || which.keystore_type.is_some();
+    let nothing = selected.selected == 0 && selected.entries == 0 && !closes;
+    if args.dry_run || nothing {
         output.print(&selected)?;
         return Ok(Outcome::Yes);
     }
     if !args.yes {
-        let what = match (selected.selected, args.keystore_alone) {
-            (1, false) => "1 unit".to_owned(),
-            (many, false) => format!("{many} units"),
-            (many, true) => format!("the keystores of {many} units"),
+        let mut what = meant(&selected);
+        if args.keystore_alone {
+            what.insert_str(0, "the keystores of ");
+        }
+        let number = match selected.selected {
+            0 => selected.entries,
+            units => units,
         };
-        confirm(&what, selected.selected, asked.reason)?;
+        confirm(&what, number, asked.reason)?;
     }
     asked.dry_run = false;
     // What was confirmed, and no more: who is activated meanwhile is asked about again.
@@ -200,7 +206,25 @@ fn look(node: &NodeArgs, job: &str) -> Result<RevocationJob, Failure> {
     node.ask(|http, url| http.get(format!("{url}/operator/revocations/{job}")))
 }
 
-/// Asks for the number, so that a habit does not answer.
+/// What is meant, in words.
+fn meant(selected: &Selected) -> String {
+    let units = match selected.selected {
+        0 => "no units".to_owned(),
+        1 => "1 unit".to_owned(),
+        many => format!("{many} units"),
+    };
+    let entries = match selected.entries {
+        0 => return units,
+        1 => "1 entry that belongs to no unit".to_owned(),
+        many => format!("{many} entries that belong to no unit"),
+    };
+    match selected.selected {
+        0 => entries,
+        _ => format!("{units} and {entries}"),
+    }
+}
+
+/// Asks for the first number, so that a habit does not answer.
 fn confirm(what: &str, number: u64, reason: RevocationReason) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         let told = format!("revoking {what} is final: say --yes");
@@ -253,10 +277,11 @@ fn storage(name: &str) -> Result<Storage, String> {
 
 impl Report for Selected {
     fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        match self.selected {
-            0 => writeln!(out, "no units are meant"),
-            1 => writeln!(out, "1 unit is meant, and left as it is"),
-            many => writeln!(out, "{many} units are meant, and left as they are"),
+        let meant = meant(self);
+        match self.selected.saturating_add(self.entries) {
+            0 => writeln!(out, "{meant} are meant"),
+            1 => writeln!(out, "{meant} is meant, and left as it is"),
+            _ => writeln!(out, "{meant} are meant, and left as they are"),
         }
     }
 }
