@@ -348,6 +348,70 @@ async fn what_was_done_is_written_down_and_meddling_shows() {
     assert!(rules(&checked).contains(&"WP-OPERATOR-TRAIL"), "{checked}");
 }
 
+/// What the reference's interface issues belongs to no unit. It goes by its place, and
+/// with everything though there is no unit.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_of_no_unit_is_revoked_by_its_place_and_with_everything() {
+    let house =
+        House::start("[wallet_provider.compatibility]\nreference = true\nwallet_version = \"1\"\n");
+    let issue = async || {
+        let key = claviger_fixtures::TestKey::generate(jose::Curve::P256);
+        let jwk = jose::Signer::public_key(&key).to_jwk();
+        let path = "reference-provider/wallet-instance-attestation/jwk";
+        let request = house.http.post(format!("{}/{path}", house.url));
+        let issued = request.json(&json!({ "jwk": jwk })).send().await.unwrap();
+        let issued: Value = issued.json().await.unwrap();
+        let wia = issued["walletInstanceAttestation"].as_str().unwrap();
+        let claims = jose::jws::parse(wia, 1 << 20).unwrap().claims().unwrap();
+        let entry = &claims["client_status"]["status"]["status_list"];
+        let uri = entry["uri"].as_str().unwrap().to_owned();
+        (uri, entry["idx"].as_u64().unwrap())
+    };
+    let set = async |(uri, index): &(String, u64)| {
+        let list = house.http.get(uri).send().await.unwrap();
+        support::is_set(&list.bytes().await.unwrap(), uri, *index)
+    };
+    let revoke = |role: &str, more: &[&str]| {
+        let token = house.token(&format!("token of {role}"));
+        let mut args = vec!["--json", "unit", "revoke", "--reason", "security"];
+        args.extend(["--url", &house.url, "--token-file", &token]);
+        args.extend(more);
+        let output = claviger(&args);
+        let shown = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        (output.status.code(), shown)
+    };
+    let (one, two) = (issue().await, issue().await);
+    let place = format!("{}#{}", one.0, one.1);
+    // Nobody is there to be asked.
+    assert_eq!(revoke("revoke", &["--entry", &place]).0, Some(2));
+    assert_eq!(revoke("support", &["--entry", &place, "--yes"]).0, Some(2));
+    assert!(!set(&one).await);
+    for already in [false, true] {
+        let (status, shown) = revoke("revoke", &["--entry", &place, "--yes"]);
+        assert_eq!((status, &shown["already"]), (Some(0), &json!(already)));
+    }
+    assert!(set(&one).await && !set(&two).await);
+    let nowhere = format!("{}#9999999", one.0);
+    assert_eq!(revoke("revoke", &["--entry", &nowhere, "--yes"]).0, Some(2));
+    for (object, outcome) in [(place, "ok"), (nowhere, "unknown-unit")] {
+        let rows = house.trail().await;
+        let found = rows.iter().any(|row| {
+            (&row["action"], &row["outcome"]) == (&json!("entry.revoke"), &json!(outcome))
+                && row["object"] == format!("entries/{object}")
+        });
+        assert!(found, "{object}: {rows:?}");
+    }
+
+    let (_, counted) = revoke("admin", &["--everything", "--dry-run"]);
+    assert_eq!(counted, json!({ "selected": 0, "entries": 1 }));
+    let (status, done) = revoke("admin", &["--everything", "--yes"]);
+    assert_eq!(
+        (status, &done["jobs"][0]["state"]),
+        (Some(0), &json!("done"))
+    );
+    assert!(set(&two).await);
+}
+
 /// Guesses are limited, and the limit holds for the right guess too.
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_at_tokens_are_limited() {

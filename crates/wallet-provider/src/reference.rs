@@ -205,10 +205,15 @@ impl WalletProvider {
     /// Revokes entries that belong to no unit; how many. It is final.
     pub async fn revoke_loose(&self, selection: LooseSelection) -> Result<u64, Error> {
         let entries = self.store.revoke_loose(selection).await?;
+        self.follow_loose(entries).await;
+        Ok(entries)
+    }
+
+    /// What follows the revocation of entries of no unit that is on disk.
+    pub(crate) async fn follow_loose(&self, entries: u64) {
         tracing::info!(event = "loose-entries.revoked", entries);
         // Those that fail are told of one by one, and stay due.
         let _ = self.publish_changed().await;
-        Ok(entries)
     }
 
     fn reference(&self) -> Answer<&ReferenceProfile> {

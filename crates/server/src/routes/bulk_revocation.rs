@@ -1,4 +1,5 @@
-//! Revocations of many units, and of one storage of a unit, by an operator.
+//! Revocations of many units, of one storage of a unit, and of an entry that belongs to
+//! no unit, by an operator.
 
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use provider_api::{
-    BulkRevocation, RevocationJob, RevocationJobs, RevocationReason, Selected, Storage, UnitView,
+    BulkRevocation, EntryRevocation, EntryRevoked, RevocationJob, RevocationJobs, RevocationReason,
+    Selected, Storage, UnitView,
 };
 use sci::UnitId;
 use serde::Deserialize;
@@ -31,6 +33,7 @@ pub(super) fn routes() -> OpenApiRouter<Desk> {
         .routes(routes!(begin, jobs))
         .routes(routes!(job))
         .routes(routes!(storage))
+        .routes(routes!(entry))
 }
 
 /// Revoke all units that a selector means, or count them. Role: admin
@@ -130,6 +133,24 @@ async fn storage(
     };
     match view {
         Ok(view) => Ok((Extension(Noted), Json(view))),
+        Err(error) => Err((Some(Extension(Noted)), problem(error))),
+    }
+}
+
+/// Revoke an entry that belongs to no unit. It is final. Role: revoke
+#[utoipa::path(post, path = "/entries/revocation", tag = "operator",
+    request_body = EntryRevocation,
+    responses((status = 200, body = EntryRevoked), (status = 400, body = Problem),
+        (status = 404, body = Problem)))]
+async fn entry(
+    State(desk): State<Desk>,
+    Extension(operator): Extension<Operator>,
+    Extension(errand): Extension<Errand>,
+    body: Bytes,
+) -> Written<Json<EntryRevoked>> {
+    let asked: EntryRevocation = read(&body).map_err(|refused| (None, refused))?;
+    match desk.revoke_entry(&operator, &errand, asked).await {
+        Ok(revoked) => Ok((Extension(Noted), Json(revoked))),
         Err(error) => Err((Some(Extension(Noted)), problem(error))),
     }
 }

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use wallet_provider::{LooseIssuance, LooseSelection, Purpose, ReferenceStore, StoreError};
+use wallet_provider::{
+    EntryName, LooseIssuance, LooseSelection, Purpose, ReferenceStore, StoreError,
+};
 
 use super::issuance::{answer_challenge, keep_attested_keys, keep_instance_keys, waits};
 use super::revocation::mark_changed;
@@ -109,4 +111,27 @@ async fn revoke(tx: &mut Connection, selection: LooseSelection) -> Result<u64, S
         set += set_entry(tx, list, index).await?;
     }
     Ok(set)
+}
+
+/// Revokes the entry at this place; how many were not set before. `None` where no such
+/// entry belongs to no unit.
+pub(crate) async fn revoke_one(
+    tx: &mut Connection,
+    entry: EntryName,
+) -> Result<Option<u64>, StoreError> {
+    let found = query(
+        "SELECT 1 FROM loose_entry
+         WHERE list IN (SELECT id FROM status_list WHERE uri = ?) AND idx = ?",
+    )
+    .bind(&entry.uri)
+    .bind(signed(entry.index))
+    .fetch_optional(tx)
+    .await?;
+    if found.is_none() {
+        return Ok(None);
+    }
+    let EntryName { uri, index } = entry;
+    Ok(Some(
+        revoke(tx, LooseSelection::Entry { uri, index }).await?,
+    ))
 }

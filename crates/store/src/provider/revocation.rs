@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use notices::{Fact, NewNotice, Part};
 use sci::UnitId;
 use wallet_provider::{
-    EntryName, Keys, RequestedRevocation, Revocation, RevocationReason, Revoked, SpentPidRequest,
-    Storage, StorageRevocation, StoreError, UnitState,
+    EntryName, FoundByEntry, Keys, RequestedRevocation, Revocation, RevocationReason, Revoked,
+    SpentPidRequest, Storage, StorageRevocation, StoreError, UnitState,
 };
 
 use super::issuance::locked_state;
@@ -228,7 +228,7 @@ pub(super) async fn revoke_on_request(
     request: SpentPidRequest,
     entry: EntryName,
     revocation: RequestedRevocation,
-) -> Result<Option<(UnitId, Revoked)>, StoreError> {
+) -> Result<FoundByEntry, StoreError> {
     let lately: i64 =
         query("SELECT count(*) FROM spent_pid_request WHERE provider = ? AND forget_at > ?")
             .bind(request.provider)
@@ -260,10 +260,12 @@ pub(super) async fn revoke_on_request(
     .optional(tx)
     .await?;
     let Some(unit) = found else {
-        return Ok(None);
+        let loose = super::loose::revoke_one(tx, entry).await?;
+        return Ok(loose.map_or(FoundByEntry::Nothing, FoundByEntry::Loose));
     };
     let unit = rows::unit_id("status_entry", "unit", &unit)?;
-    Ok(Some((unit, revoke(tx, revocation.of(unit)).await?)))
+    let revoked = revoke(tx, revocation.of(unit)).await?;
+    Ok(FoundByEntry::Unit(unit, revoked))
 }
 
 pub(super) async fn resting_on(

@@ -2,15 +2,15 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use provider_api::{
-    BulkRevocation, Problem, RevocationJob, RevocationReason, Revoker, Storage, UnitView,
-    check_advisory,
+    BulkRevocation, EntryRevocation, EntryRevoked, Problem, RevocationJob, RevocationReason,
+    Revoker, Storage, UnitView, check_advisory,
 };
 use sci::UnitId;
 
 use super::{Errand, FoundUnit, Operator, TrailEnds, TrailRow, UnitFilter, UnitSearch};
 use crate::{
-    DeviceRecord, Error, FailedCheck, OperatorTrail, Revocation, StorageRevocation, StoreError,
-    WalletProvider,
+    DeviceRecord, EntryName, Error, FailedCheck, OperatorTrail, Revocation, StorageRevocation,
+    StoreError, WalletProvider,
 };
 
 /// Where operators are served: the provider, and the trail of what they did.
@@ -139,6 +139,44 @@ impl OperatorDesk {
             Ok((revoked, row)) => {
                 told(&row);
                 self.provider.follow_storage(&revocation, revoked).await
+            }
+            Err(error) => self.refused(operator, &errand, error.into()).await,
+        }
+    }
+
+    /// Revokes one entry that belongs to no unit. The revocation and its row are one
+    /// transaction; the place stands in the row.
+    pub async fn revoke_entry(
+        &self,
+        operator: &Operator,
+        errand: &Errand,
+        asked: EntryRevocation,
+    ) -> Result<EntryRevoked, Error> {
+        let mut errand = errand.clone();
+        if let Some(reason) = asked.reason {
+            errand = errand.for_reason(reason.name());
+        }
+        if !asked.names_a_list() {
+            let what = "the address of a status list is expected";
+            let error = Error::refused(Problem::Malformed, "uri", what);
+            return self.refused(operator, &errand, error).await;
+        }
+        let EntryRevocation { uri, index, .. } = asked;
+        errand.object = format!("entries/{uri}#{index}");
+        let entry = EntryName {
+            uri: uri.clone(),
+            index,
+        };
+        let act = operator.act(&errand, "ok", self.now());
+        match self.trail.revoke_entry(entry, act).await {
+            Ok((set, row)) => {
+                told(&row);
+                self.provider.follow_loose(set).await;
+                Ok(EntryRevoked {
+                    uri,
+                    index,
+                    already: set == 0,
+                })
             }
             Err(error) => self.refused(operator, &errand, error.into()).await,
         }

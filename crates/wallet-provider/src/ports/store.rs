@@ -217,6 +217,9 @@ pub enum StoreError {
     /// There is no such job.
     #[error("there is no such job")]
     JobUnknown,
+    /// No entry at this place is one that belongs to no unit.
+    #[error("there is no such entry that belongs to no unit")]
+    EntryUnknown,
     /// A PID provider asks more often than is taken.
     #[error("too many requests of this PID provider; try again later")]
     TooManyRequests,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use comfy_table::Cell;
 use indicatif::{ProgressBar, ProgressStyle};
 use provider_api::{
-    BulkRevocation, Extent, JobState, RevocationJob, RevocationJobs, RevocationReason, Selected,
-    Selector, Storage,
+    BulkRevocation, EntryRevocation, EntryRevoked, Extent, JobState, RevocationJob, RevocationJobs,
+    RevocationReason, Selected, Selector, Storage,
 };
 use sci::UnitId;
 use serde_json::json;
@@ -30,6 +30,15 @@ pub(crate) struct Revoke {
     reason: RevocationReason,
     #[command(flatten)]
     which: Which,
+    /// The entry of a status list, as a token names it: of an attestation that belongs to
+    /// no unit (the reference wallet provider's interface)
+    #[arg(
+        long,
+        value_name = "URI#INDEX",
+        value_parser = place,
+        conflicts_with_all = ["unit", "Which", "storage", "keystore_alone", "advisory", "dry_run"]
+    )]
+    entry: Option<Place>,
     /// The one storage that is revoked: wscd, keystore
     #[arg(long, value_parser = storage, requires = "unit")]
     storage: Option<Storage>,
@@ -49,6 +58,13 @@ pub(crate) struct Revoke {
     yes: bool,
     #[command(flatten)]
     node: NodeArgs,
+}
+
+/// Where a status entry is.
+#[derive(Debug, Clone)]
+struct Place {
+    uri: String,
+    index: u64,
 }
 
 /// Which units: those for which all of it holds
@@ -87,10 +103,28 @@ pub(crate) struct Revocations {
 }
 
 pub(super) fn revoke(args: &Revoke, output: Output) -> Done {
-    match args.unit {
-        Some(unit) if !args.dry_run => one(unit, args, output),
+    match (&args.entry, args.unit) {
+        (Some(place), _) => entry(place, args, output),
+        (None, Some(unit)) if !args.dry_run => one(unit, args, output),
         _ => many(args, output),
     }
+}
+
+fn entry(place: &Place, args: &Revoke, output: Output) -> Done {
+    if !args.yes {
+        confirm("1 entry that belongs to no unit", 1, args.reason)?;
+    }
+    let asked = EntryRevocation {
+        uri: place.uri.clone(),
+        index: place.index,
+        reason: Some(args.reason),
+    };
+    let revoked: EntryRevoked = args.node.ask(|http, url| {
+        http.post(format!("{url}/operator/entries/revocation"))
+            .json(&asked)
+    })?;
+    output.print(&revoked)?;
+    Ok(Outcome::Yes)
 }
 
 pub(super) fn revocations(args: &Revocations, output: Output) -> Done {
@@ -271,6 +305,16 @@ fn reason(name: &str) -> Result<RevocationReason, String> {
     })
 }
 
+fn place(text: &str) -> Result<Place, String> {
+    let place = text.rsplit_once('#').and_then(|(uri, index)| {
+        Some(Place {
+            uri: uri.to_owned(),
+            index: index.parse().ok()?,
+        })
+    });
+    place.ok_or_else(|| "a list's address, #, and an index are expected".to_owned())
+}
+
 fn storage(name: &str) -> Result<Storage, String> {
     Storage::from_name(name).ok_or_else(|| "one of wscd, keystore".to_owned())
 }
@@ -283,6 +327,13 @@ impl Report for Selected {
             1 => writeln!(out, "{meant} is meant, and left as it is"),
             _ => writeln!(out, "{meant} are meant, and left as they are"),
         }
+    }
+}
+
+impl Report for EntryRevoked {
+    fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let when = if self.already { "before" } else { "now" };
+        writeln!(out, "{}#{} revoked {when}", self.uri, self.index)
     }
 }
 
