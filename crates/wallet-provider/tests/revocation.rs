@@ -13,7 +13,7 @@ use std::sync::Arc;
 use house::{Device, DiskFull, House, files, fresh_keys};
 use provider_api::*;
 use status_list::Reference;
-use wallet_provider::{Error, FolderPublisher, Keys};
+use wallet_provider::{Error, FolderPublisher, Keys, TokenFormat};
 
 const DAY: i64 = 86_400;
 
@@ -272,6 +272,64 @@ async fn a_crash_between_revocation_and_publication_loses_nothing() {
     // Once only: nothing is due any more.
     assert_eq!(running.provider.publish_changed().await.unwrap(), 0);
     assert_eq!(running.provider.tell_wsca().await.unwrap(), 0);
+}
+
+/// One time limit a round, and not one for each unit.
+#[tokio::test]
+async fn a_wsca_that_is_away_is_asked_once_a_round() {
+    let house = House::new();
+    let running = house.start().await;
+    let mut units = Vec::new();
+    for n in 0..3 {
+        let device = Device::operational(&house, &running, &format!("user {n}")).await;
+        units.push(device.unit);
+    }
+    house.wsca.state.lock().unwrap().away = true;
+    for unit in &units {
+        let revoked = running
+            .provider
+            .revoke_by_operator(*unit, RevocationReason::Security);
+        revoked.await.unwrap();
+    }
+    let before = house.wsca.state.lock().unwrap().asked;
+    assert!(running.provider.tell_wsca().await.is_err());
+    let asked = house.wsca.state.lock().unwrap().asked - before;
+    assert_eq!(asked, 1);
+    house.wsca.state.lock().unwrap().away = false;
+    assert_eq!(running.provider.tell_wsca().await.unwrap(), 3);
+    let state = house.wsca.state.lock().unwrap();
+    assert!(units.iter().all(|unit| state.frozen.contains(unit)));
+}
+
+/// The world learns of a revocation though the WSCA does not answer.
+#[tokio::test]
+async fn a_wsca_that_hangs_holds_up_no_list() {
+    let house = House::new();
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    let mine = entries(&device, &house, &running).await;
+    let hangs = Arc::new(tokio::sync::Notify::new());
+    house.wsca.state.lock().unwrap().hangs = Some(hangs.clone());
+    let request = by_code(&device, "mine");
+    let revoking = running.provider.revoke_by_user(&request);
+    let seen = async {
+        while !mine
+            .iter()
+            .all(|entry| house.tells(entry, TokenFormat::Jwt))
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let told = house.wsca.state.lock().unwrap().frozen.clone();
+        hangs.notify_one();
+        told
+    };
+    let waited = std::time::Duration::from_secs(60);
+    let both = async { tokio::join!(revoking, seen) };
+    let (revoked, told) = tokio::time::timeout(waited, both).await.unwrap();
+    assert_eq!(revoked.unwrap().state, UnitState::Revoked);
+    assert!(told.is_empty(), "the lists came first");
+    let state = house.wsca.state.lock().unwrap();
+    assert!(state.frozen.contains(&device.unit));
 }
 
 #[tokio::test]
