@@ -32,7 +32,7 @@ pub enum Failed {
     /// The webhook does not take it.
     #[error("the webhook said {0}")]
     WebhookRefused(u16),
-    /// The webhook cannot take it now.
+    /// The webhook does not take it now, or not from us.
     #[error("the webhook said {0}")]
     WebhookLater(u16),
     /// The webhook's address is one that is not asked.
@@ -80,9 +80,10 @@ impl Failed {
             Self::Fact(_) | Self::Message => &rules::TEXT,
             Self::MailRefused(..) => &rules::MAIL_REFUSED,
             Self::MailLater(..) | Self::MailBroken(_) | Self::MailTimeout => &rules::MAIL_LATER,
-            Self::WebhookRefused(_) | Self::WebhookRedirects => &rules::WEBHOOK_REFUSED,
+            Self::WebhookRefused(_) => &rules::WEBHOOK_REFUSED,
             // An operator can put its address right while the notice waits.
             Self::WebhookAddress
+            | Self::WebhookRedirects
             | Self::WebhookLater(_)
             | Self::WebhookTooLarge
             | Self::WebhookTimeout

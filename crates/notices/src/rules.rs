@@ -11,9 +11,9 @@ finding::rules! {
     MAIL_LATER = "NOTICE-MAIL-LATER", "RFC 5321, 4.5.4.1", Warning,
         "the mail server answers, takes this client, and does not put it off; otherwise it is asked again";
     WEBHOOK_REFUSED = "NOTICE-WEBHOOK-REFUSED", "RFC 9110, 15.5", Error,
-        "a webhook answers 2xx; a redirect, or 4xx other than 408 and 429, is final";
+        "a webhook takes the notice; 400, 410, 413, 415 and 422 say that it never will, and are final";
     WEBHOOK_LATER = "NOTICE-WEBHOOK-LATER", "RFC 9110, 15.6", Warning,
-        "a webhook answers whole and in time; otherwise it is asked again";
+        "a webhook answers 2xx, whole and in time; otherwise it is asked again";
     SIGNED = "NOTICE-SIGNED", "RFC 7515, 5.1", Warning,
         "a webhook's notice is signed by the provider's key; while that is away, it waits";
 }
