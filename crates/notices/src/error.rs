@@ -11,6 +11,9 @@ pub enum Failed {
     /// The address is not one that mail is sent to.
     #[error("{0}")]
     Address(AddressError),
+    /// The account has no confirmed address, and may still get one.
+    #[error("the account has no confirmed address")]
+    NoAddress,
     /// The outbox holds what cannot be told.
     #[error("the notice in the outbox: {0}")]
     Fact(FactError),
@@ -77,6 +80,7 @@ impl Failed {
     pub fn rule(self) -> &'static Rule {
         match self {
             Self::Address(_) => &rules::ADDRESS,
+            Self::NoAddress => &rules::NO_ADDRESS,
             Self::Fact(_) | Self::Message => &rules::TEXT,
             Self::MailRefused(..) => &rules::MAIL_REFUSED,
             Self::MailLater(..) | Self::MailBroken(_) | Self::MailTimeout => &rules::MAIL_LATER,

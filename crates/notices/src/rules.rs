@@ -4,6 +4,8 @@
 finding::rules! {
     ADDRESS = "NOTICE-ADDRESS", "RFC 5321, 4.1.2 and 4.5.3.1", Error,
         "mail is sent to one address of the form local@domain, of at most 254 bytes, without control characters";
+    NO_ADDRESS = "NOTICE-NO-ADDRESS", "ARF 3.0, WURevocation_14", Warning,
+        "an account has a confirmed address; where it has none, the news of a revocation waits for one until the day is over";
     TEXT = "NOTICE-TEXT", "Claviger, notices", Error,
         "a notice in the outbox is one that this version knows, and whole";
     MAIL_REFUSED = "NOTICE-MAIL-REFUSED", "RFC 5321, 4.2.1", Error,
