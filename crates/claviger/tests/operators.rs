@@ -412,6 +412,42 @@ async fn an_entry_of_no_unit_is_revoked_by_its_place_and_with_everything() {
     assert!(set(&two).await);
 }
 
+/// What the configuration says of revocation holds in development as everywhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_risk_analysis_that_is_named_lets_a_keystore_go_alone() {
+    let named = "[wallet_provider.revocation]\n\
+                 keystore_risk_analysis = \"https://wallet.example/risks\"\n";
+    let house = House::start(named);
+    let phone = Phone::activate_at(&house.url, &house.url, "user").await;
+    let unit = phone.answer.unit.to_string();
+    let token = house.token("token of revoke");
+    let refused = claviger(&[
+        "unit",
+        "revoke",
+        &unit,
+        "--keystore-alone",
+        "--reason",
+        "security",
+        "--yes",
+        "--url",
+        &house.url,
+        "--token-file",
+        &token,
+    ]);
+    // It has no keystore, and keeps what it has.
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("the unit has no such storage"), "{said}");
+    let (_, shown) = house
+        .ask(
+            "GET",
+            &format!("/operator/units/{unit}"),
+            "token of support",
+        )
+        .await;
+    assert_eq!(shown["state"], "operational");
+}
+
 /// Guesses are limited, and the limit holds for the right guess too.
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_at_tokens_are_limited() {
