@@ -512,6 +512,32 @@ async fn an_address_has_its_share_whatever_its_headers_say() {
     let health = reqwest::get(format!("{}/health", house.url)).await.unwrap();
     assert_eq!(health.status(), 200);
 
+    // What asks for as much, or needs no unit, has the same share.
+    let reference = "[wallet_provider.compatibility]\nreference = true\nwallet_version = \"1\"\n";
+    let house = House::start(&format!("[limits]\n{limits}{reference}"));
+    let mut paths = vec!["/wallet-provider/revocation-requests".to_owned()];
+    for attested in ["wallet-instance-attestation", "key-attestation"] {
+        for by in ["android", "ios"] {
+            let path = format!("{attested}/platform-key-attestation/{by}");
+            paths.push(format!("/reference-provider/{path}"));
+        }
+    }
+    for path in [
+        "challenge",
+        "wallet-instance-attestation/jwk",
+        "key-attestation/jwk-set",
+        "wallet-unit-attestation/jwk-set",
+    ] {
+        paths.push(format!("/reference-provider/{path}"));
+    }
+    for (place, path) in paths.iter().chain(&paths).enumerate() {
+        let request = house.http.post(format!("{}{path}", house.url));
+        let response = request.json(&json!({})).send().await.unwrap();
+        let (status, limited) = (response.status().as_u16(), place >= 3);
+        assert_eq!(status == 429, limited, "{path}: {status}");
+        assert_ne!(status, 404, "{path}");
+    }
+
     // Behind a trusted proxy, its word counts, and what the client wrote before it not.
     let trusted = format!("[limits]\n{limits}trusted_proxies = [\"127.0.0.1\"]\n");
     let house = House::start(&trusted);
