@@ -377,7 +377,13 @@ impl WalletProvider {
                 let code = ReferenceError::NonUniquePlatformAttestedKeys;
                 return Err(refused(code, error.to_string()));
             }
-            Err(error) => return Err(of_challenge(error)),
+            Err(error) => {
+                // The same request works, then: nothing was recorded.
+                if matches!(error, StoreError::Failed(_)) {
+                    let _ = self.give_up_purged(&entries).await;
+                }
+                return Err(of_challenge(error));
+            }
         }
         counts::issued(order.list(), 1);
         tracing::info!(event = "reference.issued", kind = order.list().name());

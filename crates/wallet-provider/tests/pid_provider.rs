@@ -360,6 +360,22 @@ async fn each_pid_provider_has_its_own_rate_over_all_nodes() {
         ask(&one, &other.sign(&other.claims(&house, &wia)).await)
             .await
             .unwrap();
+        // Two nodes at once are not both the last one.
+        let crowd = listed(&house, "Crowd").await;
+        let mut requests = Vec::new();
+        for _ in 0..6 {
+            requests.push(crowd.sign(&crowd.claims(&house, &wia)).await);
+        }
+        let (a, b, c, d, e, f) = tokio::join!(
+            ask(&one, &requests[0]),
+            ask(&two, &requests[1]),
+            ask(&one, &requests[2]),
+            ask(&two, &requests[3]),
+            ask(&one, &requests[4]),
+            ask(&two, &requests[5]),
+        );
+        let taken = [a, b, c, d, e, f].into_iter().filter(Result::is_ok);
+        assert_eq!(taken.count(), 3);
         // A second certificate of the same entity shares its rate.
         let second = listed(&house, "Busy").await;
         let asked = ask(&one, &second.sign(&second.claims(&house, &wia)).await).await;

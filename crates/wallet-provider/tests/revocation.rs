@@ -425,6 +425,25 @@ async fn references_go_at_the_end_of_their_maintenance_and_lists_after_them() {
     );
 }
 
+/// A list that is closed with its last block ends while a node that was idle holds it.
+#[tokio::test]
+async fn a_block_of_a_list_that_is_purged_is_given_up() {
+    for house in House::on_each_tuned(|config| config.block_size = 10_000) {
+        let (one, two) = (house.start().await, house.start().await);
+        let device = Device::operational(&house, &one, "mine").await;
+        // By the node itself, and by another that does not tell it.
+        for purges in [&one, &two] {
+            let first = device.fresh_ka(&house, &one, 1, 1).await.unwrap().remove(0);
+            house.pass(100 * DAY);
+            let purged = purges.provider.purge().await.unwrap();
+            assert_eq!(purged.lists.len(), 1);
+            let next = device.fresh_ka(&house, &one, 1, 1).await.unwrap().remove(0);
+            assert_ne!(next.status.reference.uri, first.status.reference.uri);
+            assert!(!house.revoked(&next.status.reference));
+        }
+    }
+}
+
 #[tokio::test]
 async fn revocations_at_once_are_all_published() {
     let house = Arc::new(House::new());

@@ -229,12 +229,24 @@ pub(super) async fn revoke_on_request(
     entry: EntryName,
     revocation: RequestedRevocation,
 ) -> Result<FoundByEntry, StoreError> {
-    let lately: i64 =
-        query("SELECT count(*) FROM spent_pid_request WHERE provider = ? AND forget_at > ?")
-            .bind(request.provider)
-            .bind(seconds(revocation.at))
-            .one(tx)
-            .await?;
+    // One row of each PID provider, which no request has: whoever counts holds it, so
+    // that two requests at once are not both the last one.
+    query(
+        "INSERT INTO spent_pid_request (provider, jti, forget_at) VALUES (?, '', ?)
+         ON CONFLICT (provider, jti) DO UPDATE SET forget_at = excluded.forget_at",
+    )
+    .bind(request.provider)
+    .bind(seconds(request.forget_at))
+    .execute(tx)
+    .await?;
+    let lately: i64 = query(
+        "SELECT count(*) FROM spent_pid_request
+         WHERE provider = ? AND forget_at > ? AND jti <> ''",
+    )
+    .bind(request.provider)
+    .bind(seconds(revocation.at))
+    .one(tx)
+    .await?;
     if rows::unsigned("spent_pid_request", "count", lately)? >= request.at_most {
         return Err(StoreError::TooManyRequests);
     }

@@ -136,7 +136,7 @@ pub trait ProviderStore: IssuanceStore + ReferenceStore {
         expires_at: Timestamp,
     ) -> Result<Noted, StoreError>;
 
-    /// The addresses of all lists.
+    /// The addresses of all lists that were published.
     async fn list_uris(&self) -> Result<Vec<String>, StoreError>;
 
     /// Forgets what ended by `now`: challenges, requests, and references past their
@@ -145,7 +145,8 @@ pub trait ProviderStore: IssuanceStore + ReferenceStore {
     async fn purge(&self, now: Timestamp, closed_before: Timestamp) -> Result<Purged, StoreError>;
 
     /// Forgets a list that [`ProviderStore::purge`] named, once it is published no
-    /// more; one to which a reference was added meanwhile stays.
+    /// more; one to which a reference was added meanwhile stays, and is to be published
+    /// again.
     async fn forget_list(&self, list: i64) -> Result<(), StoreError>;
 }
 
