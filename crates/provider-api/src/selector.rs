@@ -26,10 +26,10 @@ pub struct Selector {
     /// device that told none is not meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patch_below: Option<u32>,
-    /// With a WSCD of this type.
+    /// With a WSCD of this type: a unit has one once keys in it were attested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wscd_type: Option<String>,
-    /// With a keystore of this type.
+    /// With a keystore of this type, likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keystore_type: Option<String>,
     /// Of this version of the wallet solution.

@@ -77,10 +77,10 @@ struct Which {
     /// On a device whose patch level (such as 202611) lies below
     #[arg(long, value_name = "YYYYMM")]
     patch_below: Option<u32>,
-    /// With a WSCD of this type
+    /// With a WSCD of this type: those with a KA over keys in it
     #[arg(long, value_name = "TYPE")]
     wscd_type: Option<String>,
-    /// With a keystore of this type
+    /// With a keystore of this type: those with a KA over keys in it
     #[arg(long, value_name = "TYPE")]
     keystore_type: Option<String>,
     /// Of this version of the wallet solution
