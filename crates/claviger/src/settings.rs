@@ -483,6 +483,14 @@ impl Settings {
         if let Some((key, what)) = self.notices.wrong(self.development) {
             return wrong(key, what);
         }
+        let tells = self.roles.contains(&Role::WalletProvider) && !self.development;
+        if tells && !self.notices.reaches_somebody() {
+            return wrong(
+                "notices",
+                "users are told of a revocation within a day (ARF WURevocation_14): \
+                 [notices.smtp] or [[notices.webhooks]] is needed outside development",
+            );
+        }
         if let Some((key, what)) = self.wrong_of_operators() {
             return wrong(key, what);
         }
@@ -593,6 +601,35 @@ mod tests {
         let operator = operator.replace("HASH", &"0a".repeat(32));
         let error = Settings::of(&operator, HashMap::new()).unwrap_err();
         assert!(error.to_string().contains(key), "{error}");
+    }
+
+    #[test]
+    fn users_are_told_by_something_outside_development() {
+        let text = r#"
+            listen = "127.0.0.1:0"
+            public_url = "https://wallet.example"
+            data = "/tmp/x"
+            roles = ["wsca", "wallet-provider"]
+            [device]
+            uri = "pkcs11:token=t"
+            [wallet_provider]
+            solution = "Sample"
+            client_id = "https://wallet.example"
+            certification = "none"
+            [notices]
+            contact = "+49 30 123456"
+        "#;
+        let error = Settings::of(text, HashMap::new()).unwrap_err();
+        assert!(error.to_string().starts_with("notices:"), "{error}");
+        for channel in [
+            "[notices.smtp]\nhost = \"mail.example\"\nfrom = \"wallet@wallet.example\"\n",
+            "[[notices.webhooks]]\nname = \"a\"\nurl = \"https://hooks.example/\"\n",
+        ] {
+            let told = format!("{text}\n{channel}");
+            assert!(Settings::of(&told, HashMap::new()).is_ok(), "{channel}");
+        }
+        let developed = format!("development = true\n{text}");
+        assert!(Settings::of(&developed, HashMap::new()).is_ok());
     }
 
     #[test]

@@ -268,6 +268,7 @@ async fn what_was_done_is_written_down_and_meddling_shows() {
         &unit,
         "--reason",
         "lost-or-stolen",
+        "--yes",
         "--because",
         "call from the user",
     ]);
@@ -347,6 +348,106 @@ async fn what_was_done_is_written_down_and_meddling_shows() {
     assert!(rules(&checked).contains(&"WP-OPERATOR-TRAIL"), "{checked}");
 }
 
+/// What the reference's interface issues belongs to no unit. It goes by its place, and
+/// with everything though there is no unit.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_of_no_unit_is_revoked_by_its_place_and_with_everything() {
+    let house =
+        House::start("[wallet_provider.compatibility]\nreference = true\nwallet_version = \"1\"\n");
+    let issue = async || {
+        let key = claviger_fixtures::TestKey::generate(jose::Curve::P256);
+        let jwk = jose::Signer::public_key(&key).to_jwk();
+        let path = "reference-provider/wallet-instance-attestation/jwk";
+        let request = house.http.post(format!("{}/{path}", house.url));
+        let issued = request.json(&json!({ "jwk": jwk })).send().await.unwrap();
+        let issued: Value = issued.json().await.unwrap();
+        let wia = issued["walletInstanceAttestation"].as_str().unwrap();
+        let claims = jose::jws::parse(wia, 1 << 20).unwrap().claims().unwrap();
+        let entry = &claims["client_status"]["status"]["status_list"];
+        let uri = entry["uri"].as_str().unwrap().to_owned();
+        (uri, entry["idx"].as_u64().unwrap())
+    };
+    let set = async |(uri, index): &(String, u64)| {
+        let list = house.http.get(uri).send().await.unwrap();
+        support::is_set(&list.bytes().await.unwrap(), uri, *index)
+    };
+    let revoke = |role: &str, more: &[&str]| {
+        let token = house.token(&format!("token of {role}"));
+        let mut args = vec!["--json", "unit", "revoke", "--reason", "security"];
+        args.extend(["--url", &house.url, "--token-file", &token]);
+        args.extend(more);
+        let output = claviger(&args);
+        let shown = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        (output.status.code(), shown)
+    };
+    let (one, two) = (issue().await, issue().await);
+    let place = format!("{}#{}", one.0, one.1);
+    // Nobody is there to be asked.
+    assert_eq!(revoke("revoke", &["--entry", &place]).0, Some(2));
+    assert_eq!(revoke("support", &["--entry", &place, "--yes"]).0, Some(2));
+    assert!(!set(&one).await);
+    for already in [false, true] {
+        let (status, shown) = revoke("revoke", &["--entry", &place, "--yes"]);
+        assert_eq!((status, &shown["already"]), (Some(0), &json!(already)));
+    }
+    assert!(set(&one).await && !set(&two).await);
+    let nowhere = format!("{}#9999999", one.0);
+    assert_eq!(revoke("revoke", &["--entry", &nowhere, "--yes"]).0, Some(2));
+    for (object, outcome) in [(place, "ok"), (nowhere, "unknown-unit")] {
+        let rows = house.trail().await;
+        let found = rows.iter().any(|row| {
+            (&row["action"], &row["outcome"]) == (&json!("entry.revoke"), &json!(outcome))
+                && row["object"] == format!("entries/{object}")
+        });
+        assert!(found, "{object}: {rows:?}");
+    }
+
+    let (_, counted) = revoke("admin", &["--everything", "--dry-run"]);
+    assert_eq!(counted, json!({ "selected": 0, "entries": 1 }));
+    let (status, done) = revoke("admin", &["--everything", "--yes"]);
+    assert_eq!(
+        (status, &done["jobs"][0]["state"]),
+        (Some(0), &json!("done"))
+    );
+    assert!(set(&two).await);
+}
+
+/// What the configuration says of revocation holds in development as everywhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_risk_analysis_that_is_named_lets_a_keystore_go_alone() {
+    let named = "[wallet_provider.revocation]\n\
+                 keystore_risk_analysis = \"https://wallet.example/risks\"\n";
+    let house = House::start(named);
+    let phone = Phone::activate_at(&house.url, &house.url, "user").await;
+    let unit = phone.answer.unit.to_string();
+    let token = house.token("token of revoke");
+    let refused = claviger(&[
+        "unit",
+        "revoke",
+        &unit,
+        "--keystore-alone",
+        "--reason",
+        "security",
+        "--yes",
+        "--url",
+        &house.url,
+        "--token-file",
+        &token,
+    ]);
+    // It has no keystore, and keeps what it has.
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("the unit has no such storage"), "{said}");
+    let (_, shown) = house
+        .ask(
+            "GET",
+            &format!("/operator/units/{unit}"),
+            "token of support",
+        )
+        .await;
+    assert_eq!(shown["state"], "operational");
+}
+
 /// Guesses are limited, and the limit holds for the right guess too.
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_at_tokens_are_limited() {
@@ -410,6 +511,32 @@ async fn an_address_has_its_share_whatever_its_headers_say() {
     assert_eq!(statuses, [200, 200, 200, 429, 429]);
     let health = reqwest::get(format!("{}/health", house.url)).await.unwrap();
     assert_eq!(health.status(), 200);
+
+    // What asks for as much, or needs no unit, has the same share.
+    let reference = "[wallet_provider.compatibility]\nreference = true\nwallet_version = \"1\"\n";
+    let house = House::start(&format!("[limits]\n{limits}{reference}"));
+    let mut paths = vec!["/wallet-provider/revocation-requests".to_owned()];
+    for attested in ["wallet-instance-attestation", "key-attestation"] {
+        for by in ["android", "ios"] {
+            let path = format!("{attested}/platform-key-attestation/{by}");
+            paths.push(format!("/reference-provider/{path}"));
+        }
+    }
+    for path in [
+        "challenge",
+        "wallet-instance-attestation/jwk",
+        "key-attestation/jwk-set",
+        "wallet-unit-attestation/jwk-set",
+    ] {
+        paths.push(format!("/reference-provider/{path}"));
+    }
+    for (place, path) in paths.iter().chain(&paths).enumerate() {
+        let request = house.http.post(format!("{}{path}", house.url));
+        let response = request.json(&json!({})).send().await.unwrap();
+        let (status, limited) = (response.status().as_u16(), place >= 3);
+        assert_eq!(status == 429, limited, "{path}: {status}");
+        assert_ne!(status, 404, "{path}");
+    }
 
     // Behind a trusted proxy, its word counts, and what the client wrote before it not.
     let trusted = format!("[limits]\n{limits}trusted_proxies = [\"127.0.0.1\"]\n");

@@ -143,17 +143,29 @@ async fn operators_need_their_token() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("401"));
 
     let unit = phone.answer.unit.to_string();
-    let revoked = support::claviger(&[
-        "unit",
-        "revoke",
-        &unit,
-        "--reason",
-        "security",
-        "--url",
-        &up.url,
-        "--token-file",
-        token.to_str().unwrap(),
-    ]);
+    let revoke = |more: &[&str]| {
+        let mut args = vec!["unit", "revoke", &unit, "--reason", "security"];
+        args.extend(["--url", &up.url, "--token-file", token.to_str().unwrap()]);
+        args.extend(more);
+        support::claviger(&args)
+    };
+    // Nobody is there to be asked.
+    let unasked = revoke(&[]);
+    assert_eq!(unasked.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&unasked.stderr).contains("--yes"));
+    // A keystore alone needs a risk analysis, and never takes its unit with it.
+    let alone = revoke(&["--keystore-alone", "--yes"]);
+    assert_eq!(alone.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&alone.stderr).contains("risk analysis"));
+    let advised = revoke(&["--advisory", "see http://x", "--yes"]);
+    assert_eq!(advised.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&advised.stderr).contains("advisory"));
+    let seen = phone
+        .provider
+        .unit(phone.answer.unit, phone.device.signing())
+        .await;
+    assert_eq!(seen.unwrap().state, UnitState::Operational);
+    let revoked = revoke(&["--advisory", "EUVD-2026-0001", "--yes"]);
     assert!(revoked.status.success());
     let seen = phone
         .provider

@@ -296,6 +296,7 @@ impl Job {
                 let tries = due.tries.saturating_add(1);
                 match retry::next(tries, due.since, self.now, retry::chance()) {
                     Next::Again(at) => Outcome::Again(why, at),
+                    Next::GiveUp if why == Failed::NoAddress => Outcome::NoChannel,
                     Next::GiveUp => Outcome::GivenUp(why),
                 }
             }
@@ -305,6 +306,8 @@ impl Job {
     async fn attempt(&self, notice: &Notice, due: &Due) -> Result<Outcome, Failed> {
         match &*self.way {
             Way::Mail(mailer) => match &due.to {
+                // Its user may confirm one while the day lasts.
+                None if must_be_told(due) => return Err(Failed::NoAddress),
                 None => return Ok(Outcome::NoChannel),
                 Some(Err(error)) => return Err(Failed::Address(*error)),
                 Some(Ok(to)) => mailer.send(notice, &self.sender, to, self.now).await?,
@@ -322,6 +325,12 @@ fn count(channel: &Channel, still: Still, deliveries: u64) {
     .increment(deliveries);
 }
 
+/// Whether there is somebody who must be told.
+fn must_be_told(due: &Due) -> bool {
+    let told = |notice: &Notice| notice.fact.must_be_told();
+    due.account_is_there && due.notice.as_ref().is_ok_and(told)
+}
+
 /// Tells the log and the metrics, and nobody anything personal.
 fn tell(due: &Due, channel: &Channel, outcome: Outcome) {
     let (notice, still) = (due.id, outcome.still().name());
@@ -331,6 +340,9 @@ fn tell(due: &Due, channel: &Channel, outcome: Outcome) {
     match outcome {
         Outcome::Delivered => {
             tracing::info!(event = "notice.delivered", %notice, kind, %channel, tries);
+        }
+        Outcome::NoChannel if must_be_told(due) && !due.taken_elsewhere => {
+            tracing::error!(target: ALARM, event = "notice.no-channel", %notice, kind, tries, "a user was not told: the account has no confirmed address");
         }
         Outcome::NoChannel => {
             tracing::warn!(event = "notice.no-channel", %notice, kind, "the account has no confirmed address");

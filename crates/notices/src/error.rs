@@ -11,6 +11,9 @@ pub enum Failed {
     /// The address is not one that mail is sent to.
     #[error("{0}")]
     Address(AddressError),
+    /// The account has no confirmed address, and may still get one.
+    #[error("the account has no confirmed address")]
+    NoAddress,
     /// The outbox holds what cannot be told.
     #[error("the notice in the outbox: {0}")]
     Fact(FactError),
@@ -32,7 +35,7 @@ pub enum Failed {
     /// The webhook does not take it.
     #[error("the webhook said {0}")]
     WebhookRefused(u16),
-    /// The webhook cannot take it now.
+    /// The webhook does not take it now, or not from us.
     #[error("the webhook said {0}")]
     WebhookLater(u16),
     /// The webhook's address is one that is not asked.
@@ -77,12 +80,14 @@ impl Failed {
     pub fn rule(self) -> &'static Rule {
         match self {
             Self::Address(_) => &rules::ADDRESS,
+            Self::NoAddress => &rules::NO_ADDRESS,
             Self::Fact(_) | Self::Message => &rules::TEXT,
             Self::MailRefused(..) => &rules::MAIL_REFUSED,
             Self::MailLater(..) | Self::MailBroken(_) | Self::MailTimeout => &rules::MAIL_LATER,
-            Self::WebhookRefused(_) | Self::WebhookRedirects => &rules::WEBHOOK_REFUSED,
+            Self::WebhookRefused(_) => &rules::WEBHOOK_REFUSED,
             // An operator can put its address right while the notice waits.
             Self::WebhookAddress
+            | Self::WebhookRedirects
             | Self::WebhookLater(_)
             | Self::WebhookTooLarge
             | Self::WebhookTimeout

@@ -127,6 +127,11 @@ impl Fact {
         }
     }
 
+    /// Whether the user must be told of it, within a day (ARF `WURevocation_14`).
+    pub fn must_be_told(&self) -> bool {
+        matches!(self, Self::UnitRevoked { .. } | Self::KeysRevoked { .. })
+    }
+
     /// Its name.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -113,6 +113,10 @@ pub struct Due {
     /// Where mail goes: the address that the notice names, or the one that its
     /// account has confirmed. `None` where there is none.
     pub to: Option<Result<MailAddress, AddressError>>,
+    /// Whether the account is there, and may confirm an address where it has none.
+    pub account_is_there: bool,
+    /// Whether another channel took the notice.
+    pub taken_elsewhere: bool,
     /// How often it was tried before.
     pub tries: u32,
     /// When the notice was written.
@@ -161,7 +165,8 @@ pub enum Place {
 /// How much waits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Deliveries that are due or will be, and notices nobody has looked at.
+    /// Deliveries that are due or will be, and notices nobody has looked at; not what
+    /// waits for an address that its account may never have.
     pub waiting: u64,
     /// Since when the oldest of them waits.
     pub oldest: Option<Timestamp>,

@@ -146,9 +146,12 @@ impl Webhook {
 fn outcome(error: &FetchError) -> Result<(), Failed> {
     Err(match error {
         FetchError::Status(200..=299) => return Ok(()),
-        // A server that is not itself says so with 5xx, or asks for time.
-        FetchError::Status(status @ (408 | 425 | 429 | 500..)) => Failed::WebhookLater(*status),
-        FetchError::Status(status) => Failed::WebhookRefused(*status),
+        // What it says of this notice. The rest is about us, or where we ask: a
+        // credential, an address. An operator can put that right within the day.
+        FetchError::Status(status @ (400 | 410 | 413 | 415 | 422)) => {
+            Failed::WebhookRefused(*status)
+        }
+        FetchError::Status(status) => Failed::WebhookLater(*status),
         FetchError::TooManyRedirects(_) | FetchError::BadRedirect => Failed::WebhookRedirects,
         FetchError::TooLarge(_) => Failed::WebhookTooLarge,
         FetchError::Timeout(_) => Failed::WebhookTimeout,

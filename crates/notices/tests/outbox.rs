@@ -299,7 +299,16 @@ async fn a_user_without_an_address_is_told_by_webhook_alone_and_that_is_recorded
             .raw("UPDATE account SET email_confirmed_at = NULL", None)
             .await;
         let round = scene.round(&courier).await;
-        assert_eq!((round.delivered, round.ended), (1, 1));
+        assert_eq!((round.delivered, round.put_off), (1, 1));
+        let line = scene.troubles().await.remove(0);
+        assert_eq!((line.still, line.channel), (Still::Waiting, Channel::Mail));
+        // Many users never have an address: that is no backlog.
+        assert_eq!(courier.measure(scene.now()).await.unwrap().waiting, 0);
+        let log = Log::default();
+        let guard = log.listen();
+        wait_for_the_end(&scene, &courier).await;
+        drop(guard);
+        assert_eq!(log.alarms(), [] as [String; 0], "the webhook took it");
         let line = scene.troubles().await.remove(0);
         assert_eq!(
             (line.still, line.channel),
@@ -307,6 +316,65 @@ async fn a_user_without_an_address_is_told_by_webhook_alone_and_that_is_recorded
         );
         assert!(mail.mails().is_empty());
         assert_eq!(ids(&server).len(), 1);
+    }
+}
+
+/// Until nothing waits any more: a day and a quarter of an hour.
+async fn wait_for_the_end(scene: &Scene, courier: &notices::Courier) {
+    let start = scene.now();
+    while scene.round(courier).await != ENDED {
+        scene.minutes(5);
+        let waited = scene.now().duration_since(start);
+        assert!(waited < SignedDuration::from_hours(26), "never given up");
+    }
+    let waited = scene.now().duration_since(start);
+    assert!(waited >= SignedDuration::from_hours(24), "{waited:?}");
+}
+
+/// An address that is confirmed within the day gets what happened before it was.
+#[tokio::test]
+async fn an_address_that_is_confirmed_the_same_day_is_written_to() {
+    for scene in scenes().await {
+        let Some(mail) = MailServer::start(&[]) else {
+            return;
+        };
+        let courier = scene.courier(Some(mailer_to(&mail)), vec![]);
+        let id = scene.revoked().await;
+        scene
+            .raw("UPDATE account SET email_confirmed_at = NULL", None)
+            .await;
+        assert_eq!(scene.round(&courier).await, PUT_OFF);
+        scene.minutes(2);
+        assert_eq!(scene.round(&courier).await, PUT_OFF);
+        scene
+            .raw("UPDATE account SET email_confirmed_at = 0", None)
+            .await;
+        scene.minutes(10);
+        assert_eq!(scene.round(&courier).await, DELIVERED);
+        let expected = format!("<{id}@wallet.example>");
+        assert_eq!(mail.wait_for(1)[0].header("message-id"), expected);
+    }
+}
+
+/// No address all day, and no webhook: somebody has to write a letter.
+#[tokio::test]
+async fn a_user_who_cannot_be_told_in_a_day_is_an_alarm() {
+    for scene in scenes().await {
+        let Some(mail) = MailServer::start(&[]) else {
+            return;
+        };
+        let courier = scene.courier(Some(mailer_to(&mail)), vec![]);
+        let id = scene.revoked().await.to_string();
+        scene
+            .raw("UPDATE account SET email_confirmed_at = NULL", None)
+            .await;
+        let log = Log::default();
+        let guard = log.listen();
+        wait_for_the_end(&scene, &courier).await;
+        drop(guard);
+        assert!(log.alarms().iter().any(|line| line.contains(&id)));
+        let line = scene.troubles().await.remove(0);
+        assert_eq!(line.still, Still::NoChannel);
     }
 }
 
@@ -353,7 +421,7 @@ async fn what_waits_goes_where_it_would_have_gone(#[case] ends: bool, #[case] to
         scene.revoked().await;
         let round = scene.round(&courier).await;
         assert_eq!(
-            (round.delivered, round.ended),
+            (round.delivered, round.put_off),
             if ends { (0, 1) } else { (1, 0) }
         );
     }

@@ -16,6 +16,7 @@
 //! | revoke without the phone | [`RevocationRequest`] |
 //! | revoke for a user who died | [`PidRevocationClaims`], [`UnverifiedPidRevocation`] |
 //! | revoke many units | [`BulkRevocation`], [`RevocationJob`] |
+//! | revoke an entry of no unit | [`EntryRevocation`], [`EntryRevoked`] |
 //! | tell why not | [`Problem`] |
 
 mod account;
@@ -23,6 +24,7 @@ mod activation;
 mod answer;
 mod attestation;
 mod check;
+mod entry;
 mod handover;
 mod key_proof;
 mod keystore;
@@ -49,6 +51,7 @@ pub use attestation::{
 pub use check::{
     CheckAnswer, CheckEvidence, CheckRequest, NoncePurpose, NonceRequest, bound_challenge,
 };
+pub use entry::{EntryRevocation, EntryRevoked};
 pub use handover::{HANDOVER_OVERLAP, HANDOVER_TYP, Handover, MAX_HANDOVERS, PinnedKeys};
 pub use key_proof::{KEY_PROOF_TYP, KeyProof};
 pub use keystore::{KeystoreKaRequest, KeystoreKeys};
@@ -63,7 +66,7 @@ pub use request::{
 pub use rules::RULES;
 pub use selector::{
     BulkRevocation, Extent, JobState, RevocationJob, RevocationJobs, Selected, Selector,
-    SelectorError,
+    SelectorError, check_advisory,
 };
 pub use storage::Storage;
 pub use token::{CLOCK_SKEW, PROOF_LIFETIME};

@@ -26,10 +26,10 @@ pub struct Selector {
     /// device that told none is not meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patch_below: Option<u32>,
-    /// With a WSCD of this type.
+    /// With a WSCD of this type: a unit has one once keys in it were attested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wscd_type: Option<String>,
-    /// With a keystore of this type.
+    /// With a keystore of this type, likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keystore_type: Option<String>,
     /// Of this version of the wallet solution.
@@ -193,21 +193,31 @@ pub struct BulkRevocation {
 impl BulkRevocation {
     /// Refuses what cannot be meant.
     pub fn check(&self) -> Result<(), SelectorError> {
-        let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
-        if let Some(advisory) = &self.advisory
-            && (!(1..=64).contains(&advisory.len()) || !advisory.chars().all(known))
-        {
-            return Err(SelectorError::Advisory);
-        }
+        check_advisory(self.advisory.as_deref())?;
         self.selector.check()
     }
 }
 
-/// How many units a revocation would take.
+/// Refuses what is no advisory's name.
+pub fn check_advisory(advisory: Option<&str>) -> Result<(), SelectorError> {
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':');
+    match advisory {
+        Some(name) if !(1..=64).contains(&name.len()) || !name.chars().all(known) => {
+            Err(SelectorError::Advisory)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How much a revocation would take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Selected {
-    /// How many are selected and not revoked.
+    /// How many units are selected and not revoked.
     pub selected: u64,
+    /// How many status entries that belong to no unit would be set besides: of
+    /// attestations without a unit, and such as all units of a type share.
+    #[serde(default)]
+    pub entries: u64,
 }
 
 /// Where a revocation of many units stands.

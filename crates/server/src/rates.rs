@@ -36,7 +36,8 @@ pub struct Rate {
 pub struct Rates {
     /// Any public route, by one address.
     pub general: Option<Rate>,
-    /// Challenges, activations, and whatever shows an account's code, by one address.
+    /// Challenges, activations, PID providers' requests, what the reference's interface
+    /// issues, and whatever shows an account's code, by one address.
     pub tight: Option<Rate>,
     /// Whatever shows an account's code, for one account by one address. All addresses
     /// together have [`ADDRESSES`] times as much, so that no single one can keep the
@@ -108,6 +109,15 @@ const TIGHT: &[&str] = &[
     "/wallet-provider/activations",
     "/wallet-provider/account",
     "/wallet-provider/account/revocation",
+    "/wallet-provider/revocation-requests",
+    "/reference-provider/challenge",
+    "/reference-provider/wallet-instance-attestation/platform-key-attestation/android",
+    "/reference-provider/wallet-instance-attestation/platform-key-attestation/ios",
+    "/reference-provider/wallet-instance-attestation/jwk",
+    "/reference-provider/key-attestation/platform-key-attestation/android",
+    "/reference-provider/key-attestation/platform-key-attestation/ios",
+    "/reference-provider/key-attestation/jwk-set",
+    "/reference-provider/wallet-unit-attestation/jwk-set",
     "/account/sign-up/begin",
     "/account/sign-in/begin",
     "/account/sign-in/code",

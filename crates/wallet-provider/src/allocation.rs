@@ -1,5 +1,6 @@
 //! Where the indices of new attestations come from.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use status_list::{Allocator, Permutation, Reference};
@@ -47,6 +48,16 @@ impl Allocation {
         match kind {
             ListKind::Wia => &self.wia,
             ListKind::Ka => &self.ka,
+        }
+    }
+
+    /// Gives up what is left of a block of this list, which is no more.
+    pub(crate) async fn give_up(&self, list: i64) {
+        for kind in ListKind::ALL {
+            let mut slot = self.of(kind).lock().await;
+            if slot.as_ref().is_some_and(|taken| taken.list == list) {
+                *slot = None;
+            }
         }
     }
 }
@@ -98,6 +109,21 @@ impl WalletProvider {
             }
         }
         Ok(drawn)
+    }
+
+    /// Gives up the blocks of those lists that another node purged meanwhile; whether
+    /// there are any.
+    pub(crate) async fn give_up_purged(&self, drawn: &[Allocated]) -> Result<bool, Error> {
+        let lists: BTreeSet<i64> = drawn.iter().map(|drawn| drawn.list).collect();
+        let mut purged = false;
+        for list in lists {
+            if self.store.list_state(list).await?.is_none() {
+                tracing::warn!(event = "list.purged", list, "a block of it was left");
+                self.allocation.give_up(list).await;
+                purged = true;
+            }
+        }
+        Ok(purged)
     }
 
     async fn take(&self, kind: ListKind) -> Result<Taken, Error> {

@@ -8,7 +8,11 @@ use provider_api::{
     Selector,
 };
 
-use crate::{Error, JobRecord, LooseSelection, NewJob, TypeRevocation, WalletProvider, secrets};
+use crate::choices::whole_type;
+use crate::{
+    Error, JobRecord, KaIndex, LooseSelection, NewJob, Storage, TypeRevocation, WalletProvider,
+    secrets,
+};
 
 /// How many units are looked at in one transaction. Each revocation is some ten
 /// statements, so the write lock is held for a few milliseconds.
@@ -24,13 +28,34 @@ const LOOK: Duration = Duration::from_secs(5);
 const SHOWN: u32 = 100;
 
 impl WalletProvider {
-    /// How many units a revocation would take.
+    /// How many units a revocation would take, and how many entries of no unit.
     pub async fn count_selected(&self, asked: &BulkRevocation) -> Result<Selected, Error> {
         self.check_bulk(asked)?;
         let selected = self.revocations.count(&asked.selector, asked.extent);
         Ok(Selected {
             selected: selected.await?,
+            entries: self.count_of_no_unit(asked).await?,
         })
+    }
+
+    /// How many entries that belong to no unit a job sets: what
+    /// [`WalletProvider::close_type`] and [`WalletProvider::revoke_shared`] do.
+    async fn count_of_no_unit(&self, asked: &BulkRevocation) -> Result<u64, Error> {
+        let mut entries = 0;
+        if let Some((kind, name)) = whole_type(&asked.selector) {
+            let of = Some((kind, name.to_owned()));
+            entries += self.store.count_shared(of).await?;
+        }
+        if asked.extent != Extent::Unit {
+            return Ok(entries);
+        }
+        if asked.selector.everything {
+            entries += self.store.count_shared(None).await?;
+        }
+        if let Some(selection) = loose(&asked.selector) {
+            entries += self.store.count_loose(selection).await?;
+        }
+        Ok(entries)
     }
 
     /// Begins the revocation of many units. When this returns, the job is on disk and
@@ -53,7 +78,7 @@ impl WalletProvider {
         asked: BulkRevocation,
         name: Option<String>,
     ) -> Result<NewJob, Error> {
-        let Selected { selected } = self.count_selected(&asked).await?;
+        let selected = self.count_selected(&asked).await?.selected;
         if let Some(most) = asked.at_most
             && selected > most
         {
@@ -197,6 +222,13 @@ impl WalletProvider {
             if asked.selector.wscd_type.is_some() {
                 let what = "a type of WSCD is revoked with its units (ARF WURevocation_09a)";
                 return Err(Error::refused(Problem::Malformed, "extent", what));
+            }
+            // Else users would be told of an end that nobody else can see.
+            let whole = matches!(whole_type(&asked.selector), Some((Storage::Keystore, _)));
+            if self.config.ka_index == KaIndex::TypeShared && !whole {
+                let what = "all units of its type share one entry, which is revoked with the \
+                            type: select by keystore_type alone";
+                return Err(Error::refused(Problem::NotOffered, "extent", what));
             }
         }
         Ok(())

@@ -62,7 +62,7 @@ impl WalletProvider {
 }
 
 /// The type that a selector means, and nothing narrower.
-fn whole_type(selector: &Selector) -> Option<(Storage, &str)> {
+pub(crate) fn whole_type(selector: &Selector) -> Option<(Storage, &str)> {
     let only = |kind, name: &str| {
         let mut alone = Selector::default();
         match kind {

@@ -13,8 +13,8 @@ use crate::allocation::Allocated;
 use crate::ports::issuance_store::Holder;
 use crate::{Error, Generation, Issuance, ListKind, NewEntry, StoreError, WalletProvider};
 
-/// How often an entry that is kept for somebody is looked up, before the store is said
-/// to be at fault: each time, another issuance came first.
+/// How often entries are looked up or drawn before the store is said to be at fault: each
+/// time, another issuance came first, or a list was purged.
 const TRIES: u32 = 8;
 
 /// What is to be attested.
@@ -85,14 +85,18 @@ impl WalletProvider {
                 issuance.entries.truncate(1);
             }
             match self.store.issue(issuance.clone()).await {
+                Ok(()) => return Ok(sealed),
                 Err(StoreError::EntryMoved) => {}
-                recorded => {
-                    recorded?;
-                    return Ok(sealed);
+                // A list that is no more takes no entry; nothing was recorded.
+                Err(error @ StoreError::Failed(_)) => {
+                    if !self.give_up_purged(&entries).await.unwrap_or(false) {
+                        return Err(error.into());
+                    }
                 }
+                Err(error) => return Err(error.into()),
             }
         }
-        let what = "the entry that is used again did not stay the same";
+        let what = "the entries did not stay the same";
         Err(Error::Store(StoreError::Failed(what.into())))
     }
 

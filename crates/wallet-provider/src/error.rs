@@ -100,6 +100,7 @@ impl From<StoreError> for Error {
             StoreError::AccountCode => (Problem::AccountCode, "account"),
             StoreError::StorageUnknown => (Problem::UnknownUnit, "storage"),
             StoreError::JobUnknown => (Problem::UnknownUnit, "job"),
+            StoreError::EntryUnknown => (Problem::UnknownUnit, "entry"),
             StoreError::TooManyRequests => (Problem::TooMany, "request"),
             StoreError::KeyAttested(_) => (Problem::KeyAttested, "keys"),
             StoreError::KeyUsed(_) => (Problem::KeyUsed, "proofs"),

@@ -65,8 +65,8 @@ pub use ports::pid_providers::{ListedPidProvider, PidProviderCheck};
 pub use ports::publisher::{PublishError, Publisher, Tokens};
 pub use ports::reference_store::{LooseIssuance, LooseSelection, ReferenceStore};
 pub use ports::revocation::{
-    EntryName, JobRecord, NewJob, RequestedRevocation, RevocationStore, SpentPidRequest,
-    StorageRevocation,
+    EntryName, FoundByEntry, JobRecord, NewJob, RequestedRevocation, RevocationStore,
+    SpentPidRequest, StorageRevocation,
 };
 pub use ports::store::{
     AccountRecord, Activated, AgreedText, Block, EndedList, Event, Issuance, ListContent, ListKind,

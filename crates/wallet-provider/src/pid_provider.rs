@@ -11,7 +11,9 @@ use provider_api::{
 };
 use wua::{ClientAttestationDraft, UnverifiedWia, WiaCheck};
 
-use crate::{EntryName, Error, RequestedRevocation, Seals, SpentPidRequest, WalletProvider};
+use crate::{
+    EntryName, Error, FoundByEntry, RequestedRevocation, Seals, SpentPidRequest, WalletProvider,
+};
 
 impl WalletProvider {
     /// Revokes the unit that showed the WIA of the request, if a listed PID provider
@@ -54,10 +56,14 @@ impl WalletProvider {
             .revoke_on_request(spent, entry, revocation.clone())
             .await?;
         match found {
-            Some((unit, revoked)) => self.follow(&revocation.of(unit), revoked).await,
+            FoundByEntry::Unit(unit, revoked) => {
+                self.follow(&revocation.of(unit), revoked).await;
+            }
+            // Of the reference's interface (docs/decisions/0085).
+            FoundByEntry::Loose(entries) => self.follow_loose(entries).await,
             // A WIA of ours whose status is maintained, and no unit has it: its account
             // was deleted, or the store is older than the WIA.
-            None => tracing::error!(
+            FoundByEntry::Nothing => tracing::error!(
                 target: "claviger::alarm",
                 event = "pid-revocation.unit-unknown",
                 "a PID provider showed a WIA of ours that no unit has"

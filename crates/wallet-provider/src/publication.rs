@@ -123,6 +123,8 @@ impl WalletProvider {
         let purged = self.store.purge(ended_by, closed_before).await?;
         self.revocations.forget_pid_requests(ended_by).await?;
         for ended in &purged.lists {
+            // A node that was idle may hold a block of it still.
+            self.allocation.give_up(ended.list).await;
             // The files go first: a list that the store has forgotten would stay
             // published for good.
             let turn = self.store.turn(Work::List(ended.list)).await?;

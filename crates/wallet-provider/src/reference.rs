@@ -205,10 +205,15 @@ impl WalletProvider {
     /// Revokes entries that belong to no unit; how many. It is final.
     pub async fn revoke_loose(&self, selection: LooseSelection) -> Result<u64, Error> {
         let entries = self.store.revoke_loose(selection).await?;
+        self.follow_loose(entries).await;
+        Ok(entries)
+    }
+
+    /// What follows the revocation of entries of no unit that is on disk.
+    pub(crate) async fn follow_loose(&self, entries: u64) {
         tracing::info!(event = "loose-entries.revoked", entries);
         // Those that fail are told of one by one, and stay due.
         let _ = self.publish_changed().await;
-        Ok(entries)
     }
 
     fn reference(&self) -> Answer<&ReferenceProfile> {
@@ -372,7 +377,13 @@ impl WalletProvider {
                 let code = ReferenceError::NonUniquePlatformAttestedKeys;
                 return Err(refused(code, error.to_string()));
             }
-            Err(error) => return Err(of_challenge(error)),
+            Err(error) => {
+                // The same request works, then: nothing was recorded.
+                if matches!(error, StoreError::Failed(_)) {
+                    let _ = self.give_up_purged(&entries).await;
+                }
+                return Err(of_challenge(error));
+            }
         }
         counts::issued(order.list(), 1);
         tracing::info!(event = "reference.issued", kind = order.list().name());

@@ -61,10 +61,11 @@ impl WalletProvider {
     }
 
     /// Tells the WSCA of every revocation that it was not told of; how many. One
-    /// that fails keeps none of the others waiting.
+    /// that fails keeps none of the others waiting, but for a WSCA that is away: the
+    /// others wait for the next round, and not for as many time limits.
     pub async fn tell_wsca(&self) -> Result<usize, Error> {
         let (mut told, mut failed, mut after) = (0, None, None);
-        loop {
+        'pages: loop {
             let page = self.revocations.untold(after, PAGE).await?;
             let Some((last, _)) = page.last() else { break };
             after = Some(*last);
@@ -73,7 +74,11 @@ impl WalletProvider {
                     Ok(()) => told += 1,
                     Err(error) => {
                         tracing::error!(event = "unit.wsca-not-told", %error);
+                        let away = matches!(error, Error::Wsca(AdminError::Unavailable(_)));
                         failed.get_or_insert(error);
+                        if away {
+                            break 'pages;
+                        }
                     }
                 }
             }
@@ -128,11 +133,12 @@ impl WalletProvider {
             counts::revoked(revocation.by, revocation.reason);
         }
         let keys = Keys::after(revocation.reason);
-        if let Err(error) = self.tell(revocation.unit, keys).await {
+        // The world does not wait for a WSCA that hangs. Lists that fail are told of one
+        // by one.
+        let (told, _) = tokio::join!(self.tell(revocation.unit, keys), self.publish_changed());
+        if let Err(error) = told {
             tracing::error!(event = "unit.wsca-not-told", %error);
         }
-        // Those that fail are told of one by one.
-        let _ = self.publish_changed().await;
     }
 
     pub(crate) fn revocation(

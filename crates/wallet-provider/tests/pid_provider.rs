@@ -11,10 +11,11 @@ mod house;
 use std::sync::atomic::Ordering;
 
 use claviger_fixtures::TestKey;
-use house::{Device, House, PidDesk, Running};
+use house::{Device, House, PidDesk, Running, read_wia};
 use jose::{Curve, Signer, b64};
 use provider_api::*;
 use wallet_provider::Error;
+use wallet_provider::reference::{ReferenceProfile, Vouched};
 
 const DAY: i64 = 86_400;
 
@@ -86,6 +87,39 @@ async fn a_listed_pid_provider_has_the_unit_of_its_dead_user_revoked() {
                 .frozen
                 .contains(&device.unit)
         );
+    }
+}
+
+/// What the reference's interface issued belongs to no unit, and is revoked all the same.
+#[tokio::test]
+async fn a_wia_that_belongs_to_no_unit_is_revoked_too() {
+    for mut house in House::on_each() {
+        house.tune = |config| {
+            config.reference = Some(ReferenceProfile {
+                wallet_version: "1".into(),
+            });
+        };
+        let running = house.start().await;
+        let issue = async || {
+            let key = TestKey::generate(Curve::P256);
+            let keys = reference::JwkSet {
+                keys: vec![Signer::public_key(&key).to_jwk()],
+            };
+            let vouched = Vouched::Nothing(&keys);
+            let options = <_>::default();
+            let wia = running.provider.reference_wia(vouched, &options).await;
+            wia.unwrap()
+        };
+        let (shown, other) = (issue().await, issue().await);
+        let place = |wia: &str| read_wia(&house, wia).status.reference;
+        let desk = listed(&house, "PID Provider").await;
+        // Twice: the answer is the same.
+        for _ in 0..2 {
+            let request = desk.sign(&desk.claims(&house, &shown)).await;
+            ask(&running, &request).await.unwrap();
+            assert!(house.revoked(&place(&shown)));
+        }
+        assert!(!house.revoked(&place(&other)));
     }
 }
 
@@ -326,6 +360,22 @@ async fn each_pid_provider_has_its_own_rate_over_all_nodes() {
         ask(&one, &other.sign(&other.claims(&house, &wia)).await)
             .await
             .unwrap();
+        // Two nodes at once are not both the last one.
+        let crowd = listed(&house, "Crowd").await;
+        let mut requests = Vec::new();
+        for _ in 0..6 {
+            requests.push(crowd.sign(&crowd.claims(&house, &wia)).await);
+        }
+        let (a, b, c, d, e, f) = tokio::join!(
+            ask(&one, &requests[0]),
+            ask(&two, &requests[1]),
+            ask(&one, &requests[2]),
+            ask(&two, &requests[3]),
+            ask(&one, &requests[4]),
+            ask(&two, &requests[5]),
+        );
+        let taken = [a, b, c, d, e, f].into_iter().filter(Result::is_ok);
+        assert_eq!(taken.count(), 3);
         // A second certificate of the same entity shares its rate.
         let second = listed(&house, "Busy").await;
         let asked = ask(&one, &second.sign(&second.claims(&house, &wia)).await).await;

@@ -391,7 +391,28 @@ async fn what_belongs_to_no_unit_can_be_revoked_all_the_same() {
     let wia = running.provider.reference_wia(vouched, &options);
     let last = read_wia(&house, &wia.await.unwrap()).status.reference;
     assert!(!house.revoked(&last));
+    // There is no unit, and all the same something to revoke: a dry run says so.
+    let counted = async |selector: Selector| {
+        let asked = BulkRevocation {
+            selector,
+            reason: RevocationReason::Security,
+            extent: Extent::Unit,
+            advisory: None,
+            dry_run: true,
+            at_most: None,
+        };
+        let counted = running.provider.count_selected(&asked).await.unwrap();
+        (counted.selected, counted.entries)
+    };
+    let of_model = |model: &str| Selector {
+        model: Some(model.into()),
+        ..Selector::default()
+    };
+    assert_eq!(counted(Selector::everything()).await, (0, 1));
+    assert_eq!(counted(of_model(model)).await, (0, 1));
+    assert_eq!(counted(of_model("another")).await, (0, 0));
     job(Selector::everything()).await;
+    assert_eq!(counted(Selector::everything()).await, (0, 0));
     assert!(house.revoked(&last));
     assert_eq!(revoke(LooseSelection::All).await, 0);
     // They are forgotten with their maintenance, as every entry is.

@@ -160,7 +160,8 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
         by: Credential::Token,
     };
     let errand = Errand::new("unit.revoke", "units/1", Some("ticket 12")).unwrap();
-    let revoking = desk.revoke(&operator, &errand, phone.unit, RevocationReason::Security);
+    let reason = RevocationReason::Security;
+    let revoking = desk.revoke(&operator, &errand, phone.unit, reason, None);
     revoking.await.unwrap();
     assert_eq!(rows(&database, "failed_check").await, 0);
     job(&database, "old", house.clock.now()).await;

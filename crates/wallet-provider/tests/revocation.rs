@@ -13,7 +13,7 @@ use std::sync::Arc;
 use house::{Device, DiskFull, House, files, fresh_keys};
 use provider_api::*;
 use status_list::Reference;
-use wallet_provider::{Error, FolderPublisher, Keys};
+use wallet_provider::{Error, FolderPublisher, Keys, TokenFormat};
 
 const DAY: i64 = 86_400;
 
@@ -274,6 +274,64 @@ async fn a_crash_between_revocation_and_publication_loses_nothing() {
     assert_eq!(running.provider.tell_wsca().await.unwrap(), 0);
 }
 
+/// One time limit a round, and not one for each unit.
+#[tokio::test]
+async fn a_wsca_that_is_away_is_asked_once_a_round() {
+    let house = House::new();
+    let running = house.start().await;
+    let mut units = Vec::new();
+    for n in 0..3 {
+        let device = Device::operational(&house, &running, &format!("user {n}")).await;
+        units.push(device.unit);
+    }
+    house.wsca.state.lock().unwrap().away = true;
+    for unit in &units {
+        let revoked = running
+            .provider
+            .revoke_by_operator(*unit, RevocationReason::Security);
+        revoked.await.unwrap();
+    }
+    let before = house.wsca.state.lock().unwrap().asked;
+    assert!(running.provider.tell_wsca().await.is_err());
+    let asked = house.wsca.state.lock().unwrap().asked - before;
+    assert_eq!(asked, 1);
+    house.wsca.state.lock().unwrap().away = false;
+    assert_eq!(running.provider.tell_wsca().await.unwrap(), 3);
+    let state = house.wsca.state.lock().unwrap();
+    assert!(units.iter().all(|unit| state.frozen.contains(unit)));
+}
+
+/// The world learns of a revocation though the WSCA does not answer.
+#[tokio::test]
+async fn a_wsca_that_hangs_holds_up_no_list() {
+    let house = House::new();
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    let mine = entries(&device, &house, &running).await;
+    let hangs = Arc::new(tokio::sync::Notify::new());
+    house.wsca.state.lock().unwrap().hangs = Some(hangs.clone());
+    let request = by_code(&device, "mine");
+    let revoking = running.provider.revoke_by_user(&request);
+    let seen = async {
+        while !mine
+            .iter()
+            .all(|entry| house.tells(entry, TokenFormat::Jwt))
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let told = house.wsca.state.lock().unwrap().frozen.clone();
+        hangs.notify_one();
+        told
+    };
+    let waited = std::time::Duration::from_secs(60);
+    let both = async { tokio::join!(revoking, seen) };
+    let (revoked, told) = tokio::time::timeout(waited, both).await.unwrap();
+    assert_eq!(revoked.unwrap().state, UnitState::Revoked);
+    assert!(told.is_empty(), "the lists came first");
+    let state = house.wsca.state.lock().unwrap();
+    assert!(state.frozen.contains(&device.unit));
+}
+
 #[tokio::test]
 async fn a_list_stays_due_until_it_is_on_disk() {
     let house = House::new();
@@ -365,6 +423,25 @@ async fn references_go_at_the_end_of_their_maintenance_and_lists_after_them() {
         running.provider.status_lists().await.unwrap(),
         [] as [String; 0]
     );
+}
+
+/// A list that is closed with its last block ends while a node that was idle holds it.
+#[tokio::test]
+async fn a_block_of_a_list_that_is_purged_is_given_up() {
+    for house in House::on_each_tuned(|config| config.block_size = 10_000) {
+        let (one, two) = (house.start().await, house.start().await);
+        let device = Device::operational(&house, &one, "mine").await;
+        // By the node itself, and by another that does not tell it.
+        for purges in [&one, &two] {
+            let first = device.fresh_ka(&house, &one, 1, 1).await.unwrap().remove(0);
+            house.pass(100 * DAY);
+            let purged = purges.provider.purge().await.unwrap();
+            assert_eq!(purged.lists.len(), 1);
+            let next = device.fresh_ka(&house, &one, 1, 1).await.unwrap().remove(0);
+            assert_ne!(next.status.reference.uri, first.status.reference.uri);
+            assert!(!house.revoked(&next.status.reference));
+        }
+    }
 }
 
 #[tokio::test]

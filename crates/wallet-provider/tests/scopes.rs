@@ -301,8 +301,67 @@ async fn everything_takes_the_entries_of_types_along() {
     let device = Device::operational(&house, &running, "mine").await;
     let shared = ka(&device, &house, &running, None).await.unwrap();
     assert!(!house.revoked(&shared.status.reference));
+    let of_type = Selector {
+        wscd_type: Some("test".into()),
+        ..Selector::default()
+    };
+    for (selector, entries) in [
+        (Selector::everything(), 1),
+        (of_type, 1),
+        (Selector::default(), 0),
+    ] {
+        let asked = BulkRevocation {
+            selector,
+            reason: RevocationReason::Security,
+            extent: Extent::Unit,
+            advisory: None,
+            dry_run: true,
+            at_most: None,
+        };
+        let counted = running.provider.count_selected(&asked).await;
+        assert_eq!(counted.map_or(0, |counted| counted.entries), entries);
+    }
     assert_eq!(revoke_selected(&running, Selector::everything()).await, 1);
     assert!(house.revoked(&shared.status.reference));
+}
+
+/// Keystores that share an entry are revoked by their type, or not without their units.
+#[tokio::test]
+async fn keystores_that_share_an_entry_are_revoked_as_a_type() {
+    let house = House::tuned(|config| {
+        config.ka_index = KaIndex::TypeShared;
+        config.keystore_risk_analysis = Some("https://provider.example/risks".into());
+    });
+    let running = house.start().await;
+    let asked = |selector| BulkRevocation {
+        selector,
+        reason: RevocationReason::Security,
+        extent: Extent::Keystore,
+        advisory: None,
+        dry_run: true,
+        at_most: None,
+    };
+    let of_type = Selector {
+        keystore_type: Some("strongbox".into()),
+        ..Selector::default()
+    };
+    let narrower = Selector {
+        model: Some("Example One".into()),
+        ..of_type.clone()
+    };
+    let of_model = Selector {
+        keystore_type: None,
+        ..narrower.clone()
+    };
+    for selector in [Selector::everything(), narrower, of_model] {
+        let begun = running
+            .provider
+            .begin_bulk_revocation(asked(selector), None)
+            .await;
+        assert_eq!(problem(begun), Problem::NotOffered);
+    }
+    let counted = running.provider.count_selected(&asked(of_type)).await;
+    assert_eq!(counted.unwrap().selected, 0);
 }
 
 /// Revokes all units with a WSCD of this type; how many.

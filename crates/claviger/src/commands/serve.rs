@@ -102,6 +102,11 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
                 .as_ref()
                 .map(|provider| provider.compatibility.clone())
                 .unwrap_or_default(),
+            revocation: settings
+                .wallet_provider
+                .as_ref()
+                .map(|provider| provider.revocation.clone())
+                .unwrap_or_default(),
         };
         let development = Development::in_part(&settings.data, url, device, clock, part).await?;
         return Ok(development.node);

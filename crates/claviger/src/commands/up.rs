@@ -139,7 +139,7 @@ impl Development {
                 evidence: part.evidence,
                 issuance: part.issuance,
                 compatibility: part.compatibility,
-                revocation: RevocationSettings::default(),
+                revocation: part.revocation,
                 notices: part.notices,
             }),
             accounts: part.accounts,
@@ -190,6 +190,8 @@ pub(crate) struct Part {
     pub(crate) issuance: IssuanceSettings,
     /// Which interfaces of others are served too.
     pub(crate) compatibility: CompatibilitySettings,
+    /// How units are revoked and forgotten.
+    pub(crate) revocation: RevocationSettings,
     pub(crate) notices: NoticeParts,
 }
 
@@ -210,6 +212,7 @@ impl Default for Part {
             evidence: EvidenceParts::default(),
             issuance: IssuanceSettings::default(),
             compatibility: CompatibilitySettings::default(),
+            revocation: RevocationSettings::default(),
         }
     }
 }

@@ -126,7 +126,7 @@ impl NoticeSettings {
         (self.keep_days == 0).then_some(("notices.keep_days", "at least one day"))
     }
 
-    fn reaches_somebody(&self) -> bool {
+    pub(crate) fn reaches_somebody(&self) -> bool {
         self.smtp.is_some() || !self.webhooks.is_empty()
     }
 }

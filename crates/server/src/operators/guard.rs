@@ -50,6 +50,12 @@ pub const OPERATOR_ROUTES: &[OperatorRoute] = &[
     ),
     route(
         "POST",
+        "/operator/entries/revocation",
+        OperatorRole::Revoke,
+        "entry.revoke",
+    ),
+    route(
+        "POST",
         "/operator/revocations",
         OperatorRole::Admin,
         "units.revoke",

@@ -1,4 +1,5 @@
-//! Revocations of many units, and of one storage of a unit, by an operator.
+//! Revocations of many units, of one storage of a unit, and of an entry that belongs to
+//! no unit, by an operator.
 
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use provider_api::{
-    BulkRevocation, RevocationJob, RevocationJobs, RevocationReason, Selected, Storage, UnitView,
+    BulkRevocation, EntryRevocation, EntryRevoked, RevocationJob, RevocationJobs, RevocationReason,
+    Selected, Storage, UnitView,
 };
 use sci::UnitId;
 use serde::Deserialize;
@@ -31,6 +33,7 @@ pub(super) fn routes() -> OpenApiRouter<Desk> {
         .routes(routes!(begin, jobs))
         .routes(routes!(job))
         .routes(routes!(storage))
+        .routes(routes!(entry))
 }
 
 /// Revoke all units that a selector means, or count them. Role: admin
@@ -88,6 +91,10 @@ struct StorageRevocationRequest {
     /// What becomes of the unit.
     #[serde(default)]
     unit: UnitBeside,
+    /// The name of an advisory that tells the technical details of a breach, such as
+    /// `EUVD-2026-0001`: letters, digits, dots, hyphens and colons, at most 64.
+    #[serde(default)]
+    advisory: Option<String>,
 }
 
 /// What becomes of the unit of a storage that is revoked.
@@ -105,7 +112,8 @@ enum UnitBeside {
 #[utoipa::path(post, path = "/units/{unit}/storages/{storage}/revocation", tag = "operator",
     params(("unit" = String, Path, format = "uuid"), ("storage" = Storage, Path)),
     request_body = StorageRevocationRequest,
-    responses((status = 200, body = UnitView), (status = 404, body = Problem)))]
+    responses((status = 200, body = UnitView), (status = 400, body = Problem),
+        (status = 404, body = Problem), (status = 501, body = Problem)))]
 async fn storage(
     State(desk): State<Desk>,
     Extension(operator): Extension<Operator>,
@@ -114,16 +122,35 @@ async fn storage(
     body: Bytes,
 ) -> Written<Json<UnitView>> {
     let asked: StorageRevocationRequest = read(&body).map_err(|refused| (None, refused))?;
-    let (operator, errand, reason) = (&operator, &errand, asked.reason);
+    let (operator, errand) = (&operator, &errand);
+    let (reason, advisory) = (asked.reason, asked.advisory);
     let view = match asked.unit {
-        UnitBeside::Revoked => desk.revoke(operator, errand, unit, reason).await,
+        UnitBeside::Revoked => desk.revoke(operator, errand, unit, reason, advisory).await,
         UnitBeside::Kept => {
-            desk.revoke_storage(operator, errand, unit, storage, reason)
+            desk.revoke_storage(operator, errand, unit, storage, reason, advisory)
                 .await
         }
     };
     match view {
         Ok(view) => Ok((Extension(Noted), Json(view))),
+        Err(error) => Err((Some(Extension(Noted)), problem(error))),
+    }
+}
+
+/// Revoke an entry that belongs to no unit. It is final. Role: revoke
+#[utoipa::path(post, path = "/entries/revocation", tag = "operator",
+    request_body = EntryRevocation,
+    responses((status = 200, body = EntryRevoked), (status = 400, body = Problem),
+        (status = 404, body = Problem)))]
+async fn entry(
+    State(desk): State<Desk>,
+    Extension(operator): Extension<Operator>,
+    Extension(errand): Extension<Errand>,
+    body: Bytes,
+) -> Written<Json<EntryRevoked>> {
+    let asked: EntryRevocation = read(&body).map_err(|refused| (None, refused))?;
+    match desk.revoke_entry(&operator, &errand, asked).await {
+        Ok(revoked) => Ok((Extension(Noted), Json(revoked))),
         Err(error) => Err((Some(Extension(Noted)), problem(error))),
     }
 }

@@ -147,6 +147,10 @@ impl From<SeenUnit> for OperatorUnit {
 struct OperatorRevocation {
     /// The reason.
     reason: RevocationReason,
+    /// The name of an advisory that tells the technical details of a breach, such as
+    /// `EUVD-2026-0001`: letters, digits, dots, hyphens and colons, at most 64.
+    #[serde(default)]
+    advisory: Option<String>,
 }
 
 /// Which rows of the trail to show.
@@ -214,8 +218,9 @@ async fn unit(
     params(("unit" = String, Path, format = "uuid"),
         ("operator-reason" = Option<String>, Header, description = "Why, in the operator's words; it goes into the trail")),
     request_body = OperatorRevocation,
-    responses((status = 200, body = UnitView), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, body = UnitView), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem)))]
 async fn revoke(
     State(desk): State<Desk>,
     Extension(operator): Extension<Operator>,
@@ -224,7 +229,11 @@ async fn revoke(
     body: Bytes,
 ) -> Result<(Extension<Noted>, Json<UnitView>), (Option<Extension<Noted>>, Problem)> {
     let request: OperatorRevocation = read(&body).map_err(|refused| (None, refused))?;
-    match desk.revoke(&operator, &errand, unit, request.reason).await {
+    let OperatorRevocation { reason, advisory } = request;
+    match desk
+        .revoke(&operator, &errand, unit, reason, advisory)
+        .await
+    {
         Ok(view) => Ok((Extension(Noted), Json(view))),
         Err(error) => Err((Some(Extension(Noted)), problem(error))),
     }

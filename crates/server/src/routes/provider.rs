@@ -295,8 +295,12 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     request_body = PidRevocationRequest,
     responses(
         (status = 200, body = PidRevocationAnswer),
-        (status = 403, body = Problem),
+        (status = 400, body = Problem),
+        (status = 401, body = Problem, description = "It is for another, or not of now"),
+        (status = 403, body = Problem, description = "Not a listed PID provider's, or the WIA is none of this provider"),
+        (status = 409, body = Problem, description = "It was taken before"),
         (status = 429, body = Problem),
+        (status = 501, body = Problem, description = "Another reason; or there is no list of PID providers"),
         (status = 503, body = Problem, description = "The lists cannot decide now")))]
 async fn pid_revocation(
     State(provider): State<Provider>,

@@ -117,6 +117,9 @@ pub(super) async fn claim(tx: &mut Connection, claim: Claim) -> Result<Vec<Due>,
                     notice.language AS named_language, account.language AS own_language,
                     CASE WHEN account.email_confirmed_at IS NULL THEN NULL
                          ELSE account.email END AS email,
+                    account.id AS own_account,
+                    (SELECT count(*) FROM notice_delivery AS other
+                     WHERE other.notice = notice.id AND other.state = 'delivered') AS taken,
                     notice_delivery.tries
              FROM notice_delivery
              JOIN notice ON notice.id = notice_delivery.notice
@@ -155,6 +158,8 @@ fn read(row: &Row) -> Result<Due, OutboxError> {
     };
     let (fact, secret): (String, Option<String>) = (row.get("fact")?, row.get("secret")?);
     let account = row.get("account")?;
+    let own_account: Option<i64> = row.get("own_account")?;
+    let taken: i64 = row.get("taken")?;
     let tries: i64 = row.get("tries")?;
     Ok(Due {
         id,
@@ -167,6 +172,8 @@ fn read(row: &Row) -> Result<Due, OutboxError> {
             language: language.map_or_else(Language::default, |tag| Language::of_tag(&tag)),
         }),
         to: to.map(|address| address.parse()),
+        account_is_there: own_account.is_some(),
+        taken_elsewhere: taken > 0,
         tries: u32::try_from(tries).unwrap_or(u32::MAX),
         since: at,
     })

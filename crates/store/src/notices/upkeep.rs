@@ -1,7 +1,7 @@
 //! What is seen of the outbox from outside, and how it stays small.
 
 use jiff::Timestamp;
-use notices::{Channel, NoticeId, OutboxError, Standing, Still, Trouble};
+use notices::{Channel, Failed, NoticeId, OutboxError, Standing, Still, Trouble};
 
 use super::{damaged, delivery};
 use crate::sql::{Connection, query};
@@ -50,8 +50,10 @@ pub(super) async fn standing(connection: &mut Connection) -> Result<Standing, Ou
         query(
             "SELECT count(*), min(notice.at_ms) FROM notice_delivery
              JOIN notice ON notice.id = notice_delivery.notice
-             WHERE notice_delivery.state = 'waiting'",
-        ),
+             WHERE notice_delivery.state = 'waiting'
+               AND (notice_delivery.why IS NULL OR notice_delivery.why <> ?)",
+        )
+        .bind(Failed::NoAddress.to_string()),
     ] {
         let (count, oldest): (i64, Option<i64>) = counted.one(connection).await?;
         let oldest = oldest

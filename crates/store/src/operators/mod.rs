@@ -5,11 +5,13 @@ mod search;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use wallet_provider::operators::{Act, Credential, Head, OperatorRole, TrailEnds, TrailRow};
-use wallet_provider::{NewJob, OperatorTrail, Revocation, Revoked, StorageRevocation, StoreError};
+use wallet_provider::{
+    EntryName, NewJob, OperatorTrail, Revocation, Revoked, StorageRevocation, StoreError,
+};
 
 use crate::db::migration;
 use crate::provider::rows::{damaged, hash, named, unsigned};
-use crate::provider::{boxed, jobs, revocation, seconds, signed};
+use crate::provider::{boxed, jobs, loose, revocation, seconds, signed};
 use crate::sql::{Connection, Row, query};
 use crate::{Database, Error, Migration};
 
@@ -59,6 +61,22 @@ impl OperatorTrail for SqlOperatorTrail {
                 boxed(async move {
                     let revoked = revocation::revoke_storage(tx, revocation).await?;
                     Ok((revoked, append(tx, act).await?))
+                })
+            })
+            .await
+    }
+
+    async fn revoke_entry(
+        &self,
+        entry: EntryName,
+        act: Act,
+    ) -> Result<(u64, TrailRow), StoreError> {
+        self.database
+            .write(move |tx| {
+                boxed(async move {
+                    let set = loose::revoke_one(tx, entry).await?;
+                    let set = set.ok_or(StoreError::EntryUnknown)?;
+                    Ok((set, append(tx, act).await?))
                 })
             })
             .await

@@ -55,6 +55,10 @@ impl IssuanceStore for SqlProviderStore {
         storages::types(&mut self.database.reader().await?).await
     }
 
+    async fn count_shared(&self, of: Option<(Storage, String)>) -> Result<u64, StoreError> {
+        storages::count_shared(&mut self.database.reader().await?, of).await
+    }
+
     async fn record_choice(
         &self,
         name: &'static str,

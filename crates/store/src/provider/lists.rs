@@ -238,9 +238,8 @@ pub(super) async fn published(
 }
 
 pub(super) async fn uris(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
-    Ok(query("SELECT uri FROM status_list ORDER BY uri")
-        .all(connection)
-        .await?)
+    let published = query("SELECT uri FROM status_list WHERE published > 0 ORDER BY uri");
+    Ok(published.all(connection).await?)
 }
 
 pub(super) async fn purge(
@@ -294,6 +293,11 @@ pub(super) async fn forget(tx: &mut Connection, list: i64) -> Result<(), StoreEr
     .optional(tx)
     .await?;
     if ended.is_none() {
+        // Its files are gone by now: it is due to be published.
+        query("UPDATE status_list SET published = 0 WHERE id = ?")
+            .bind(list)
+            .execute(tx)
+            .await?;
         return Ok(());
     }
     for statement in [

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use wallet_provider::{LooseIssuance, LooseSelection, Purpose, ReferenceStore, StoreError};
+use wallet_provider::{
+    EntryName, LooseIssuance, LooseSelection, Purpose, ReferenceStore, StoreError,
+};
 
 use super::issuance::{answer_challenge, keep_attested_keys, keep_instance_keys, waits};
 use super::revocation::mark_changed;
@@ -27,6 +29,11 @@ impl ReferenceStore for SqlProviderStore {
         self.database
             .write(move |tx| boxed(revoke(tx, selection)))
             .await
+    }
+
+    async fn count_loose(&self, selection: LooseSelection) -> Result<u64, StoreError> {
+        let chosen = chosen(&mut self.database.reader().await?, selection).await?;
+        Ok(u64::try_from(chosen.len()).unwrap_or(u64::MAX))
     }
 }
 
@@ -64,24 +71,39 @@ async fn issue(tx: &mut Connection, issuance: LooseIssuance) -> Result<(), Store
     Ok(())
 }
 
-async fn revoke(tx: &mut Connection, selection: LooseSelection) -> Result<u64, StoreError> {
-    let chosen = match selection {
-        LooseSelection::Entry { uri, index } => query(
-            "SELECT loose_entry.list, loose_entry.idx FROM loose_entry
-             JOIN status_list ON status_list.id = loose_entry.list
-             WHERE status_list.uri = ? AND loose_entry.idx = ?",
+/// Entries of no unit that are not set.
+macro_rules! unset {
+    ($which:literal) => {
+        concat!(
+            "SELECT list, idx FROM loose_entry
+             WHERE NOT EXISTS (
+                 SELECT 1 FROM status_set
+                 WHERE status_set.list = loose_entry.list AND status_set.idx = loose_entry.idx)",
+            $which
         )
+    };
+}
+
+/// The lists and indices of the entries that are meant and not set.
+async fn chosen(
+    connection: &mut Connection,
+    selection: LooseSelection,
+) -> Result<Vec<(i64, i64)>, StoreError> {
+    let chosen = match selection {
+        LooseSelection::Entry { uri, index } => query(unset!(
+            " AND list IN (SELECT id FROM status_list WHERE uri = ?) AND idx = ?"
+        ))
         .bind(uri)
         .bind(signed(index)),
-        LooseSelection::Model(model) => {
-            query("SELECT list, idx FROM loose_entry WHERE device_model = ?").bind(model)
-        }
-        LooseSelection::PatchedBefore(month) => {
-            query("SELECT list, idx FROM loose_entry WHERE patch_level < ?").bind(month)
-        }
-        LooseSelection::All => query("SELECT list, idx FROM loose_entry"),
+        LooseSelection::Model(model) => query(unset!(" AND device_model = ?")).bind(model),
+        LooseSelection::PatchedBefore(month) => query(unset!(" AND patch_level < ?")).bind(month),
+        LooseSelection::All => query(unset!("")),
     };
-    let chosen: Vec<(i64, i64)> = chosen.all(tx).await?;
+    Ok(chosen.all(connection).await?)
+}
+
+async fn revoke(tx: &mut Connection, selection: LooseSelection) -> Result<u64, StoreError> {
+    let chosen = chosen(tx, selection).await?;
     let lists = chosen.iter().map(|(list, _)| *list).collect();
     mark_changed(tx, lists).await?;
     let mut set = 0;
@@ -89,4 +111,27 @@ async fn revoke(tx: &mut Connection, selection: LooseSelection) -> Result<u64, S
         set += set_entry(tx, list, index).await?;
     }
     Ok(set)
+}
+
+/// Revokes the entry at this place; how many were not set before. `None` where no such
+/// entry belongs to no unit.
+pub(crate) async fn revoke_one(
+    tx: &mut Connection,
+    entry: EntryName,
+) -> Result<Option<u64>, StoreError> {
+    let found = query(
+        "SELECT 1 FROM loose_entry
+         WHERE list IN (SELECT id FROM status_list WHERE uri = ?) AND idx = ?",
+    )
+    .bind(&entry.uri)
+    .bind(signed(entry.index))
+    .fetch_optional(tx)
+    .await?;
+    if found.is_none() {
+        return Ok(None);
+    }
+    let EntryName { uri, index } = entry;
+    Ok(Some(
+        revoke(tx, LooseSelection::Entry { uri, index }).await?,
+    ))
 }

@@ -8,7 +8,7 @@ mod issuance;
 mod issuance_store;
 pub(crate) mod jobs;
 mod lists;
-mod loose;
+pub(crate) mod loose;
 pub(crate) mod revocation;
 mod revocation_port;
 pub(crate) mod rows;

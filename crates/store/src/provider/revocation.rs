@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use notices::{Fact, NewNotice, Part};
 use sci::UnitId;
 use wallet_provider::{
-    EntryName, Keys, RequestedRevocation, Revocation, RevocationReason, Revoked, SpentPidRequest,
-    Storage, StorageRevocation, StoreError, UnitState,
+    EntryName, FoundByEntry, Keys, RequestedRevocation, Revocation, RevocationReason, Revoked,
+    SpentPidRequest, Storage, StorageRevocation, StoreError, UnitState,
 };
 
 use super::issuance::locked_state;
@@ -228,13 +228,25 @@ pub(super) async fn revoke_on_request(
     request: SpentPidRequest,
     entry: EntryName,
     revocation: RequestedRevocation,
-) -> Result<Option<(UnitId, Revoked)>, StoreError> {
-    let lately: i64 =
-        query("SELECT count(*) FROM spent_pid_request WHERE provider = ? AND forget_at > ?")
-            .bind(request.provider)
-            .bind(seconds(revocation.at))
-            .one(tx)
-            .await?;
+) -> Result<FoundByEntry, StoreError> {
+    // One row of each PID provider, which no request has: whoever counts holds it, so
+    // that two requests at once are not both the last one.
+    query(
+        "INSERT INTO spent_pid_request (provider, jti, forget_at) VALUES (?, '', ?)
+         ON CONFLICT (provider, jti) DO UPDATE SET forget_at = excluded.forget_at",
+    )
+    .bind(request.provider)
+    .bind(seconds(request.forget_at))
+    .execute(tx)
+    .await?;
+    let lately: i64 = query(
+        "SELECT count(*) FROM spent_pid_request
+         WHERE provider = ? AND forget_at > ? AND jti <> ''",
+    )
+    .bind(request.provider)
+    .bind(seconds(revocation.at))
+    .one(tx)
+    .await?;
     if rows::unsigned("spent_pid_request", "count", lately)? >= request.at_most {
         return Err(StoreError::TooManyRequests);
     }
@@ -260,10 +272,12 @@ pub(super) async fn revoke_on_request(
     .optional(tx)
     .await?;
     let Some(unit) = found else {
-        return Ok(None);
+        let loose = super::loose::revoke_one(tx, entry).await?;
+        return Ok(loose.map_or(FoundByEntry::Nothing, FoundByEntry::Loose));
     };
     let unit = rows::unit_id("status_entry", "unit", &unit)?;
-    Ok(Some((unit, revoke(tx, revocation.of(unit)).await?)))
+    let revoked = revoke(tx, revocation.of(unit)).await?;
+    Ok(FoundByEntry::Unit(unit, revoked))
 }
 
 pub(super) async fn resting_on(

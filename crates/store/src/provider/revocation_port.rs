@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::{
-    EntryName, Extent, JobRecord, Keys, NewJob, RequestedRevocation, RevocationStore, Revoked,
-    Selector, SpentPidRequest, StorageRevocation, StoreError,
+    EntryName, Extent, FoundByEntry, JobRecord, Keys, NewJob, RequestedRevocation, RevocationStore,
+    Revoked, Selector, SpentPidRequest, StorageRevocation, StoreError,
 };
 
 use super::{SqlProviderStore, boxed, forgetting, jobs, revocation};
@@ -23,7 +23,7 @@ impl RevocationStore for SqlProviderStore {
         request: SpentPidRequest,
         entry: EntryName,
         revocation: RequestedRevocation,
-    ) -> Result<Option<(UnitId, Revoked)>, StoreError> {
+    ) -> Result<FoundByEntry, StoreError> {
         self.database
             .write_and_tell(move |tx| {
                 boxed(revocation::revoke_on_request(

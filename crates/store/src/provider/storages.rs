@@ -158,6 +158,23 @@ pub(super) async fn types(
     found.into_iter().map(read).collect()
 }
 
+pub(super) async fn count_shared(
+    connection: &mut Connection,
+    of: Option<(Storage, String)>,
+) -> Result<u64, StoreError> {
+    let (kind, name) = of.unzip();
+    let count: i64 = query(
+        "SELECT count(*) FROM storage_type
+         WHERE revoked_at IS NULL AND list IS NOT NULL
+           AND (?1 IS NULL OR storage = ?1) AND (?2 IS NULL OR type = ?2)",
+    )
+    .bind(kind.map(Storage::name))
+    .bind(name)
+    .one(connection)
+    .await?;
+    rows::unsigned("storage_type", "count", count)
+}
+
 /// Closes the type, and sets the entry that its units share, if they do. The units' own
 /// entries are others' to set (`jobs.rs`): whoever issues meanwhile is either refused, or
 /// holds its unit's lock until its entry can be found.

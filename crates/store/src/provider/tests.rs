@@ -336,7 +336,14 @@ async fn a_list_goes_only_when_it_is_closed_and_nothing_refers_to_it(
         scene.store.forget_list(list).await.unwrap();
         scene.store.list_state(list).await.unwrap().is_some()
     };
+    let expires = scene.later(1000);
+    scene.store.published(list, 1, expires).await.unwrap();
+    assert_eq!(scene.store.list_uris().await.unwrap().len(), 1);
     assert!(forget().await, "it is open");
+    // Its files went before it was asked: it is published anew.
+    assert_eq!(scene.store.list_uris().await.unwrap(), [] as [String; 0]);
+    let due = scene.store.lists_to_publish(scene.now).await.unwrap();
+    assert!(due.iter().any(|due| due.list == list));
     scene.store.close_list(list, scene.now).await.unwrap();
     let issuance = scene.issuance(unit, list, 3);
     scene.store.issue(issuance).await.unwrap();

@@ -1,12 +1,16 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use provider_api::{BulkRevocation, RevocationJob, RevocationReason, Revoker, Storage, UnitView};
+use provider_api::{
+    BulkRevocation, EntryRevocation, EntryRevoked, Problem, RevocationJob, RevocationReason,
+    Revoker, Storage, UnitView, check_advisory,
+};
 use sci::UnitId;
 
 use super::{Errand, FoundUnit, Operator, TrailEnds, TrailRow, UnitFilter, UnitSearch};
 use crate::{
-    DeviceRecord, Error, FailedCheck, OperatorTrail, Revocation, StorageRevocation, StoreError, WalletProvider,
+    DeviceRecord, EntryName, Error, FailedCheck, OperatorTrail, Revocation, StorageRevocation,
+    StoreError, WalletProvider,
 };
 
 /// Where operators are served: the provider, and the trail of what they did.
@@ -84,16 +88,20 @@ impl OperatorDesk {
     }
 
     /// Revokes a unit. The revocation and its row are one transaction; a refusal has a
-    /// row of its own.
+    /// row of its own. `advisory` names what tells the technical details to its user.
     pub async fn revoke(
         &self,
         operator: &Operator,
         errand: &Errand,
         unit: UnitId,
         reason: RevocationReason,
+        advisory: Option<String>,
     ) -> Result<UnitView, Error> {
         let errand = errand.clone().for_reason(reason.name());
-        let revocation = self.revocation(operator, unit, reason);
+        let revocation = match self.revocation(operator, unit, reason, advisory) {
+            Ok(revocation) => revocation,
+            Err(error) => return self.refused(operator, &errand, error).await,
+        };
         let act = operator.act(&errand, "ok", revocation.at);
         match self.trail.revoke(revocation.clone(), act).await {
             Ok((revoked, row)) => {
@@ -114,20 +122,61 @@ impl OperatorDesk {
         unit: UnitId,
         storage: Storage,
         reason: RevocationReason,
+        advisory: Option<String>,
     ) -> Result<UnitView, Error> {
         let errand = errand.clone().for_reason(reason.name());
-        if let Err(error) = self.provider.storage_alone(storage) {
-            return self.refused(operator, &errand, error).await;
-        }
-        let revocation = StorageRevocation {
-            storage,
-            revocation: self.revocation(operator, unit, reason),
-        };
+        let allowed = self.provider.storage_alone(storage);
+        let revocation =
+            match allowed.and_then(|()| self.revocation(operator, unit, reason, advisory)) {
+                Ok(revocation) => StorageRevocation {
+                    storage,
+                    revocation,
+                },
+                Err(error) => return self.refused(operator, &errand, error).await,
+            };
         let act = operator.act(&errand, "ok", revocation.revocation.at);
         match self.trail.revoke_storage(revocation.clone(), act).await {
             Ok((revoked, row)) => {
                 told(&row);
                 self.provider.follow_storage(&revocation, revoked).await
+            }
+            Err(error) => self.refused(operator, &errand, error.into()).await,
+        }
+    }
+
+    /// Revokes one entry that belongs to no unit. The revocation and its row are one
+    /// transaction; the place stands in the row.
+    pub async fn revoke_entry(
+        &self,
+        operator: &Operator,
+        errand: &Errand,
+        asked: EntryRevocation,
+    ) -> Result<EntryRevoked, Error> {
+        let mut errand = errand.clone();
+        if let Some(reason) = asked.reason {
+            errand = errand.for_reason(reason.name());
+        }
+        if !asked.names_a_list() {
+            let what = "the address of a status list is expected";
+            let error = Error::refused(Problem::Malformed, "uri", what);
+            return self.refused(operator, &errand, error).await;
+        }
+        let EntryRevocation { uri, index, .. } = asked;
+        errand.object = format!("entries/{uri}#{index}");
+        let entry = EntryName {
+            uri: uri.clone(),
+            index,
+        };
+        let act = operator.act(&errand, "ok", self.now());
+        match self.trail.revoke_entry(entry, act).await {
+            Ok((set, row)) => {
+                told(&row);
+                self.provider.follow_loose(set).await;
+                Ok(EntryRevoked {
+                    uri,
+                    index,
+                    already: set == 0,
+                })
             }
             Err(error) => self.refused(operator, &errand, error.into()).await,
         }
@@ -166,11 +215,15 @@ impl OperatorDesk {
         operator: &Operator,
         unit: UnitId,
         reason: RevocationReason,
-    ) -> Revocation {
-        Revocation {
+        advisory: Option<String>,
+    ) -> Result<Revocation, Error> {
+        check_advisory(advisory.as_deref())
+            .map_err(|error| Error::refused(Problem::Malformed, "advisory", error.to_string()))?;
+        Ok(Revocation {
             name: Some(operator.name.clone()),
+            advisory,
             ..self.provider.revocation(unit, Revoker::Operator, reason)
-        }
+        })
     }
 
     /// Writes a refusal down, and refuses.

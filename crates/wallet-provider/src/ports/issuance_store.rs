@@ -46,6 +46,10 @@ pub trait IssuanceStore: Send + Sync + std::fmt::Debug {
     /// The types of WSCDs and keystores that are not revoked.
     async fn storage_types(&self) -> Result<Vec<(Storage, String)>, StoreError>;
 
+    /// How many entries that all units of a type share [`IssuanceStore::revoke_type`]
+    /// would set: of this type, or of all types.
+    async fn count_shared(&self, of: Option<(Storage, String)>) -> Result<u64, StoreError>;
+
     /// Takes note of what was chosen where the texts leave a choice, if it was not the
     /// last choice. The answer is the one before, where that was another.
     async fn record_choice(

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::operators::{Act, TrailEnds, TrailRow};
-use crate::{NewJob, Revocation, Revoked, StorageRevocation, StoreError};
+use crate::{EntryName, NewJob, Revocation, Revoked, StorageRevocation, StoreError};
 
 /// The memory of what operators did. Every method that writes is one transaction,
 /// and of two writers at once the second follows on the first, whichever node each
@@ -26,6 +26,11 @@ pub trait OperatorTrail: Send + Sync + std::fmt::Debug {
         revocation: StorageRevocation,
         act: Act,
     ) -> Result<(Revoked, TrailRow), StoreError>;
+
+    /// Revokes one entry that belongs to no unit, and adds the act; how many entries were
+    /// not revoked before.
+    async fn revoke_entry(&self, entry: EntryName, act: Act)
+    -> Result<(u64, TrailRow), StoreError>;
 
     /// Keeps a job as [`crate::RevocationStore::add_job`] does, and adds the act.
     async fn add_job(&self, job: NewJob, act: Act) -> Result<TrailRow, StoreError>;

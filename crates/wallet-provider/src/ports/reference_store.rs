@@ -16,6 +16,9 @@ pub trait ReferenceStore: Send + Sync + std::fmt::Debug {
 
     /// Revokes entries that belong to no unit, for good; how many were set.
     async fn revoke_loose(&self, selection: LooseSelection) -> Result<u64, StoreError>;
+
+    /// How many entries [`ReferenceStore::revoke_loose`] would set.
+    async fn count_loose(&self, selection: LooseSelection) -> Result<u64, StoreError>;
 }
 
 /// An attestation that belongs to no unit.

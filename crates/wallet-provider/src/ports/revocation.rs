@@ -15,14 +15,15 @@ pub trait RevocationStore: Send + Sync + std::fmt::Debug {
     /// KAs that describe it. One that is revoked stays as it was.
     async fn revoke_storage(&self, revocation: StorageRevocation) -> Result<Revoked, StoreError>;
 
-    /// Takes a PID provider's request, once, and revokes the unit that has the entry.
-    /// `None` where none has it: then the request is spent all the same.
+    /// Takes a PID provider's request, once, and revokes the unit that has the entry, or
+    /// the entry itself where it belongs to no unit. Where there is none, the request is
+    /// spent all the same.
     async fn revoke_on_request(
         &self,
         request: SpentPidRequest,
         entry: EntryName,
         revocation: RequestedRevocation,
-    ) -> Result<Option<(UnitId, Revoked)>, StoreError>;
+    ) -> Result<FoundByEntry, StoreError>;
 
     /// Counts the units of a selector that are not revoked, or, for a keystore, whose
     /// keystore is not. It reads in pages and holds no lock.
@@ -134,6 +135,17 @@ pub struct EntryName {
     pub uri: String,
     /// The index.
     pub index: u64,
+}
+
+/// What has the entry that a PID provider's request names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoundByEntry {
+    /// A unit, which is revoked now or was before.
+    Unit(UnitId, Revoked),
+    /// No unit: the entry itself is revoked. How many were not before.
+    Loose(u64),
+    /// Nobody.
+    Nothing,
 }
 
 /// A PID provider's request that is taken once.

@@ -140,7 +140,7 @@ pub trait ProviderStore: IssuanceStore + ReferenceStore {
         expires_at: Timestamp,
     ) -> Result<Noted, StoreError>;
 
-    /// The addresses of all lists.
+    /// The addresses of all lists that were published.
     async fn list_uris(&self) -> Result<Vec<String>, StoreError>;
 
     /// Forgets what ended by `now`: challenges, requests, and references past their
@@ -149,7 +149,8 @@ pub trait ProviderStore: IssuanceStore + ReferenceStore {
     async fn purge(&self, now: Timestamp, closed_before: Timestamp) -> Result<Purged, StoreError>;
 
     /// Forgets a list that [`ProviderStore::purge`] named, once it is published no
-    /// more; one to which a reference was added meanwhile stays.
+    /// more; one to which a reference was added meanwhile stays, and is to be published
+    /// again.
     async fn forget_list(&self, list: i64) -> Result<(), StoreError>;
 }
 
@@ -221,6 +222,9 @@ pub enum StoreError {
     /// There is no such job.
     #[error("there is no such job")]
     JobUnknown,
+    /// No entry at this place is one that belongs to no unit.
+    #[error("there is no such entry that belongs to no unit")]
+    EntryUnknown,
     /// A PID provider asks more often than is taken.
     #[error("too many requests of this PID provider; try again later")]
     TooManyRequests,

@@ -731,6 +731,10 @@ pub struct WscaState {
     /// Units that cannot be frozen.
     pub stuck: HashSet<UnitId>,
     pub away: bool,
+    /// How often it was asked for something.
+    pub asked: usize,
+    /// Whether the next freeze waits until it is let go.
+    pub hangs: Option<Arc<tokio::sync::Notify>>,
 }
 
 impl TestWsca {
@@ -785,7 +789,8 @@ impl TestWsca {
     }
 
     fn reach(&self) -> Result<std::sync::MutexGuard<'_, WscaState>, AdminError> {
-        let state = self.state.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
+        state.asked += 1;
         if state.away {
             return Err(AdminError::Unavailable("on purpose".into()));
         }
@@ -836,6 +841,10 @@ impl WscaAdmin for TestWsca {
     }
 
     async fn freeze(&self, unit: UnitId, _: &str) -> Result<(), AdminError> {
+        let hangs = self.state.lock().unwrap().hangs.take();
+        if let Some(hangs) = hangs {
+            hangs.notified().await;
+        }
         let mut state = self.reach()?;
         if state.stuck.contains(&unit) {
             return Err(AdminError::RecordAltered);

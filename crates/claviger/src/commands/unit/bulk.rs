@@ -6,8 +6,8 @@ use std::time::Duration;
 use comfy_table::Cell;
 use indicatif::{ProgressBar, ProgressStyle};
 use provider_api::{
-    BulkRevocation, Extent, JobState, RevocationJob, RevocationJobs, RevocationReason, Selected,
-    Selector, Storage,
+    BulkRevocation, EntryRevocation, EntryRevoked, Extent, JobState, RevocationJob, RevocationJobs,
+    RevocationReason, Selected, Selector, Storage,
 };
 use sci::UnitId;
 use serde_json::json;
@@ -30,6 +30,15 @@ pub(crate) struct Revoke {
     reason: RevocationReason,
     #[command(flatten)]
     which: Which,
+    /// The entry of a status list, as a token names it: of an attestation that belongs to
+    /// no unit (the reference wallet provider's interface)
+    #[arg(
+        long,
+        value_name = "URI#INDEX",
+        value_parser = place,
+        conflicts_with_all = ["unit", "Which", "storage", "keystore_alone", "advisory", "dry_run"]
+    )]
+    entry: Option<Place>,
     /// The one storage that is revoked: wscd, keystore
     #[arg(long, value_parser = storage, requires = "unit")]
     storage: Option<Storage>,
@@ -51,6 +60,13 @@ pub(crate) struct Revoke {
     node: NodeArgs,
 }
 
+/// Where a status entry is.
+#[derive(Debug, Clone)]
+struct Place {
+    uri: String,
+    index: u64,
+}
+
 /// Which units: those for which all of it holds
 #[derive(Debug, clap::Args)]
 #[group(id = "Which", multiple = true)]
@@ -61,10 +77,10 @@ struct Which {
     /// On a device whose patch level (such as 202611) lies below
     #[arg(long, value_name = "YYYYMM")]
     patch_below: Option<u32>,
-    /// With a WSCD of this type
+    /// With a WSCD of this type: those with a KA over keys in it
     #[arg(long, value_name = "TYPE")]
     wscd_type: Option<String>,
-    /// With a keystore of this type
+    /// With a keystore of this type: those with a KA over keys in it
     #[arg(long, value_name = "TYPE")]
     keystore_type: Option<String>,
     /// Of this version of the wallet solution
@@ -87,10 +103,28 @@ pub(crate) struct Revocations {
 }
 
 pub(super) fn revoke(args: &Revoke, output: Output) -> Done {
-    match args.unit {
-        Some(unit) if !args.dry_run => one(unit, args, output),
+    match (&args.entry, args.unit) {
+        (Some(place), _) => entry(place, args, output),
+        (None, Some(unit)) if !args.dry_run => one(unit, args, output),
         _ => many(args, output),
     }
+}
+
+fn entry(place: &Place, args: &Revoke, output: Output) -> Done {
+    if !args.yes {
+        confirm("1 entry that belongs to no unit", 1, args.reason)?;
+    }
+    let asked = EntryRevocation {
+        uri: place.uri.clone(),
+        index: place.index,
+        reason: Some(args.reason),
+    };
+    let revoked: EntryRevoked = args.node.ask(|http, url| {
+        http.post(format!("{url}/operator/entries/revocation"))
+            .json(&asked)
+    })?;
+    output.print(&revoked)?;
+    Ok(Outcome::Yes)
 }
 
 pub(super) fn revocations(args: &Revocations, output: Output) -> Done {
@@ -107,10 +141,13 @@ pub(super) fn revocations(args: &Revocations, output: Output) -> Done {
 }
 
 fn one(unit: UnitId, args: &Revoke, output: Output) -> Done {
-    let (path, body) = match args.storage {
+    let (reason, advisory) = (args.reason, &args.advisory);
+    // A keystore alone is one storage, whether or not that is said besides.
+    let alone = args.keystore_alone.then_some(Storage::Keystore);
+    let (path, body) = match args.storage.or(alone) {
         None => (
             format!("operator/units/{unit}/revocation"),
-            json!({ "reason": args.reason }),
+            json!({ "reason": reason, "advisory": advisory }),
         ),
         Some(storage) => {
             let beside = if args.keystore_alone {
@@ -120,10 +157,18 @@ fn one(unit: UnitId, args: &Revoke, output: Output) -> Done {
             };
             (
                 format!("operator/units/{unit}/storages/{storage}/revocation"),
-                json!({ "reason": args.reason, "unit": beside }),
+                json!({ "reason": reason, "unit": beside, "advisory": advisory }),
             )
         }
     };
+    if !args.yes {
+        let what = if args.keystore_alone {
+            "the keystore of 1 unit"
+        } else {
+            "1 unit"
+        };
+        confirm(what, 1, reason)?;
+    }
     let unit: Unit = args
         .node
         .ask(|http, url| http.post(format!("{url}/{path}")).json(&body))?;
@@ -157,12 +202,23 @@ fn many(args: &Revoke, output: Output) -> Done {
         .check()
         .map_err(|error| Failure::new(error.to_string()))?;
     let selected: Selected = post(&args.node, &asked)?;
-    if args.dry_run || selected.selected == 0 {
+    // A type is closed for units to come, whether or not there are any now.
+    let closes = which.everything || which.wscd_type.is_some() || which.keystore_type.is_some();
+    let nothing = selected.selected == 0 && selected.entries == 0 && !closes;
+    if args.dry_run || nothing {
         output.print(&selected)?;
         return Ok(Outcome::Yes);
     }
     if !args.yes {
-        confirm(&asked, selected.selected)?;
+        let mut what = meant(&selected);
+        if args.keystore_alone {
+            what.insert_str(0, "the keystores of ");
+        }
+        let number = match selected.selected {
+            0 => selected.entries,
+            units => units,
+        };
+        confirm(&what, number, asked.reason)?;
     }
     asked.dry_run = false;
     // What was confirmed, and no more: who is activated meanwhile is asked about again.
@@ -184,17 +240,35 @@ fn look(node: &NodeArgs, job: &str) -> Result<RevocationJob, Failure> {
     node.ask(|http, url| http.get(format!("{url}/operator/revocations/{job}")))
 }
 
-/// Asks for the number, so that a habit does not answer.
-fn confirm(asked: &BulkRevocation, selected: u64) -> Result<(), Failure> {
+/// What is meant, in words.
+fn meant(selected: &Selected) -> String {
+    let units = match selected.selected {
+        0 => "no units".to_owned(),
+        1 => "1 unit".to_owned(),
+        many => format!("{many} units"),
+    };
+    let entries = match selected.entries {
+        0 => return units,
+        1 => "1 entry that belongs to no unit".to_owned(),
+        many => format!("{many} entries that belong to no unit"),
+    };
+    match selected.selected {
+        0 => entries,
+        _ => format!("{units} and {entries}"),
+    }
+}
+
+/// Asks for the first number, so that a habit does not answer.
+fn confirm(what: &str, number: u64, reason: RevocationReason) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
-        let what = format!("{selected} units would be revoked, for good: say --yes");
-        return Err(Failure::new(what));
+        let told = format!("revoking {what} is final: say --yes");
+        return Err(Failure::new(told));
     }
     let mut out = std::io::stderr();
     write!(
         out,
-        "{selected} units will be revoked ({}). It is final. Type the number to go on: ",
-        asked.reason.name()
+        "To be revoked, for good ({}): {what}. Type the number to go on: ",
+        reason.name()
     )
     .and_then(|()| out.flush())
     .doing("the question")?;
@@ -203,7 +277,7 @@ fn confirm(asked: &BulkRevocation, selected: u64) -> Result<(), Failure> {
         .lock()
         .read_line(&mut answer)
         .doing("the answer")?;
-    if answer.trim() == selected.to_string() {
+    if answer.trim() == number.to_string() {
         return Ok(());
     }
     Err(Failure::new("nothing was revoked"))
@@ -231,17 +305,35 @@ fn reason(name: &str) -> Result<RevocationReason, String> {
     })
 }
 
+fn place(text: &str) -> Result<Place, String> {
+    let place = text.rsplit_once('#').and_then(|(uri, index)| {
+        Some(Place {
+            uri: uri.to_owned(),
+            index: index.parse().ok()?,
+        })
+    });
+    place.ok_or_else(|| "a list's address, #, and an index are expected".to_owned())
+}
+
 fn storage(name: &str) -> Result<Storage, String> {
     Storage::from_name(name).ok_or_else(|| "one of wscd, keystore".to_owned())
 }
 
 impl Report for Selected {
     fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        match self.selected {
-            0 => writeln!(out, "no units are meant"),
-            1 => writeln!(out, "1 unit is meant, and left as it is"),
-            many => writeln!(out, "{many} units are meant, and left as they are"),
+        let meant = meant(self);
+        match self.selected.saturating_add(self.entries) {
+            0 => writeln!(out, "{meant} are meant"),
+            1 => writeln!(out, "{meant} is meant, and left as it is"),
+            _ => writeln!(out, "{meant} are meant, and left as they are"),
         }
+    }
+}
+
+impl Report for EntryRevoked {
+    fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let when = if self.already { "before" } else { "now" };
+        writeln!(out, "{}#{} revoked {when}", self.uri, self.index)
     }
 }
 
