@@ -149,7 +149,10 @@ async fn run(what: &str, mut nodes: Nodes, mut cluster: Option<Cluster>) {
 fn tell(line: &str) {
     println!("{line}");
     if let Some(path) = std::env::var_os("CLAVIGER_KILLS_REPORT") {
-        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        let file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path);
         writeln!(file.unwrap(), "{line}").unwrap();
     }
 }

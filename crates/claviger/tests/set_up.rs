@@ -209,7 +209,10 @@ async fn a_stock_of_wias_is_filled_again_at_its_limit() {
     }
     assert_eq!(filled[0], 1, "what a batch is, is told with the first");
     assert!(filled.len() > 2 && filled[1] > 1, "{filled:?}");
-    assert!(filled[1..].iter().all(|count| *count == filled[1]), "{filled:?}");
+    assert!(
+        filled[1..].iter().all(|count| *count == filled[1]),
+        "{filled:?}"
+    );
 }
 
 /// A development node that judges evidence, with its settings.

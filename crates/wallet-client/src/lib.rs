@@ -22,10 +22,10 @@ pub use http::{HttpError, ProblemDetails, ProblemFinding};
 pub use issuer_scope::IssuerSecret;
 pub use platform::{FreshKeys, Platform, Unattested, Vouching};
 pub use provider::{Activation, ProviderClient, ProviderError};
-pub use stock::{NotABatch, Stock, Stocked};
 pub use set_up::{
     Certification, CertificationShown, FirstAttestations, FirstKa, FirstWia, OperationalUnit,
     SetUp, SetUpError,
 };
+pub use stock::{NotABatch, Stock, Stocked};
 
 pub use clean_up::clean_up;

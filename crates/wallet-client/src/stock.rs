@@ -194,7 +194,11 @@ mod tests {
         while stock.wants(at(0)).is_none() {
             seen.push(stock.take(at(0)).unwrap().key);
         }
-        assert_eq!(seen, ["first", "a", "b", "c"], "each once, the oldest first");
+        assert_eq!(
+            seen,
+            ["first", "a", "b", "c"],
+            "each once, the oldest first"
+        );
         assert_eq!((stock.left(at(0)), stock.wants(at(0))), (1, Some(4)));
         assert_eq!(stock.take(at(0)).unwrap().key, "d");
         assert!(stock.take(at(0)).is_none());

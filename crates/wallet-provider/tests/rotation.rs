@@ -19,7 +19,8 @@ use jiff::Timestamp;
 use jose::{Curve, PublicKey, Signer};
 use provider_api::*;
 use wallet_provider::{
-    AnswerKeys, Error, Generation, Generations, KeyPurpose, KeySet, Keyring, LaterAnswerKey, Seals, Standing,
+    AnswerKeys, Error, Generation, Generations, KeyPurpose, KeySet, Keyring, LaterAnswerKey, Seals,
+    Standing,
 };
 
 const DAY: i64 = 86_400;
@@ -301,7 +302,9 @@ async fn what_a_compromised_key_signed_is_replaced_at_once() {
     let published = || {
         let mut names = files(&folder);
         names.sort();
-        let read = names.iter().map(|name| std::fs::read(folder.join(name)).unwrap());
+        let read = names
+            .iter()
+            .map(|name| std::fs::read(folder.join(name)).unwrap());
         read.collect::<Vec<_>>()
     };
     running.provider.recover().await.unwrap();
@@ -321,7 +324,13 @@ async fn what_a_compromised_key_signed_is_replaced_at_once() {
     let list = status_list::UnverifiedStatusList::parse(&after[0], &Default::default()).unwrap();
     let key = public(&second);
     let check = status_list::StatusListCheck::new(&reference.uri, &key, house.clock.now());
-    assert!(list.verify(&check).unwrap().status(reference).unwrap().is_valid());
+    assert!(
+        list.verify(&check)
+            .unwrap()
+            .status(reference)
+            .unwrap()
+            .is_valid()
+    );
 
     running.provider.recover().await.unwrap();
     assert_eq!(published(), after);

@@ -181,7 +181,10 @@ impl Unit {
             ),
             ("patch level", text(of_device("patch_level"))),
             ("keys", text(of_device("key_storage"))),
-            ("worse:", text(of_device("worse").and_then(|w| w.get("why")))),
+            (
+                "worse:",
+                text(of_device("worse").and_then(|w| w.get("why"))),
+            ),
         ];
         let lines: Vec<String> = lines
             .into_iter()

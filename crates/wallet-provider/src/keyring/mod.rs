@@ -69,7 +69,10 @@ impl Keyring {
     /// Gives up every generation that `lost` says of, and leaves the others.
     pub fn give_up(&self, lost: impl Fn(&Generation) -> bool) {
         let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
-        let kept = set.generations.iter().filter(|generation| !lost(generation));
+        let kept = set
+            .generations
+            .iter()
+            .filter(|generation| !lost(generation));
         let generations = kept.cloned().collect();
         *set = Arc::new(KeySet {
             generations,
