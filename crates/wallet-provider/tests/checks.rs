@@ -12,12 +12,13 @@ mod devices;
 mod house;
 
 use attested::{
-    DAY, HOUR, android_unit, apple_unit, chain, fresh_list, made_with, problem, refused, start,
+    DAY, HOUR, android_unit, app_attested, apple_unit, chain, fresh_list, made_with, operational,
+    problem, refused, start,
 };
 use claviger_fixtures::TestKey;
 use clock::Clock;
 use devices::{android, apple, der, public};
-use house::{Device, House};
+use house::{Device, House, Phone};
 use jiff::SignedDuration;
 use jose::{Curve, b64};
 use provider_api::{CheckEvidence, NoncePurpose, Problem, UnitState, bound_challenge};
@@ -270,6 +271,26 @@ async fn an_assertion_counter_only_grows() {
         .check_android(&house, &running, &android, |says| says)
         .await;
     assert_eq!(problem(result), Problem::Evidence);
+}
+
+#[tokio::test]
+async fn a_unit_that_was_begun_twice_is_checked_by_its_last_app_attest_key() {
+    let (house, mut bed) = (House::new(), apple::Bed::new());
+    let running = start(&house, &android::Bed::new(), &bed, |_| {}).await;
+    let phone = Phone::new();
+    let mut claims = phone.claims(&house, &running, "mine").await;
+    claims.evidence = app_attested(&bed, &phone, &claims.challenge);
+    let lost = phone.begin(&house, &running, &claims).await.unwrap();
+    // Apple attests a key once: the app makes another one.
+    let first = std::mem::replace(&mut bed.key, TestKey::generate(Curve::P256));
+    let mut claims = phone.claims(&house, &running, "mine").await;
+    claims.evidence = app_attested(&bed, &phone, &claims.challenge);
+    let device = operational(&house, &running, phone, &claims).await;
+    assert_eq!(device.unit, lost.unit);
+    device.check_apple(&house, &running, &bed, 1).await.unwrap();
+    bed.key = first;
+    let stale = device.check_apple(&house, &running, &bed, 2).await;
+    refused(stale, Problem::Evidence, "EVIDENCE-APPLE-SIGNATURE");
 }
 
 #[tokio::test]

@@ -113,6 +113,7 @@ impl Scene {
             certificates: vec![],
             device_model: None,
             patch_level: None,
+            checked_at: at,
             at,
         };
         self.units.begin_activation(new).await

@@ -34,8 +34,21 @@ pub trait ProviderStore: IssuanceStore + ReferenceStore {
     /// Forgets the challenges that expired by `now`; how many.
     async fn forget_challenges(&self, now: Timestamp) -> Result<u64, StoreError>;
 
+    /// Refuses a challenge of an activation that does not wait for its answer, and
+    /// changes nothing: asked before anything is spent on it. The answer is what was
+    /// found of the device when the installed unit of the same alias and of the same
+    /// two keys (the thumbprints of the signing and the agreement key) was begun last.
+    async fn begun_activation(
+        &self,
+        challenge: [u8; 32],
+        device: [[u8; 32]; 2],
+        alias: &str,
+        at: Timestamp,
+    ) -> Result<Option<String>, StoreError>;
+
     /// Answers the challenge and makes the unit and, where it is new, its account;
-    /// or finds the installed unit of the same device and account again.
+    /// or finds the installed unit of the same device and account again, and keeps
+    /// what was found of the device now.
     async fn begin_activation(&self, unit: NewUnit) -> Result<Activated, StoreError>;
 
     /// Makes an installed unit operational. One that is operational stays so.
@@ -277,7 +290,9 @@ pub struct NewUnit {
     pub certificates: Vec<[u8; 32]>,
     /// The version of the wallet solution.
     pub wallet_version: String,
-    /// When: the wallet instance was checked then, too.
+    /// When its evidence was judged: the wallet instance was checked then.
+    pub checked_at: Timestamp,
+    /// When.
     pub at: Timestamp,
 }
 
