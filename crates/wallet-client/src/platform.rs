@@ -14,7 +14,9 @@ use crate::keystore::{DeviceKeystore, SoftwareKeystore};
 #[async_trait]
 pub trait Platform: std::fmt::Debug + Send + Sync {
     /// What vouches for the two device keys at their activation. On Android the keys are
-    /// made here and now, with the text of `challenge` as their attestation challenge.
+    /// made here and now, with the text of `challenge` as their attestation challenge;
+    /// where an earlier activation of theirs was begun, their chains are as they were
+    /// then. An App Attest key is made anew each time.
     async fn activation(
         &self,
         challenge: &str,
