@@ -218,14 +218,11 @@ fn bounded(keys: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses keys that stand twice, and those that everything else of the unit rests on:
-/// they do one thing each.
+/// Refuses keys that stand twice, and those that everything else of the unit rests on.
 fn check_keys(caller: &Caller, record: &DeviceRecord, keys: &[FoundKey]) -> Result<(), Error> {
-    let unit = &caller.unit;
-    let app_attest = record.app_attest.as_ref().map(|kept| &kept.key);
     for (place, found) in keys.iter().enumerate() {
         let key = &found.key;
-        if *key == unit.signing_key || *key == unit.agreement_key || Some(key) == app_attest {
+        if caller.rests_on(record, key) {
             return Err(refused(format!(
                 "the key at {place} is one of the device's own"
             )));

@@ -90,7 +90,7 @@ pub trait ProviderStore: IssuanceStore + ReferenceStore {
     async fn check_issuance(&self, issuance: &Issuance) -> Result<(), StoreError>;
 
     /// Records an issuance to an operational unit: its request and nonce are
-    /// spent, its keys are in no other KA or WIA, its storage is not revoked, the
+    /// spent, its keys are in no other attestation, whether KA or WIA, its storage is not revoked, the
     /// counter of its assertion has grown, and its entries are free, or are the one that
     /// is kept for their holder, whose maintenance then lasts as long as this one's.
     async fn issue(&self, issuance: Issuance) -> Result<(), StoreError>;
