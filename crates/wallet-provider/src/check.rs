@@ -17,6 +17,7 @@ use provider_api::{
 use crate::device_facts::DeviceFacts;
 use crate::evidence::{accepted, decode, refused};
 use crate::ports::issuance_store::{FailedCheck, InstanceCheck, SpentCheck};
+use crate::watch::certificates_above;
 use crate::{AppAttestRecord, Caller, DeviceRecord, Error, WalletProvider, secrets};
 
 /// With what an Android device is checked again.
@@ -138,6 +139,10 @@ impl WalletProvider {
             Looked::Sound(learnt) => learnt,
             Looked::Worse(findings) => return Err(self.note_worse(spent, findings).await),
         };
+        let certificates = match &request.evidence {
+            CheckEvidence::Android { chain, .. } => certificates_above([chain]),
+            _ => Vec::new(),
+        };
         let patch_level = learnt.facts.as_ref().and_then(DeviceFacts::patch_month);
         let evidence = learnt.facts.map(|facts| {
             let facts = Some(facts);
@@ -148,6 +153,7 @@ impl WalletProvider {
             .record_check(InstanceCheck {
                 spent,
                 evidence,
+                certificates,
                 patch_level,
                 counter: learnt.counter,
             })

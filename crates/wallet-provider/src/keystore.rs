@@ -12,6 +12,7 @@ use crate::device_facts::DeviceFacts;
 use crate::evidence::refused;
 use crate::ka::{Found, FoundKey, Wanted, address};
 use crate::ports::issuance_store::{KeyStorage, SpentCheck};
+use crate::watch::certificates_above;
 use crate::{Caller, DeviceRecord, Error, Issuance, WalletProvider, secrets};
 
 /// What was looked at: the keys, and the counter of the assertion over them.
@@ -86,6 +87,9 @@ impl WalletProvider {
         let mut issuance = Issuance::new(caller.unit(), caller.spent(), now);
         issuance.nonce = nonce;
         issuance.counter = counter;
+        if let KeystoreKeys::Android { chains, .. } = &request.keys {
+            issuance.certificates = certificates_above(chains);
+        }
         self.attest_keys(caller, issuance, found, &wanted).await
     }
 

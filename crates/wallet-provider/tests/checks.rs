@@ -325,6 +325,26 @@ async fn what_google_did_not_look_at_refuses_and_revokes_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_check_rests_on_is_watched_as_the_activation_is() {
+    for house in House::on_each() {
+        let mut bed = android::Bed::new();
+        let running = start(&house, &bed, &apple::Bed::new(), |_| {}).await;
+        let device = android_unit(&house, &running, &bed, "mine").await;
+        bed.change_batch(&[0x0d, 0xef, 0x02]);
+        let sound = device.check_android(&house, &running, &bed, |says| says);
+        sound.await.unwrap();
+        for (named, revoked) in [("def03", 0), ("def02", 1)] {
+            let entry = format!(r#"{{"{named}":{{"status":"REVOKED"}}}}"#);
+            fresh_list(&house, &running, &entry);
+            let found = running.provider.revoke_listed().await.unwrap();
+            assert_eq!(found, revoked, "{named}");
+        }
+        let view = device.view(&house, &running).await;
+        assert_eq!(view.state, UnitState::Revoked);
+    }
+}
+
+#[tokio::test]
 async fn what_was_learnt_of_a_device_is_held_against_it_later() {
     let (house, bed) = (House::new(), android::Bed::new());
     let running = start(&house, &bed, &apple::Bed::new(), |_| {}).await;

@@ -127,6 +127,7 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
     let check = InstanceCheck {
         spent: spent(),
         evidence: None,
+        certificates: vec![],
         patch_level: None,
         counter: Some(1),
     };

@@ -6,7 +6,7 @@ use sci::UnitId;
 use wallet_provider::UnitState;
 use wallet_provider::{Issuance, KeyStorage, NewEntry, Purpose, SpentRequest, StoreError};
 
-use super::{checks, held, rows, seconds, signed, storages};
+use super::{activation, checks, held, rows, seconds, signed, storages};
 
 pub(super) async fn issue(tx: &mut Connection, issuance: Issuance) -> Result<(), StoreError> {
     let unit = issuance.unit;
@@ -28,6 +28,7 @@ pub(super) async fn issue(tx: &mut Connection, issuance: Issuance) -> Result<(),
     if let Some(at) = issuance.checked_at {
         checks::checked(tx, unit, at).await?;
     }
+    activation::keep_certificates(tx, unit, &issuance.certificates).await?;
     keep_attested_keys(tx, &issuance.keys).await?;
     let ends = issuance.entries.iter().map(|entry| entry.maintained_until);
     let until = ends.max().unwrap_or(issuance.at);

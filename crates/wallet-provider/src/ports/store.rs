@@ -381,6 +381,8 @@ pub struct Issuance {
     pub holder: Option<Holder>,
     /// Where the attested keys are; absent for WIAs.
     pub storage: Option<KeyStorage>,
+    /// What the evidence of the keys rests on, as [`NewUnit::certificates`] has it.
+    pub certificates: Vec<[u8; 32]>,
     /// The counter of the App Attest key's assertion over the keys.
     pub counter: Option<u32>,
     /// When the wallet instance was checked, where the request itself is the check.
@@ -401,6 +403,7 @@ impl Issuance {
             entries: Vec::new(),
             holder: None,
             storage: None,
+            certificates: Vec::new(),
             counter: None,
             checked_at: None,
             at,

@@ -21,6 +21,7 @@ impl Scene {
         InstanceCheck {
             spent: self.spent(unit),
             evidence: None,
+            certificates: vec![],
             patch_level: None,
             counter: None,
         }
@@ -198,12 +199,7 @@ async fn a_failed_check_stops_issuance_until_one_is_passed(#[values(Sqlite, Post
     ] {
         assert!(matches!(refused, Err(StoreError::DeviceWorse)));
     }
-    let check = InstanceCheck {
-        spent: scene.spent(unit),
-        evidence: None,
-        patch_level: None,
-        counter: None,
-    };
+    let check = scene.check(unit);
     scene.store.record_check(check).await.unwrap();
     assert_eq!(scene.store.failed_checks(5).await.unwrap(), []);
     scene.store.issue(issuance).await.unwrap();
