@@ -25,8 +25,8 @@ pub trait Platform: std::fmt::Debug + Send + Sync {
     ) -> Result<Evidence, SignError>;
 
     /// What vouches for the device again. It names `nonce`, and carries `bound`: as the
-    /// attestation challenge of a fresh key, as the nonce of a Play Integrity token, or
-    /// in the client data of an assertion.
+    /// attestation challenge of a fresh key, in base64url as the nonce of a Play Integrity
+    /// token, or in the client data of an assertion.
     async fn check(&self, nonce: &str, bound: &str) -> Result<CheckEvidence, SignError>;
 
     /// Fresh signing keys in the platform's keystore, and what vouches for them, which
