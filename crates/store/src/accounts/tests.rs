@@ -344,6 +344,8 @@ async fn a_lost_answers_code_is_replaced_only_while_nothing_else_opens_the_accou
         scene.begin(&phone, "mine", None, scene.now).await.unwrap();
         let again = scene.begin(&phone, "mine", None, scene.now).await.unwrap();
         assert!(again.new_code);
+        // The user agreed both times.
+        assert_eq!(scene.count("SELECT count(*) FROM consent").await, 2);
         let account = scene.accounts.by_alias("mine").await.unwrap().unwrap();
         scene
             .accounts

@@ -89,10 +89,11 @@ pub trait ProviderStore: IssuanceStore + ReferenceStore {
     /// it. Its entries are not looked at.
     async fn check_issuance(&self, issuance: &Issuance) -> Result<(), StoreError>;
 
-    /// Records an issuance to an operational unit: its request and nonce are
-    /// spent, its keys are in no other attestation, whether KA or WIA, its storage is not revoked, the
-    /// counter of its assertion has grown, and its entries are free, or are the one that
-    /// is kept for their holder, whose maintenance then lasts as long as this one's.
+    /// Records an issuance to an operational unit: its request and nonce are spent, its
+    /// keys are in no other attestation, whether KA or WIA, its storage is not revoked,
+    /// the counter of its assertion has grown, what its evidence rests on is kept, and its
+    /// entries are free, or are the one that is kept for their holder, whose maintenance
+    /// then lasts as long as this one's.
     async fn issue(&self, issuance: Issuance) -> Result<(), StoreError>;
 
     /// Revokes a unit for good: its state, its history, every status entry that is
