@@ -21,8 +21,10 @@ impl Accounts {
     }
 
     /// Sends a code to an address. The address is the account's once the code came
-    /// back.
+    /// back. It wants a fresh sign-in: where letters go is where an owner learns of what
+    /// somebody else does.
     pub async fn begin_address(&self, who: &SignedIn, address: &str) -> Result<(), Error> {
+        self.require_fresh(who)?;
         let Some(letters) = &self.letters else {
             let what = "no letters are sent here";
             return Err(Error::refused(Problem::Address, "address", what));
@@ -75,8 +77,9 @@ impl Accounts {
         Ok(self.store.waiting_address(who.account(), now).await?)
     }
 
-    /// Forgets the address.
+    /// Forgets the address, for a fresh sign-in.
     pub async fn remove_address(&self, who: &SignedIn) -> Result<(), Error> {
+        self.require_fresh(who)?;
         let now = self.clock.now();
         self.store.remove_address(who.account(), now).await?;
         tracing::info!(event = "account.address-removed");

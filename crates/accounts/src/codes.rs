@@ -33,8 +33,9 @@ impl Accounts {
 
     /// A code that brings one wallet into the account, typed there within minutes:
     /// 64 random bits, which nobody guesses in the time. It takes the place of the one
-    /// before.
+    /// before, and wants a fresh sign-in.
     pub async fn link_code(&self, who: &SignedIn) -> Result<(AccountCode, Timestamp), Error> {
+        self.require_fresh(who)?;
         let code = AccountCode::of(Zeroizing::new(random::<8>()?).as_slice());
         let now = self.clock.now();
         let ends = now.checked_add(self.config.link_code).unwrap_or(now);

@@ -62,7 +62,8 @@ pub trait AccountStore: Send + Sync + std::fmt::Debug {
         sign_in: NewSignIn,
     ) -> Result<(), StoreError>;
 
-    /// Signs in by a recovery code, which is used up.
+    /// Signs in by a recovery code, which is used up, unless nothing else opens the
+    /// account.
     async fn sign_in_by_code(
         &self,
         alias: String,

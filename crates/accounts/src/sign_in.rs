@@ -105,8 +105,8 @@ impl Accounts {
         Ok(token)
     }
 
-    /// Signs in with an alias and a recovery code, which is used up. An unknown alias
-    /// and a wrong code are told apart by nobody.
+    /// Signs in with an alias and a recovery code, which is used up, unless nothing else
+    /// opens the account. An unknown alias and a wrong code are told apart by nobody.
     pub async fn sign_in_by_code(
         &self,
         alias: &str,

@@ -91,13 +91,17 @@ async fn what_cannot_be_taken_back_needs_a_fresh_sign_in(#[values(Sqlite, Postgr
     let (mut passkey, who) = house.user("mine").await;
     house.pass(5 * 60 + 1);
     let id = jose::b64::encode(&passkey.id);
-    let stale: [Option<Problem>; 4] = [
+    let stale: [Option<Problem>; 7] = [
         problem(house.accounts.new_codes(&who).await),
         problem(house.accounts.delete(&who).await),
         problem(house.accounts.begin_passkey(&who, "new").await),
         problem(house.accounts.remove_passkey(&who, &id).await),
+        problem(house.accounts.link_code(&who).await),
+        problem(house.accounts.begin_address(&who, "me@mail.example").await),
+        problem(house.accounts.remove_address(&who).await),
     ];
-    assert_eq!(stale, [Some(Problem::NotFresh); 4]);
+    assert_eq!(stale, [Some(Problem::NotFresh); 7]);
+    assert_eq!(house.letters(), 0);
     let token = house.sign_in("mine", &mut passkey).await.unwrap();
     let who = house.accounts.signed_in(&token).await.unwrap();
     house.accounts.new_codes(&who).await.unwrap();

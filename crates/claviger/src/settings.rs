@@ -54,7 +54,8 @@ pub(crate) struct Settings {
     pub(crate) device: Device,
     /// The wallet solution; needed by the role `wallet-provider`.
     pub(crate) wallet_provider: Option<WalletProviderSettings>,
-    /// Users' accounts and their pages; without it there are none.
+    /// Users' accounts, their pages, and the text that users agree to. Without it there
+    /// are no pages and nobody is asked, which development alone may do.
     pub(crate) accounts: Option<AccountSettings>,
     /// TLS at `listen`; without it, TLS ends in front.
     pub(crate) tls: Option<TlsSettings>,
@@ -470,6 +471,13 @@ impl Settings {
                 }
                 _ => {}
             }
+            if self.accounts.is_none() && !self.development {
+                return wrong(
+                    "accounts",
+                    "needed by the role wallet-provider outside development: users agree to \
+                     its text before a unit is activated",
+                );
+            }
         }
         if self.accounts.is_some() && !self.roles.contains(&Role::WalletProvider) {
             return wrong(
@@ -642,6 +650,32 @@ mod tests {
         assert_eq!(settings.limits.proxies().trusted.len(), 2);
         let error = limits(r#"["proxy.example"]"#).unwrap_err();
         assert!(error.to_string().contains("trusted_proxies"), "{error}");
+    }
+
+    #[test]
+    fn outside_development_a_wallet_provider_has_a_text_to_agree_to() {
+        let provider = |more: &str| {
+            let text = format!(
+                r#"
+                public_url = "https://wallet.example"
+                listen = "127.0.0.1:0"
+                data = "/tmp/x"
+                roles = ["wallet-provider", "wsca"]
+                [device]
+                uri = "pkcs11:token=t"
+                [wallet_provider]
+                solution = "Solution"
+                client_id = "https://wallet.example"
+                certification = "none"
+                {more}
+                "#
+            );
+            let read = Settings::of(&text, HashMap::new());
+            read.map(drop).map_err(|error| error.to_string())
+        };
+        let error = provider("").unwrap_err();
+        assert!(error.starts_with("accounts: "), "{error}");
+        provider("[accounts]\nconsent = \"/x\"\nconsent_version = \"1\"").unwrap();
     }
 
     #[rstest]

@@ -30,10 +30,10 @@ use serde_json::{Value, json};
 use support::Up;
 use support::served::Served;
 use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
-use wallet_client::sci_remote::HttpTransport;
+use wallet_client::sci_remote::{HttpTransport, Transport, TransportError};
 use wallet_client::{
-    FreshKeys, IssuerSecret, OperationalUnit, Platform, ProviderClient, SetUp, Stock, Unattested,
-    Vouching, WiaOptions,
+    FreshKeys, IssuerSecret, OperationalUnit, Platform, ProviderClient, SetUp, SetUpError, Stock,
+    Unattested, Vouching, WiaOptions,
 };
 
 /// A phone whose Android the bed's maker attests.
@@ -213,6 +213,85 @@ async fn a_stock_of_wias_is_filled_again_at_its_limit() {
         filled[1..].iter().all(|count| *count == filled[1]),
         "{filled:?}"
     );
+}
+
+/// A way to the WSCA on which every answer after the first few is lost.
+#[derive(Debug)]
+struct Losing {
+    way: HttpTransport,
+    kept: usize,
+    sent: AtomicUsize,
+}
+
+#[async_trait]
+impl Transport for Losing {
+    async fn post(&self, request: String) -> Result<Vec<u8>, TransportError> {
+        let answer = self.way.post(request).await?;
+        if self.sent.fetch_add(1, Ordering::SeqCst) < self.kept {
+            return Ok(answer);
+        }
+        Err(TransportError::Unreachable("the answer was lost".into()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_up_whose_answers_were_lost_is_begun_again_or_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(folder.path(), "127.0.0.1:0");
+    let device = Arc::new(SoftwareKeystore::generate().unwrap());
+    let base = format!("{}/wallet-provider", up.url);
+    let provider = ProviderClient::discover(&base, Arc::new(SystemClock))
+        .await
+        .unwrap();
+    let pin = Pin::choose("493827").unwrap();
+    let with = |kept| {
+        let address = format!("{}/wsca/r2ps", up.url).parse().unwrap();
+        SetUp {
+            alias: "mine",
+            account_code: None,
+            consent: None,
+            device: device.clone(),
+            platform: &Unattested,
+            wallet_version: "1",
+            pin: &pin,
+            transport: Losing {
+                way: HttpTransport::new(reqwest::Client::new(), address),
+                kept,
+                sent: AtomicUsize::new(0),
+            },
+            keys: 1,
+        }
+    };
+    let begin = async |kept| {
+        let shown = provider.certification().shown();
+        provider.set_up(shown, with(kept)).await.unwrap_err()
+    };
+    // The PIN is registered, and the phone does not learn it.
+    let SetUpError::Unfinished { answer: lost, .. } = begin(1).await else {
+        panic!("the activation began")
+    };
+    let view = provider.unit(lost.unit, device.signing()).await.unwrap();
+    assert_eq!(view.state, UnitState::Installed);
+    // Begun again: the unit is the same, its PIN stays, and it becomes operational.
+    let SetUpError::Unfinished { answer, .. } = begin(1).await else {
+        panic!("the activation began")
+    };
+    assert_eq!(answer.unit, lost.unit);
+    assert!(answer.account_code.is_some() && answer.account_code != lost.account_code);
+    let view = provider.unit(answer.unit, device.signing()).await.unwrap();
+    assert_eq!(view.state, UnitState::Operational);
+    // From here it is gone on with, and not begun.
+    let SetUpError::Provider(refused) = begin(usize::MAX).await else {
+        panic!("the account is another unit's to join by its code")
+    };
+    assert_eq!(refused.code(), Some("account-code"));
+    for _ in 0..2 {
+        let unit = provider.go_on(with(usize::MAX), &answer).await.unwrap();
+        assert_eq!(unit.unit, lost.unit);
+        assert_eq!(unit.account_code, answer.account_code);
+        let wia = claims(&unit.wia.attestation);
+        assert_eq!(wia["cnf"]["jwk"], unit.wia.key.public_key().to_jwk());
+    }
 }
 
 /// A development node that judges evidence, with its settings.

@@ -52,7 +52,9 @@ finding::rules! {
     ANDROID_OS_VERSION = "EVIDENCE-ANDROID-OS-VERSION", "Android key and ID attestation, osVersion", Error,
         "the system's version is stated by hardware and not below the policy's";
     ANDROID_PATCH_LEVEL = "EVIDENCE-ANDROID-PATCH-LEVEL", "Android key and ID attestation, osPatchLevel, vendorPatchLevel, bootPatchLevel", Error,
-        "patch levels are stated by hardware and not older than the policy allows";
+        "patch levels are stated by hardware and not below the policy's";
+    ANDROID_PATCH_AGE = "EVIDENCE-ANDROID-PATCH-AGE", "Android key and ID attestation, osPatchLevel", Error,
+        "the system's last patch is no older than the policy allows: a device that is as it was gets there by itself";
     ANDROID_ORIGIN = "EVIDENCE-ANDROID-ORIGIN", "Android key and ID attestation, origin", Error,
         "the key was generated in the keystore, as hardware states";
     ANDROID_PURPOSE = "EVIDENCE-ANDROID-PURPOSE", "Android key and ID attestation, purpose", Error,
@@ -68,7 +70,9 @@ finding::rules! {
     ANDROID_APPLICATION_UNKNOWN = "EVIDENCE-ANDROID-APPLICATION-UNKNOWN", "Android key and ID attestation, AttestationApplicationId", Error,
         "the policy names the app that keys may belong to";
     ANDROID_REVOKED = "EVIDENCE-ANDROID-REVOKED", "Android key attestation, Certificate revocation status list", Error,
-        "no certificate of the chain is revoked or suspended";
+        "no certificate of the chain is revoked";
+    ANDROID_SUSPENDED = "EVIDENCE-ANDROID-SUSPENDED", "Android key attestation, Certificate revocation status list", Error,
+        "no certificate of the chain is suspended, which may end";
     ANDROID_REVOCATION_UNKNOWN = "EVIDENCE-ANDROID-REVOCATION-UNKNOWN", "Android key attestation, Certificate revocation status list", Error,
         "the revocation list is at hand and no older than the policy allows";
     ANDROID_REVOCATION_LIST = "EVIDENCE-ANDROID-REVOCATION-LIST", "Android key attestation, Certificate revocation status list", Error,
@@ -113,6 +117,8 @@ finding::rules! {
         "Play recognises the app as the one it distributes";
     PLAY_DEVICE = "EVIDENCE-PLAY-DEVICE", "Play Integrity, Device integrity: deviceRecognitionVerdict", Error,
         "the device has every label that the policy asks for";
+    PLAY_UNEVALUATED = "EVIDENCE-PLAY-UNEVALUATED", "Play Integrity, Application integrity: UNEVALUATED; Device integrity: blank", Error,
+        "Google looked at what the policy asks for: an answer that says nothing may be another one the next time";
     PLAY_ACCOUNT = "EVIDENCE-PLAY-ACCOUNT", "Play Integrity, Account details: appLicensingVerdict", Error,
         "where the policy asks for it, the user got the app from Play";
 }

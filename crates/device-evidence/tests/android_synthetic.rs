@@ -211,7 +211,7 @@ fn each_demand_broken_alone(#[case] description: Description, #[case] rule: &'st
 #[case::vendor_patch(AndroidPolicy { min_vendor_patch_level: Some(20_261_006), ..AndroidPolicy::default() }, &rules::ANDROID_PATCH_LEVEL)]
 #[case::vendor_patch_by_month(AndroidPolicy { min_vendor_patch_level: Some(202_611), ..AndroidPolicy::default() }, &rules::ANDROID_PATCH_LEVEL)]
 #[case::boot_patch(AndroidPolicy { min_boot_patch_level: Some(20_261_101), ..AndroidPolicy::default() }, &rules::ANDROID_PATCH_LEVEL)]
-#[case::patch_age(AndroidPolicy { max_os_patch_age_months: Some(0), ..AndroidPolicy::default() }, &rules::ANDROID_PATCH_LEVEL)]
+#[case::patch_age(AndroidPolicy { max_os_patch_age_months: Some(0), ..AndroidPolicy::default() }, &rules::ANDROID_PATCH_AGE)]
 #[case::rollback(AndroidPolicy { rollback_resistance: true, ..AndroidPolicy::default() }, &rules::ANDROID_ROLLBACK)]
 #[case::authentication(AndroidPolicy { user_authentication: true, ..AndroidPolicy::default() }, &rules::ANDROID_AUTHENTICATION)]
 #[case::strong_box(AndroidPolicy { security_level: SecurityLevel::StrongBox, ..AndroidPolicy::default() }, &rules::ANDROID_SECURITY_LEVEL)]
@@ -559,10 +559,19 @@ fn another_root_is_not_trusted() {
 #[case::intermediate_in_capitals_with_zeros("00ABC")]
 #[case::batch("def01")]
 #[case::leaf("1")]
-fn a_revoked_serial_is_refused_wherever_it_stands(#[case] serial: &str) {
+fn a_listed_serial_is_refused_wherever_it_stands(
+    #[case] serial: &str,
+    #[values(
+        ("REVOKED", &rules::ANDROID_REVOKED),
+        ("SUSPENDED", &rules::ANDROID_SUSPENDED),
+        ("something new", &rules::ANDROID_REVOKED)
+    )]
+    listed: (&str, &'static Rule),
+) {
     let bed = Bed::new();
+    let (status, rule) = listed;
     let list = format!(
-        r#"{{"entries":{{"{serial}":{{"status":"SUSPENDED","reason":"KEY_COMPROMISE"}}}}}}"#
+        r#"{{"entries":{{"{serial}":{{"status":"{status}","reason":"KEY_COMPROMISE"}}}}}}"#
     );
     let list = RevocationList::from_json(list.as_bytes(), time(AT)).unwrap();
     let policy = bed.policy();
@@ -576,7 +585,7 @@ fn a_revoked_serial_is_refused_wherever_it_stands(#[case] serial: &str) {
             at: time(AT),
         },
     );
-    refused(&assessment, &[&rules::ANDROID_REVOKED]);
+    refused(&assessment, &[rule]);
 }
 
 #[test]

@@ -7,6 +7,7 @@
     clippy::panic
 )]
 
+mod changed;
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -78,6 +79,26 @@ fn assess(
     android::assess_certificates(chain, &check)
 }
 
+/// A policy that names the app whose key it is.
+fn naming_its_app(description: &KeyDescription) -> AndroidPolicy {
+    let app = description.software_enforced.application_id.as_ref();
+    let app = app.unwrap();
+    let signers: Vec<_> = app
+        .signers
+        .iter()
+        .map(|s| Digest(s.as_slice().try_into().unwrap()))
+        .collect();
+    let named = |package: &android::Package| App {
+        package: package.name.clone(),
+        signers: signers.clone(),
+        min_version: package.version,
+    };
+    AndroidPolicy {
+        apps: app.packages.iter().map(named).collect(),
+        ..AndroidPolicy::default()
+    }
+}
+
 #[test]
 fn every_chain_says_what_the_json_beside_it_says() {
     let Some(folder) = folder("every_chain_says_what_the_json_beside_it_says") else {
@@ -128,27 +149,7 @@ fn every_chain_is_judged_as_its_device_deserves() {
         let name = file.to_string_lossy().into_owned();
         let first = assess(&chain, None, &AndroidPolicy::default());
         let description = first.says.unwrap().description;
-        let app = description
-            .software_enforced
-            .application_id
-            .clone()
-            .unwrap();
-        let policy = AndroidPolicy {
-            apps: app
-                .packages
-                .iter()
-                .map(|package| App {
-                    package: package.name.clone(),
-                    signers: app
-                        .signers
-                        .iter()
-                        .map(|s| Digest(s.as_slice().try_into().unwrap()))
-                        .collect(),
-                    min_version: package.version,
-                })
-                .collect(),
-            ..AndroidPolicy::default()
-        };
+        let policy = naming_its_app(&description);
         let assessment = assess(&chain, Some(&description.challenge), &policy);
         let root = description
             .hardware_enforced
@@ -287,8 +288,51 @@ fn the_known_roots_are_googles() {
     }
 }
 
-/// A bit in every part of every certificate: nothing changed is accepted, and
-/// what is refused is refused for what was changed.
+/// Of every chain, each class of bytes of each certificate: header, serial number,
+/// extensions, signature. What is found beside what the device itself deserves is what
+/// such a byte can break.
+#[test]
+fn a_changed_byte_is_refused_for_what_it_breaks() {
+    let Some(folder) = folder("a_changed_byte_is_refused_for_what_it_breaks") else {
+        return;
+    };
+    for file in sound(&folder) {
+        let chain = chain(&file);
+        let description = assess(&chain, None, &AndroidPolicy::default())
+            .says
+            .unwrap()
+            .description;
+        let policy = naming_its_app(&description);
+        let at = lived(&chain);
+        let list = android::RevocationList::from_json(br#"{"entries":{}}"#, at).unwrap();
+        let check = Check {
+            policy: &policy,
+            challenge: Some(&description.challenge),
+            key: None,
+            revocation: Some(&list),
+            at,
+        };
+        let ders: Vec<Vec<u8>> = chain.iter().map(|c| c.der().to_vec()).collect();
+        let before = changed::errors(&android::assess(&ders, &check));
+        let authentic = |id: &String| *id != rules::ANDROID_SIGNATURE.id;
+        assert!(before.iter().all(authentic), "{file:?}: {before:?}");
+        for (position, der) in ders.iter().enumerate() {
+            let parts = changed::android_certificate(der, position, position + 1 == ders.len());
+            changed::try_each(der, &parts, |other| {
+                let mut chain = ders.clone();
+                chain[position] = other.to_vec();
+                let assessment = android::assess(&chain, &check);
+                assert_eq!(assessment.accepted, Trusted::No, "{file:?}");
+                let mut found = changed::errors(&assessment);
+                found.retain(|id| !before.contains(id));
+                found
+            });
+        }
+    }
+}
+
+/// A bit in every part of every certificate of one chain, and certificates that are
+/// missing or another's.
 #[test]
 fn no_changed_chain_is_accepted() {
     let Some(folder) = folder("no_changed_chain_is_accepted") else {

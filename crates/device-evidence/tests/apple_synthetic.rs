@@ -6,6 +6,7 @@
     clippy::panic
 )]
 
+mod changed;
 mod support;
 
 use claviger_fixtures::TestKey;
@@ -229,6 +230,10 @@ fn nothing_changed_or_cut_short_is_accepted() {
             "byte {byte}"
         );
     }
+    // What is refused is refused for what was changed.
+    changed::try_each(&object, &changed::attestation(&object), |other| {
+        changed::errors(&assess_with(&bed, other, &policy))
+    });
     for len in 0..object.len() {
         let assessment = assess_with(&bed, &object[..len], &policy);
         refused(&assessment, &[&rules::APPLE_FORMAT]);
@@ -319,6 +324,9 @@ fn an_assertion_binds_its_client_data_key_and_app() {
         &[&rules::CHALLENGE_UNKNOWN],
     );
     // Each part changed, cut short, too large.
+    changed::try_each(&bytes, &changed::assertion(&bytes), |other| {
+        changed::errors(&assert_with(&bed, other, 0, Some(&hash)))
+    });
     for byte in 0..bytes.len() {
         let mut changed = bytes.clone();
         changed[byte] ^= 0x01;

@@ -7,6 +7,8 @@
     clippy::panic
 )]
 
+mod changed;
+
 use std::collections::HashMap;
 
 use base64::Engine as _;
@@ -191,6 +193,45 @@ fn every_assertion_is_accepted_once() {
         assert_eq!(assessment.key_storage, None);
         let again = AssertionCheck { counter, ..check };
         assert!(apple::assess_assertion(&assertion, &again).refused_for(&rules::APPLE_COUNTER));
+    }
+}
+
+#[test]
+fn a_changed_byte_is_refused_for_what_it_breaks() {
+    let documents = documents("a_changed_byte_is_refused_for_what_it_breaks");
+    for document in of(&documents, "attestation") {
+        let object = bytes(document, "attestationBase64");
+        let (policy, hash) = (policy(document), hash(document));
+        let key_id = bytes(document, "keyIdBase64");
+        let check = AttestationCheck {
+            policy: &policy,
+            client_data_hash: Some(&hash),
+            key_id: Some(&key_id),
+            at: at(document),
+        };
+        changed::try_each(&object, &changed::attestation(&object), |other| {
+            let assessment = apple::assess_attestation(other, &check);
+            assert_eq!(assessment.accepted, Trusted::No);
+            changed::errors(&assessment)
+        });
+    }
+    for document in of(&documents, "assertion") {
+        let assertion = bytes(document, "assertionBase64");
+        let (policy, hash, key) = (policy(document), hash(document), key(document));
+        let counter: u32 = document["counter"].parse().unwrap();
+        let check = AssertionCheck {
+            policy: &policy,
+            key: &key,
+            environment: Environment::Development,
+            counter: counter - 1,
+            client_data_hash: Some(&hash),
+            at: at(document),
+        };
+        changed::try_each(&assertion, &changed::assertion(&assertion), |other| {
+            let assessment = apple::assess_assertion(other, &check);
+            assert_eq!(assessment.accepted, Trusted::No);
+            changed::errors(&assessment)
+        });
     }
 }
 

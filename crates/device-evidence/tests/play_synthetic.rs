@@ -85,10 +85,10 @@ fn with(pointer: &str, value: Value) -> Value {
 #[case(with("/appIntegrity/certificateSha256Digest", json!([])), &rules::PLAY_PACKAGE)]
 #[case(with("/appIntegrity/versionCode", json!("4")), &rules::PLAY_PACKAGE)]
 #[case(with("/appIntegrity/appRecognitionVerdict", "UNRECOGNIZED_VERSION".into()), &rules::PLAY_APP)]
-#[case(with("/appIntegrity", json!({"appRecognitionVerdict": "UNEVALUATED"})), &rules::PLAY_APP)]
+#[case(with("/appIntegrity", json!({"appRecognitionVerdict": "UNEVALUATED"})), &rules::PLAY_UNEVALUATED)]
 #[case(with("/appIntegrity", json!({"appRecognitionVerdict": "PLAY_RECOGNIZED"})), &rules::PLAY_APP)]
 #[case(with("/deviceIntegrity/deviceRecognitionVerdict", json!(["MEETS_BASIC_INTEGRITY"])), &rules::PLAY_DEVICE)]
-#[case(with("/deviceIntegrity", json!({})), &rules::PLAY_DEVICE)]
+#[case(with("/deviceIntegrity", json!({})), &rules::PLAY_UNEVALUATED)]
 #[case(with("/accountDetails/appLicensingVerdict", "UNLICENSED".into()), &rules::PLAY_ACCOUNT)]
 #[case(with("/requestDetails", json!({})), &rules::PLAY_FORMAT)]
 #[case(with("/requestDetails/timestampMillis", json!("soon")), &rules::PLAY_FORMAT)]
@@ -244,6 +244,43 @@ fn nothing_changed_or_cut_short_is_accepted() {
         let changed = String::from_utf8(changed).unwrap();
         let assessment = assess_with(&changed, &policy);
         assert_eq!(assessment.accepted, Trusted::No, "character {at}");
-        assert_eq!(assess_with(&token[..at], &policy).accepted, Trusted::No);
+        refused_for(&assessment, what_breaks(&token, at), at);
+        refused(&assess_with(&token[..at], &policy), &rules::PLAY_FORMAT);
     }
+    // The JWS inside: Google signed its header and its payload.
+    let signed = bed.signed(Bed::sound().to_string().as_bytes());
+    for at in (0..signed.len()).step_by(5) {
+        let mut changed = signed.clone().into_bytes();
+        changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+        let token = bed.seal(json!({"alg": "A256KW", "enc": "A256GCM"}), &changed);
+        let assessment = assess_with(&token, &policy);
+        assert_eq!(assessment.accepted, Trusted::No, "character {at}");
+        refused_for(&assessment, what_breaks(&signed, at), at);
+    }
+}
+
+/// What a character of a compact token breaks: its form, where that is what it says or
+/// where a part ends, whose last character has bits to spare; its authenticity.
+fn what_breaks(token: &str, at: usize) -> &'static [&'static str] {
+    let bytes = token.as_bytes();
+    let in_header = !token[..=at].contains('.');
+    let ends_a_part = bytes.get(at + 1).is_none_or(|next| *next == b'.');
+    match bytes[at] {
+        b'.' => &["EVIDENCE-PLAY-FORMAT"],
+        _ if in_header || ends_a_part => &["EVIDENCE-PLAY-FORMAT", "EVIDENCE-PLAY-AUTHENTIC"],
+        _ => &["EVIDENCE-PLAY-AUTHENTIC"],
+    }
+}
+
+#[track_caller]
+fn refused_for(assessment: &Assessment<Said>, one_of: &[&str], at: usize) {
+    let found: Vec<&str> = assessment
+        .findings
+        .iter()
+        .map(|f| f.rule.as_ref())
+        .collect();
+    assert!(
+        matches!(found[..], [only] if one_of.contains(&only)),
+        "character {at}: {found:?}"
+    );
 }

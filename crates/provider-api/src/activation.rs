@@ -66,8 +66,8 @@ pub enum Evidence {
         /// The agreement key's chain, where the platform attests one.
         #[serde(default)]
         agreement: Vec<String>,
-        /// A Play Integrity token whose nonce is the challenge, where the provider
-        /// asks for one.
+        /// A Play Integrity token whose nonce is the base64url of the challenge's text,
+        /// where the provider asks for one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         play: Option<String>,
     },

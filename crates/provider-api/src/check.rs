@@ -63,7 +63,8 @@ pub enum CheckEvidence {
         /// Its attestation challenge is the text of the bound challenge.
         #[serde(default)]
         chain: Vec<String>,
-        /// A Play Integrity token whose nonce is the text of the bound challenge.
+        /// A Play Integrity token whose nonce is the base64url of the bound challenge's
+        /// text.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         play: Option<String>,
     },

@@ -14,7 +14,9 @@ use crate::keystore::{DeviceKeystore, SoftwareKeystore};
 #[async_trait]
 pub trait Platform: std::fmt::Debug + Send + Sync {
     /// What vouches for the two device keys at their activation. On Android the keys are
-    /// made here and now, with the text of `challenge` as their attestation challenge.
+    /// made here and now, with the text of `challenge` as their attestation challenge;
+    /// where an earlier activation of theirs was begun, their chains are as they were
+    /// then. An App Attest key is made anew each time.
     async fn activation(
         &self,
         challenge: &str,
@@ -23,8 +25,8 @@ pub trait Platform: std::fmt::Debug + Send + Sync {
     ) -> Result<Evidence, SignError>;
 
     /// What vouches for the device again. It names `nonce`, and carries `bound`: as the
-    /// attestation challenge of a fresh key, as the nonce of a Play Integrity token, or
-    /// in the client data of an assertion.
+    /// attestation challenge of a fresh key, in base64url as the nonce of a Play Integrity
+    /// token, or in the client data of an assertion.
     async fn check(&self, nonce: &str, bound: &str) -> Result<CheckEvidence, SignError>;
 
     /// Fresh signing keys in the platform's keystore, and what vouches for them, which

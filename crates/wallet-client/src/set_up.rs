@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use jose::{Curve, Signer};
-use provider_api::{KaRequest, UnitState};
+use provider_api::{ActivationAnswer, KaRequest, UnitState};
 use r2ps::ServiceIdentity;
-use sci::{KeyInfo, Pin, Sci, Task, UnitId};
+use sci::{Code, KeyInfo, Pin, Sci, Task, UnitId};
 
 use crate::keystore::DeviceKeystore;
 use crate::sci_remote::{RemoteSci, Transport};
@@ -103,6 +103,15 @@ pub enum SetUpError {
     /// The WSCA.
     #[error("the WSCA")]
     Wsca(#[from] sci::Error),
+    /// The activation began, and what follows did not come to its end.
+    #[error("the set-up of unit {} did not come to its end", answer.unit)]
+    Unfinished {
+        /// The provider's answer, for [`ProviderClient::go_on`]. The account's code in it
+        /// is shown to the user and told nowhere else.
+        answer: Box<ActivationAnswer>,
+        /// Why.
+        source: Box<SetUpError>,
+    },
     /// The provider completed the activation, and the unit is something else.
     #[error("the unit is {0}")]
     State(UnitState),
@@ -124,9 +133,10 @@ impl ProviderClient {
     /// PIN; and fetches what the unit begins with: a WIA, and one KA for its WSCD and for
     /// its platform's keystore.
     ///
-    /// What fails before the unit is operational can be begun again with the same device
-    /// keys: the provider finds the same unit. What fails after it is made up for by
-    /// [`ProviderClient::first_attestations`].
+    /// What fails after the activation began is taken up by [`ProviderClient::go_on`], with
+    /// what [`SetUpError::Unfinished`] carries. It can also be begun again with the same
+    /// device keys, as long as the unit is not operational: the provider finds the same
+    /// unit, and the PIN that it has stays.
     pub async fn set_up<T: Transport + 'static>(
         &self,
         _: CertificationShown,
@@ -143,11 +153,27 @@ impl ProviderClient {
                 wallet_version: with.wallet_version,
             })
             .await?;
+        let done = self.go_on(with, &answer).await;
+        done.map_err(|source| SetUpError::Unfinished {
+            answer: Box::new(answer),
+            source: Box::new(source),
+        })
+    }
+
+    /// Takes up a set-up after its activation began: the PIN, the activation's end, and
+    /// what the unit begins with. Whatever was done before and whose answer was lost is
+    /// found done, so that it can be called again until it comes to its end. A PIN that
+    /// the unit has is not replaced: `with` must bring the same one.
+    pub async fn go_on<T: Transport + 'static>(
+        &self,
+        with: SetUp<'_, T>,
+        answer: &ActivationAnswer,
+    ) -> Result<OperationalUnit<T>, SetUpError> {
         // The provider signed the answer, so this is whom to believe.
         let service = ServiceIdentity {
-            context: answer.wsca.context,
-            agreement: answer.wsca.agreement,
-            signing: answer.wsca.signing,
+            context: answer.wsca.context.clone(),
+            agreement: answer.wsca.agreement.clone(),
+            signing: answer.wsca.signing.clone(),
         };
         let sci = Arc::new(RemoteSci::new(
             with.transport,
@@ -156,7 +182,10 @@ impl ProviderClient {
             Arc::clone(&with.device),
             self.clock(),
         ));
-        sci.register_pin(with.pin).await?;
+        match sci.register_pin(with.pin).await {
+            Err(error) if error.code() == Some(Code::PinExists) => {}
+            registered => registered?,
+        }
         let view = self
             .complete_activation(answer.unit, with.device.signing())
             .await?;
@@ -175,7 +204,7 @@ impl ProviderClient {
             .await?;
         Ok(OperationalUnit {
             unit: answer.unit,
-            account_code: answer.account_code,
+            account_code: answer.account_code.clone(),
             sci,
             wia,
             wscd_ka,

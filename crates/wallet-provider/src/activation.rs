@@ -1,6 +1,7 @@
 //! From a device to an operational unit.
 
-use jose::Curve;
+use jiff::Timestamp;
+use jose::{Curve, PublicKey};
 use provider_api::{
     ActivationAnswer, ActivationClaims, ActivationRequest, Problem, UnitState,
     UnverifiedActivation, WscaView, account_code_hash, verify_agreement_proof,
@@ -11,7 +12,7 @@ use wsca::DeviceKeys;
 
 use crate::device_facts::DeviceFacts;
 use crate::watch::certificates_of;
-use crate::{AgreedText, Caller, Error, NewUnit, WalletProvider, secrets};
+use crate::{AgreedText, Caller, DeviceRecord, Error, NewUnit, WalletProvider, secrets};
 
 impl WalletProvider {
     /// Begins an activation: both device keys prove themselves over a challenge,
@@ -19,14 +20,17 @@ impl WalletProvider {
     /// installed, is made known to the WSCA. The answer is signed.
     ///
     /// A device whose answer was lost may begin again with a new challenge: it
-    /// gets the same unit, as long as that is not yet operational.
+    /// gets the same unit, as long as that is not yet operational. What its new
+    /// evidence says then stands in place of what was kept.
     #[tracing::instrument(name = "provider.activate", skip_all)]
     pub async fn begin_activation(&self, request: &ActivationRequest) -> Result<String, Error> {
         let now = self.clock.now();
         let provider = &self.config.base_url;
         let activation = UnverifiedActivation::parse(request, provider, now)?;
         let consent = self.check_consent(&activation.claims)?;
-        let device = self.judge_evidence(&activation, now)?;
+        let challenge = secrets::challenge_hash(&activation.claims.challenge);
+        let kept = self.begun_before(&activation, challenge, now).await?;
+        let device = self.judge_evidence(&activation, kept.as_ref(), now)?;
         let UnverifiedActivation {
             signing_key,
             claims,
@@ -67,7 +71,7 @@ impl WalletProvider {
             .store
             .begin_activation(NewUnit {
                 unit: UnitId::random(),
-                challenge: secrets::challenge_hash(&claims.challenge),
+                challenge,
                 alias: claims.alias,
                 shown_code: claims.account_code.as_deref().map(account_code_hash),
                 new_code: code.hash(),
@@ -79,6 +83,7 @@ impl WalletProvider {
                 device_model: device.facts.as_ref().and_then(|facts| facts.model.clone()),
                 patch_level: device.facts.as_ref().and_then(DeviceFacts::patch_month),
                 wallet_version: claims.wallet_version,
+                checked_at: device.at,
                 at: now,
             })
             .await?;
@@ -121,6 +126,23 @@ impl WalletProvider {
         tracing::info!(event = "unit.operational");
         let view = self.unit_view(caller.unit()).await?;
         self.answer(caller.request.jti(), view).await
+    }
+
+    /// What was found of the device when the same activation was begun before. A
+    /// challenge that does not wait is refused here, before anything is spent on it.
+    async fn begun_before(
+        &self,
+        activation: &UnverifiedActivation,
+        challenge: [u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<DeviceRecord>, Error> {
+        let claims = &activation.claims;
+        let device = [&activation.signing_key, &claims.agreement_key].map(PublicKey::thumbprint);
+        let kept = self
+            .store
+            .begun_activation(challenge, device, &claims.alias, now)
+            .await?;
+        Ok(kept.map(|kept| DeviceRecord::read(&kept, now)))
     }
 
     /// The text that the user agreed to, as it is kept.

@@ -17,6 +17,7 @@ use provider_api::{
 use crate::device_facts::DeviceFacts;
 use crate::evidence::{accepted, decode, refused};
 use crate::ports::issuance_store::{FailedCheck, InstanceCheck, SpentCheck};
+use crate::watch::certificates_above;
 use crate::{AppAttestRecord, Caller, DeviceRecord, Error, WalletProvider, secrets};
 
 /// With what an Android device is checked again.
@@ -138,6 +139,10 @@ impl WalletProvider {
             Looked::Sound(learnt) => learnt,
             Looked::Worse(findings) => return Err(self.note_worse(spent, findings).await),
         };
+        let certificates = match &request.evidence {
+            CheckEvidence::Android { chain, .. } => certificates_above([chain]),
+            _ => Vec::new(),
+        };
         let patch_level = learnt.facts.as_ref().and_then(DeviceFacts::patch_month);
         let evidence = learnt.facts.map(|facts| {
             let facts = Some(facts);
@@ -148,6 +153,7 @@ impl WalletProvider {
             .record_check(InstanceCheck {
                 spent,
                 evidence,
+                certificates,
                 patch_level,
                 counter: learnt.counter,
             })
@@ -237,27 +243,26 @@ impl WalletProvider {
         let bound = shown.challenge(caller);
         let played = self.judge_play(bound.as_bytes(), play, shown.now)?;
         let play_is_enough = self.config.check_by == CheckBy::KeyOrPlay && played.is_some();
-        let mut worse = Vec::new();
+        let mut wrong = Wrong::default();
         if let Some(played) = played {
-            sort_out(played.accepted, played.findings, &mut worse)?;
+            wrong.sort_out(played.accepted, played.findings)?;
         }
         let mut facts = None;
         if !(chain.is_empty() && play_is_enough) {
             let policy = &self.config.evidence.android;
             let key = self.assess_chain(chain, bound.as_bytes(), None, policy, shown.now)?;
-            sort_out(key.accepted, key.findings, &mut worse)?;
+            wrong.sort_out(key.accepted, key.findings)?;
             facts = key.says.as_ref().map(DeviceFacts::of);
         }
         if let (Some(now), Some(before)) = (&facts, &shown.record.facts) {
-            worse.extend(now.worse_than(before));
+            wrong.worse.extend(now.worse_than(before));
         }
-        if !worse.is_empty() {
-            return Ok(Looked::Worse(worse));
-        }
-        Ok(Looked::Sound(Learnt {
-            facts,
-            counter: None,
-        }))
+        wrong.or_sound(|| {
+            Ok(Learnt {
+                facts,
+                counter: None,
+            })
+        })
     }
 
     async fn check_apple(
@@ -320,27 +325,68 @@ static WORSE: &[&Rule] = &[
     &evidence_rules::PLAY_DEVICE,
 ];
 
-/// Refuses evidence that is not to be believed; of what can be, adds what tells that the
-/// device got worse.
-pub(crate) fn sort_out(
-    accepted_so_far: Trusted,
-    findings: Vec<Finding>,
-    worse: &mut Vec<Finding>,
-) -> Result<(), Error> {
-    if accepted_so_far == Trusted::Yes {
-        return Ok(());
+/// The rules that a device breaks without having got worse: what time alone brings, and
+/// what may be otherwise the next time. Such evidence is refused, and nothing is
+/// remembered of it; beside it, what tells of a worse device still does.
+static PASSING: &[&Rule] = &[
+    &evidence_rules::ANDROID_PATCH_AGE,
+    &evidence_rules::ANDROID_SUSPENDED,
+    &evidence_rules::PLAY_UNEVALUATED,
+];
+
+/// What is wrong with evidence that is to be believed.
+#[derive(Debug, Default)]
+pub(crate) struct Wrong {
+    /// What tells that the device got worse.
+    pub(crate) worse: Vec<Finding>,
+    passing: Vec<Finding>,
+}
+
+impl Wrong {
+    /// Refuses evidence that is not to be believed; of what can be, notes what is wrong.
+    pub(crate) fn sort_out(
+        &mut self,
+        accepted: Trusted,
+        findings: Vec<Finding>,
+    ) -> Result<(), Error> {
+        if accepted == Trusted::Yes {
+            return Ok(());
+        }
+        let errors: Vec<Finding> = findings
+            .into_iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .collect();
+        let among = |rules: &[&Rule], finding: &Finding| rules.iter().any(|rule| finding.is(rule));
+        let (worse, others): (Vec<_>, Vec<_>) = errors
+            .iter()
+            .cloned()
+            .partition(|finding| among(WORSE, finding));
+        if errors.is_empty() || !others.iter().all(|finding| among(PASSING, finding)) {
+            return Err(refused_for(&errors));
+        }
+        self.worse.extend(worse);
+        self.passing.extend(others);
+        Ok(())
     }
-    let errors: Vec<Finding> = findings
-        .into_iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .collect();
-    let tells = |finding: &Finding| WORSE.iter().any(|rule| finding.is(rule));
-    if !errors.is_empty() && errors.iter().all(tells) {
-        worse.extend(errors);
-        return Ok(());
+
+    /// What came of the look: what is `sound`, where nothing is wrong.
+    pub(crate) fn or_sound<T>(
+        self,
+        sound: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<Looked<T>, Error> {
+        if !self.worse.is_empty() {
+            return Ok(Looked::Worse(self.worse));
+        }
+        if !self.passing.is_empty() {
+            return Err(refused_for(&self.passing));
+        }
+        sound().map(Looked::Sound)
     }
+}
+
+fn refused_for(errors: &[Finding]) -> Error {
     let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    Err(refused(told.join("; ")))
+    refused(told.join("; "))
 }
 
 fn environment(kept: &AppAttestRecord, record: &DeviceRecord) -> Environment {

@@ -42,6 +42,10 @@ pub struct DeviceRecord {
     /// The App Attest key, for its later assertions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_attest: Option<AppAttestRecord>,
+    /// A hash of the chains, or of the attestation, that were looked at, base64url: by
+    /// it they are known again when a device whose answer was lost shows them once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub print: Option<String>,
     /// What hardware says of the device, as of the last check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<DeviceFacts>,
@@ -74,6 +78,7 @@ impl DeviceRecord {
             basis: None,
             findings: Vec::new(),
             app_attest: None,
+            print: None,
             facts: None,
         }
     }
@@ -127,9 +132,38 @@ impl WalletProvider {
             .clone()
     }
 
-    /// Judges the evidence of an activation: it must be of this device's keys and
-    /// of this challenge.
+    /// Judges the evidence of an activation. Where it is what the installed unit of the
+    /// same device and account was begun with, what was `kept` of it stands: the
+    /// challenge in a key's attestation is that of the moment the key was made, and a
+    /// device whose answer was lost has no other. That it is this device, now, is what
+    /// both its keys prove over the new challenge.
     pub(crate) fn judge_evidence(
+        &self,
+        activation: &UnverifiedActivation,
+        kept: Option<&DeviceRecord>,
+        now: Timestamp,
+    ) -> Result<DeviceRecord, Error> {
+        let claims = &activation.claims;
+        let print = print_of(&claims.evidence);
+        if let Some(kept) = kept
+            && print.is_some()
+            && kept.print == print
+        {
+            if let Evidence::Android { play, .. } = &claims.evidence
+                && let Some(play) =
+                    self.judge_play(claims.challenge.as_bytes(), play.as_deref(), now)?
+            {
+                accepted(play)?;
+            }
+            return Ok(kept.clone());
+        }
+        let mut record = self.judge_fresh(activation, now)?;
+        record.print = print;
+        Ok(record)
+    }
+
+    /// Judges evidence that must be of this device's keys and of this challenge.
+    fn judge_fresh(
         &self,
         activation: &UnverifiedActivation,
         now: Timestamp,
@@ -308,6 +342,23 @@ struct Device<'a> {
     signing_key: &'a PublicKey,
     agreement_key: &'a PublicKey,
     now: Timestamp,
+}
+
+/// By what the evidence is known when it is shown again. A Play Integrity token is no
+/// part of it: it is made anew for each challenge.
+fn print_of(evidence: &Evidence) -> Option<String> {
+    let shown = match evidence {
+        Evidence::Android {
+            signing, agreement, ..
+        } => serde_json::json!(["android", signing, agreement]),
+        Evidence::Apple {
+            attestation,
+            client_data,
+        } => serde_json::json!(["apple", attestation, client_data]),
+        _ => return None,
+    };
+    let text = format!("claviger evidence 1\0{shown}");
+    Some(b64::encode(jose::sha256(text.as_bytes())))
 }
 
 /// Undecided evidence is not accepted: what is missing is told.

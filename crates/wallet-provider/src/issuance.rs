@@ -6,7 +6,7 @@ use provider_api::{Attestations, KeyProof, Problem, WiaRequest};
 use wsca::AdminError;
 
 use crate::entries::Order;
-use crate::{Caller, Error, Issuance, ListKind, Seals, WalletProvider, counts};
+use crate::{Caller, DeviceRecord, Error, Issuance, ListKind, Seals, WalletProvider, counts};
 
 impl WalletProvider {
     /// Issues one WIA for each proof, each over its own key, to an instance that was
@@ -22,6 +22,11 @@ impl WalletProvider {
         let preferred = self.period(request.preferred_client_status_period)?;
         let holder = self.issuer_holder(request.issuer_scope.as_deref(), None)?;
         let keys = self.prove_keys(caller, &request.proofs, now)?;
+        let record = DeviceRecord::read(&caller.unit.evidence, caller.unit.created_at);
+        if keys.iter().any(|key| caller.rests_on(&record, key)) {
+            let what = "a key is one of the device's own: each WIA has a fresh one";
+            return Err(Error::refused(Problem::KeyProof, "proofs", what));
+        }
 
         let rounding = &self.config.rounding;
         let expires = rounding.wia_expiry(checked, self.config.wia_lifetime);

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use jose::PublicKey;
 use provider_api::{KeystoreKaRequest, KeystoreKeys, MAX_PROOFS, NoncePurpose, Problem, Storage};
 
-use crate::check::{Looked, Shown, sort_out};
+use crate::check::{Looked, Shown, Wrong};
 use crate::device_facts::DeviceFacts;
 use crate::evidence::refused;
 use crate::ka::{Found, FoundKey, Wanted, address};
 use crate::ports::issuance_store::{KeyStorage, SpentCheck};
+use crate::watch::certificates_above;
 use crate::{Caller, DeviceRecord, Error, Issuance, WalletProvider, secrets};
 
 /// What was looked at: the keys, and the counter of the assertion over them.
@@ -86,6 +87,9 @@ impl WalletProvider {
         let mut issuance = Issuance::new(caller.unit(), caller.spent(), now);
         issuance.nonce = nonce;
         issuance.counter = counter;
+        if let KeystoreKeys::Android { chains, .. } = &request.keys {
+            issuance.certificates = certificates_above(chains);
+        }
         self.attest_keys(caller, issuance, found, &wanted).await
     }
 
@@ -110,16 +114,16 @@ impl WalletProvider {
         bounded(chains.len())?;
         let bound = shown.challenge(caller);
         let policy = &self.config.evidence.android;
-        let (mut worse, mut keys, mut storages) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut wrong, mut keys, mut storages) = (Wrong::default(), Vec::new(), Vec::new());
         for chain in chains {
             let key = self.assess_chain(chain, bound.as_bytes(), None, policy, shown.now)?;
-            sort_out(key.accepted, key.findings, &mut worse)?;
+            wrong.sort_out(key.accepted, key.findings)?;
             let (Some(public), Some(said)) = (key.key, key.says) else {
                 return Err(refused("a chain does not say whose it is".into()));
             };
             let facts = DeviceFacts::of(&said);
             if let Some(before) = &shown.record.facts {
-                worse.extend(facts.worse_than(before));
+                wrong.worse.extend(facts.worse_than(before));
             }
             let place = said
                 .description
@@ -136,25 +140,22 @@ impl WalletProvider {
                 user_authentication,
             });
         }
-        if !worse.is_empty() {
-            return Ok(Looked::Worse(worse));
-        }
-        let mut storages = storages.into_iter();
-        let Some(storage) = storages.next() else {
-            return Err(refused("there is no key".into()));
-        };
-        if storages.any(|other| other.type_name != storage.type_name) {
-            return Err(refused("the keys are in several keystores".into()));
-        }
-        let certification = self.certification_address(&storage);
-        Ok(Looked::Sound((
-            Found {
+        wrong.or_sound(|| {
+            let mut storages = storages.into_iter();
+            let Some(storage) = storages.next() else {
+                return Err(refused("there is no key".into()));
+            };
+            if storages.any(|other| other.type_name != storage.type_name) {
+                return Err(refused("the keys are in several keystores".into()));
+            }
+            let certification = self.certification_address(&storage);
+            let found = Found {
                 keys,
                 certification,
                 storage,
-            },
-            None,
-        )))
+            };
+            Ok((found, None))
+        })
     }
 
     async fn judge_bound(
@@ -221,14 +222,11 @@ fn bounded(keys: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses keys that stand twice, and those that everything else of the unit rests on:
-/// they do one thing each.
+/// Refuses keys that stand twice, and those that everything else of the unit rests on.
 fn check_keys(caller: &Caller, record: &DeviceRecord, keys: &[FoundKey]) -> Result<(), Error> {
-    let unit = &caller.unit;
-    let app_attest = record.app_attest.as_ref().map(|kept| &kept.key);
     for (place, found) in keys.iter().enumerate() {
         let key = &found.key;
-        if *key == unit.signing_key || *key == unit.agreement_key || Some(key) == app_attest {
+        if caller.rests_on(record, key) {
             return Err(refused(format!(
                 "the key at {place} is one of the device's own"
             )));

@@ -4,7 +4,7 @@ use std::sync::{Arc, RwLock};
 use clock::Clock;
 use device_evidence::android::RevocationList;
 use jiff::Timestamp;
-use jose::KeyAgreement;
+use jose::{KeyAgreement, PublicKey};
 use provider_api::{
     Challenge, Expected, HistoryEntry, NoncePurpose, Problem, ProviderView, Revoker, SignedAnswer,
     Storage, UnitState, UnitView, UnverifiedUnitRequest, VerifiedUnitRequest,
@@ -16,8 +16,9 @@ use wsca::WscaAdmin;
 use crate::allocation::Allocation;
 use crate::publication::KnownLists;
 use crate::{
-    Config, ConfigError, Error, Event, IndexSecret, Keyring, PidProviderCheck, ProviderStore,
-    Publisher, Purpose, RevocationStore, SpentRequest, StoreError, UnitRecord, secrets,
+    Config, ConfigError, DeviceRecord, Error, Event, IndexSecret, Keyring, PidProviderCheck,
+    ProviderStore, Publisher, Purpose, RevocationStore, SpentRequest, StoreError, UnitRecord,
+    secrets,
 };
 
 /// The wallet provider. One instance serves any number of requests at once.
@@ -99,6 +100,15 @@ impl Caller {
             jti: self.request.jti().to_owned(),
             forget_at: self.request.forget_at(),
         }
+    }
+
+    /// Whether the key is one that everything else of the unit rests on: one of the
+    /// device's two, or its App Attest key, of which `record` tells. They do one thing
+    /// each, and are in no attestation: issuers would know the unit by them.
+    pub(crate) fn rests_on(&self, record: &DeviceRecord, key: &PublicKey) -> bool {
+        let unit = &self.unit;
+        let app_attest = record.app_attest.as_ref().map(|kept| &kept.key);
+        [&unit.signing_key, &unit.agreement_key].contains(&key) || app_attest == Some(key)
     }
 
     /// Refuses a unit that is not operational. The store asks once more when it

@@ -210,7 +210,10 @@ pub const HELD: &[Held] = &[
         columns: &[
             unit("account", "whose account it opens"),
             unit("hash", "the hash of the code"),
-            unit("first", "whether the activation of a wallet gave it"),
+            unit(
+                "first",
+                "whether the activation of a wallet gave it and nobody came in by it",
+            ),
             unit("created_at", "when it was made"),
             unit("used_at", "when somebody signed in with it"),
         ],

@@ -115,13 +115,18 @@ impl WalletProvider {
 /// chain is the attested key's own, whose serial number says nothing: the others are
 /// the device's, its maker's and Google's.
 pub(crate) fn certificates_of(evidence: &Evidence) -> Vec<[u8; 32]> {
-    let Evidence::Android {
-        signing, agreement, ..
-    } = evidence
-    else {
-        return Vec::new();
-    };
-    let chains = [signing, agreement];
+    match evidence {
+        Evidence::Android {
+            signing, agreement, ..
+        } => certificates_above([signing, agreement]),
+        _ => Vec::new(),
+    }
+}
+
+/// The same of chains that the device shows later.
+pub(crate) fn certificates_above<'a>(
+    chains: impl IntoIterator<Item = &'a Vec<String>>,
+) -> Vec<[u8; 32]> {
     let above = chains.into_iter().flat_map(|chain| chain.iter().skip(1));
     let mut hashes: Vec<[u8; 32]> = above
         .filter_map(|text| Certificate::from_der(&b64::decode(text).ok()?).ok())

@@ -102,6 +102,24 @@ async fn a_challenge_is_answered_once() {
 }
 
 #[tokio::test]
+async fn nothing_is_looked_at_under_a_challenge_that_does_not_wait() {
+    let house = House::new();
+    let running = house.start().await;
+    let phone = Phone::new();
+    let mut claims = phone.claims(&house, &running, "mine").await;
+    // The proof is not for this challenge, and the evidence is none: that costs the
+    // provider's key nothing, and nobody learns what its policy says of a device.
+    claims.challenge = "made up".into();
+    claims.evidence = Evidence::Android {
+        signing: vec![],
+        agreement: vec![],
+        play: None,
+    };
+    let refused = phone.begin(&house, &running, &claims).await;
+    assert_eq!(problem(refused), Problem::ChallengeUnknown);
+}
+
+#[tokio::test]
 async fn of_two_answers_to_one_challenge_at_once_one_wins() {
     let house = House::new();
     let running = Arc::new(house.start().await);

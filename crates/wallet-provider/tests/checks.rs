@@ -12,16 +12,17 @@ mod devices;
 mod house;
 
 use attested::{
-    DAY, HOUR, android_unit, apple_unit, chain, fresh_list, made_with, problem, refused, start,
+    DAY, HOUR, android_unit, app_attested, apple_unit, chain, fresh_list, made_with, operational,
+    problem, refused, start,
 };
 use claviger_fixtures::TestKey;
 use clock::Clock;
 use devices::{android, apple, der, public};
-use house::{Device, House};
+use house::{Device, House, Phone, Running};
 use jiff::SignedDuration;
 use jose::{Curve, b64};
-use provider_api::{CheckEvidence, NoncePurpose, Problem, UnitState, bound_challenge};
-use wallet_provider::{CheckBy, Config, IssuanceStore, OnWorse, ProviderStore};
+use provider_api::{CheckAnswer, CheckEvidence, NoncePurpose, Problem, UnitState, bound_challenge};
+use wallet_provider::{CheckBy, Config, Error, IssuanceStore, OnWorse, ProviderStore};
 
 #[tokio::test]
 async fn a_wia_ends_within_24_hours_of_the_check_and_not_of_its_issuance() {
@@ -211,6 +212,138 @@ async fn a_device_whose_attesting_key_is_revoked_is_refused_and_remembered() {
     assert_eq!(running.provider.failed_checks(9).await.unwrap().len(), 1);
 }
 
+/// Refused as evidence under this rule, and nothing comes of it where every device that
+/// got worse has its unit revoked.
+async fn only_refused(
+    house: &House,
+    running: &Running,
+    device: &Device,
+    result: Result<CheckAnswer, Error>,
+    rule: &str,
+) {
+    refused(result, Problem::Evidence, rule);
+    assert_eq!(running.provider.failed_checks(9).await.unwrap(), []);
+    running.provider.recover().await.unwrap();
+    assert_eq!(
+        device.view(house, running).await.state,
+        UnitState::Operational
+    );
+}
+
+#[tokio::test]
+async fn a_suspension_refuses_and_revokes_nothing() {
+    let (house, bed) = (House::new(), android::Bed::new());
+    let chosen = |config: &mut Config| config.on_worse = OnWorse::Revoke;
+    let running = start(&house, &bed, &apple::Bed::new(), chosen).await;
+    let device = android_unit(&house, &running, &bed, "mine").await;
+    fresh_list(&house, &running, r#"{"def01":{"status":"SUSPENDED"}}"#);
+    let result = device
+        .check_android(&house, &running, &bed, |says| says)
+        .await;
+    let rule = "EVIDENCE-ANDROID-SUSPENDED";
+    only_refused(&house, &running, &device, result, rule).await;
+    // It ends.
+    fresh_list(&house, &running, "{}");
+    let sound = device.check_android(&house, &running, &bed, |says| says);
+    sound.await.unwrap();
+
+    // Beside it, a device that was opened is one.
+    fresh_list(&house, &running, r#"{"def01":{"status":"SUSPENDED"}}"#);
+    let unlocked = |says: android::Description| says.with(704, android::boot(&[0; 32], false, 2));
+    let result = device.check_android(&house, &running, &bed, unlocked).await;
+    refused(result, Problem::DeviceWorse, "EVIDENCE-ANDROID-BOOT");
+}
+
+#[tokio::test]
+async fn a_patch_that_grew_old_refuses_and_revokes_nothing() {
+    let (house, bed) = (House::new(), android::Bed::new());
+    let running = start(&house, &bed, &apple::Bed::new(), |config| {
+        config.on_worse = OnWorse::Revoke;
+        config.evidence.android.max_os_patch_age_months = Some(1);
+    })
+    .await;
+    let device = android_unit(&house, &running, &bed, "mine").await;
+    house.pass(30 * DAY);
+    fresh_list(&house, &running, "{}");
+    let result = device
+        .check_android(&house, &running, &bed, |says| says)
+        .await;
+    let rule = "EVIDENCE-ANDROID-PATCH-AGE";
+    only_refused(&house, &running, &device, result, rule).await;
+    let patched = |says: android::Description| says.with(706, der::integer(202_612));
+    device
+        .check_android(&house, &running, &bed, patched)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_google_did_not_look_at_refuses_and_revokes_nothing() {
+    let (house, bed) = (House::new(), android::Bed::new());
+    let google = devices::play::Bed::new();
+    let play = google.policy();
+    let running = start(&house, &bed, &apple::Bed::new(), |config| {
+        config.on_worse = OnWorse::Revoke;
+        config.evidence.play = Some(play);
+    })
+    .await;
+    let device = android_unit(&house, &running, &bed, "mine").await;
+    let unevaluated = serde_json::json!({"appRecognitionVerdict": "UNEVALUATED"});
+    let silent = [
+        ("appIntegrity", unevaluated),
+        ("deviceIntegrity", serde_json::json!({})),
+    ];
+    for (member, says_nothing) in silent {
+        for (boot, worse) in [
+            (android::boot(&[7; 32], true, 0), false),
+            (android::boot(&[0; 32], false, 2), true),
+        ] {
+            let (challenge, bound) = device.bound(&house, &running, NoncePurpose::Check).await;
+            let mut payload = devices::play::Bed::sound();
+            payload["requestDetails"]["nonce"] = b64::encode(&bound).into();
+            payload["requestDetails"]["timestampMillis"] =
+                house.clock.now().as_millisecond().into();
+            payload[member] = says_nothing.clone();
+            let fresh = TestKey::generate(Curve::P256);
+            let evidence = CheckEvidence::Android {
+                challenge,
+                chain: chain(&bed, &fresh, &made_with(&bound).with(704, boot)),
+                play: Some(google.token(&payload)),
+            };
+            let result = device.check(&house, &running, evidence).await;
+            if worse {
+                // What hardware says of it counts all the same.
+                refused(result, Problem::DeviceWorse, "EVIDENCE-ANDROID-BOOT");
+                let sound = device.check_android(&house, &running, &bed, |says| says);
+                sound.await.unwrap();
+            } else {
+                let rule = "EVIDENCE-PLAY-UNEVALUATED";
+                only_refused(&house, &running, &device, result, rule).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_check_rests_on_is_watched_as_the_activation_is() {
+    for house in House::on_each() {
+        let mut bed = android::Bed::new();
+        let running = start(&house, &bed, &apple::Bed::new(), |_| {}).await;
+        let device = android_unit(&house, &running, &bed, "mine").await;
+        bed.change_batch(&[0x0d, 0xef, 0x02]);
+        let sound = device.check_android(&house, &running, &bed, |says| says);
+        sound.await.unwrap();
+        for (named, revoked) in [("def03", 0), ("def02", 1)] {
+            let entry = format!(r#"{{"{named}":{{"status":"REVOKED"}}}}"#);
+            fresh_list(&house, &running, &entry);
+            let found = running.provider.revoke_listed().await.unwrap();
+            assert_eq!(found, revoked, "{named}");
+        }
+        let view = device.view(&house, &running).await;
+        assert_eq!(view.state, UnitState::Revoked);
+    }
+}
+
 #[tokio::test]
 async fn what_was_learnt_of_a_device_is_held_against_it_later() {
     let (house, bed) = (House::new(), android::Bed::new());
@@ -270,6 +403,26 @@ async fn an_assertion_counter_only_grows() {
         .check_android(&house, &running, &android, |says| says)
         .await;
     assert_eq!(problem(result), Problem::Evidence);
+}
+
+#[tokio::test]
+async fn a_unit_that_was_begun_twice_is_checked_by_its_last_app_attest_key() {
+    let (house, mut bed) = (House::new(), apple::Bed::new());
+    let running = start(&house, &android::Bed::new(), &bed, |_| {}).await;
+    let phone = Phone::new();
+    let mut claims = phone.claims(&house, &running, "mine").await;
+    claims.evidence = app_attested(&bed, &phone, &claims.challenge);
+    let lost = phone.begin(&house, &running, &claims).await.unwrap();
+    // Apple attests a key once: the app makes another one.
+    let first = std::mem::replace(&mut bed.key, TestKey::generate(Curve::P256));
+    let mut claims = phone.claims(&house, &running, "mine").await;
+    claims.evidence = app_attested(&bed, &phone, &claims.challenge);
+    let device = operational(&house, &running, phone, &claims).await;
+    assert_eq!(device.unit, lost.unit);
+    device.check_apple(&house, &running, &bed, 1).await.unwrap();
+    bed.key = first;
+    let stale = device.check_apple(&house, &running, &bed, 2).await;
+    refused(stale, Problem::Evidence, "EVIDENCE-APPLE-SIGNATURE");
 }
 
 #[tokio::test]

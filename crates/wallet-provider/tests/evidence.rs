@@ -196,6 +196,74 @@ async fn what_is_not_this_devices_of_this_moment_is_refused() {
 }
 
 #[tokio::test]
+async fn a_lost_answer_is_asked_for_again_with_the_chains_that_the_keys_have() {
+    let (house, bed) = (House::new(), Bed::new());
+    let running = start(&house, android_policy(&bed), true).await;
+    let (phone, other) = (Phone::new(), Phone::new());
+    let mut claims = phone.claims(&house, &running, "mine").await;
+    let shown = Evidence::Android {
+        signing: chain(&bed, &phone.sign, &signing(&claims.challenge)),
+        agreement: chain(&bed, &phone.agree, &agreeing(&claims.challenge)),
+        play: None,
+    };
+    claims.evidence = shown.clone();
+    let first = phone.begin(&house, &running, &claims).await.unwrap();
+    let found = record(&running, &first).await;
+
+    house.pass(60);
+    let again = begin(&house, &running, &phone, |_| shown.clone()).await;
+    let again = again.unwrap();
+    assert_eq!(again.unit, first.unit);
+    assert_eq!(record(&running, &again).await, found);
+    // It was looked at when it was fresh, and at no other time.
+    let store = house.store(&running);
+    let unit = store.unit(first.unit).await.unwrap().unwrap();
+    assert_eq!(unit.checked_at, found.at);
+    assert!(found.at < clock::Clock::now(house.clock.as_ref()));
+
+    // Beside other keys, other chains, and another account it is of an earlier challenge.
+    let rule = "EVIDENCE-CHALLENGE";
+    refused(
+        begin(&house, &running, &other, |_| shown.clone()).await,
+        rule,
+    );
+    let Evidence::Android { signing, .. } = &shown else {
+        panic!("it is Android's")
+    };
+    let alone = Evidence::Android {
+        signing: signing.clone(),
+        agreement: vec![],
+        play: None,
+    };
+    refused(begin(&house, &running, &phone, |_| alone).await, rule);
+    let mut elsewhere = phone.claims(&house, &running, "other").await;
+    elsewhere.evidence = shown.clone();
+    refused(phone.begin(&house, &running, &elsewhere).await, rule);
+
+    // And so it is once the unit is operational.
+    house.wsca.register(first.unit);
+    let device = house::Device {
+        phone,
+        unit: first.unit,
+        code: None,
+    };
+    let caller = device
+        .call(
+            &house,
+            &running,
+            "/unit/activation",
+            &provider_api::Empty {},
+        )
+        .await
+        .unwrap();
+    running.provider.complete_activation(&caller).await.unwrap();
+    refused(
+        begin(&house, &running, &device.phone, |_| shown).await,
+        rule,
+    );
+}
+
+#[tokio::test]
 async fn without_a_revocation_list_nobody_is_activated() {
     let (house, bed) = (House::new(), Bed::new());
     let running = start(&house, android_policy(&bed), false).await;

@@ -11,7 +11,9 @@ mod attested;
 mod devices;
 mod house;
 
-use attested::{android_unit, apple_unit, chain, made_with, over, problem, refused, start};
+use attested::{
+    android_unit, apple_unit, chain, fresh_list, made_with, over, problem, refused, start,
+};
 use claviger_fixtures::TestKey;
 use clock::Clock;
 use devices::android::Description;
@@ -329,6 +331,26 @@ async fn an_apple_app_binds_its_keys_by_an_assertion() {
     bound_by_apple(&device, &house, &running, &bed, third, third, 4)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn what_keystore_keys_rest_on_is_watched_as_the_activation_is() {
+    for house in House::on_each() {
+        let mut bed = android::Bed::new();
+        let running = start(&house, &bed, &apple::Bed::new(), |_| {}).await;
+        let device = android_unit(&house, &running, &bed, "mine").await;
+        bed.change_batch(&[0x0d, 0xef, 0x02]);
+        let made = keys(1);
+        let request = chains(&device, &house, &running, &bed, &each(&made), |says| says).await;
+        device
+            .keystore_ka(&house, &running, &request)
+            .await
+            .unwrap();
+        fresh_list(&house, &running, r#"{"def02":{"status":"REVOKED"}}"#);
+        assert_eq!(running.provider.revoke_listed().await.unwrap(), 1);
+        let view = device.view(&house, &running).await;
+        assert_eq!(view.state, UnitState::Revoked);
+    }
 }
 
 #[tokio::test]

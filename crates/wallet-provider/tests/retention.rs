@@ -80,7 +80,7 @@ fn wait_until(house: &House, second: i64) {
 
 #[tokio::test]
 async fn what_is_told_of_each_tables_end_is_what_happens() {
-    let house = House::tuned(|config| {
+    let house = House::alone(|config| {
         config.issuer_scopes = 1;
         let wallet_version = "1".into();
         config.reference = Some(ReferenceProfile { wallet_version });
@@ -122,7 +122,7 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
     loose.await.unwrap();
     running.provider.recover().await.unwrap();
 
-    let provider = Arc::new(running.provider);
+    let provider = Arc::new(running.provider.into_one());
     let store = SqlProviderStore::new(database.clone());
     let spent = || SpentCheck {
         unit: phone.unit,
@@ -143,6 +143,7 @@ async fn what_is_told_of_each_tables_end_is_what_happens() {
     let check = InstanceCheck {
         spent: spent(),
         evidence: None,
+        certificates: vec![],
         patch_level: None,
         counter: Some(1),
     };

@@ -247,6 +247,52 @@ async fn a_wias_key_is_in_no_other_wia() {
 }
 
 #[tokio::test]
+async fn a_wias_key_is_none_of_the_devices_own_and_in_no_ka() {
+    let house = House::new();
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    for own in [&device.phone.sign, &device.phone.agree] {
+        let result = device.wia_with(&house, &running, &[own], |_| {}).await;
+        assert_eq!(problem(result), Problem::KeyProof);
+    }
+    let key = TestKey::generate(Curve::P256);
+    let public = jose::Signer::public_key(&key).clone();
+    let attest = async |device: &Device| {
+        let nonce = device.nonce(&house, &running).await.unwrap();
+        let keys = std::slice::from_ref(&public);
+        let statement = device.statement(&house, &nonce, keys).await;
+        let request = KaRequest {
+            statement,
+            ..KaRequest::default()
+        };
+        device.ka(&house, &running, &request).await
+    };
+    attest(&device).await.unwrap();
+    let other = Device::operational(&house, &running, "other").await;
+    for device in [&device, &other] {
+        let result = device.wia_with(&house, &running, &[&key], |_| {}).await;
+        assert_eq!(problem(result), Problem::KeyAttested);
+    }
+    // And the other way round.
+    let house = House::new();
+    let running = house.start().await;
+    let device = Device::operational(&house, &running, "mine").await;
+    device
+        .wia_with(&house, &running, &[&key], |_| {})
+        .await
+        .unwrap();
+    let nonce = device.nonce(&house, &running).await.unwrap();
+    let keys = std::slice::from_ref(&public);
+    let statement = device.statement(&house, &nonce, keys).await;
+    let request = KaRequest {
+        statement,
+        ..KaRequest::default()
+    };
+    let result = device.ka(&house, &running, &request).await;
+    assert_eq!(problem(result), Problem::KeyUsed);
+}
+
+#[tokio::test]
 async fn all_units_of_a_type_share_an_entry_where_that_is_chosen() {
     let house = shared();
     let running = house.start().await;

@@ -305,8 +305,12 @@ impl Judge<'_> {
             });
             if age.is_none_or(|age| age > i64::from(most)) {
                 let found = shown(self.hardware.os_patch_level);
+                let rule = match age {
+                    Some(_) => &rules::ANDROID_PATCH_AGE,
+                    None => &rules::ANDROID_PATCH_LEVEL,
+                };
                 self.add(
-                    &rules::ANDROID_PATCH_LEVEL,
+                    rule,
                     "hardwareEnforced.osPatchLevel",
                     format!(
                         "{found} at {}, at most {most} months are accepted",

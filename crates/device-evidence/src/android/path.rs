@@ -156,7 +156,12 @@ fn revocation(chain: &[Certificate], check: &Check<'_>, findings: &mut Vec<Findi
     // An old list still knows what was revoked when it was made.
     for (position, certificate) in chain.iter().enumerate() {
         if let Some(status) = list.status(certificate) {
-            findings.push(rules::ANDROID_REVOKED.finding(
+            let rule = if status.is_suspended() {
+                &rules::ANDROID_SUSPENDED
+            } else {
+                &rules::ANDROID_REVOKED
+            };
+            findings.push(rule.finding(
                 nth(position),
                 format!(
                     "serial {} is {}: {}",

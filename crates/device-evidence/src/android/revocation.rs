@@ -31,6 +31,13 @@ pub struct Status {
     pub reason: Option<String>,
 }
 
+impl Status {
+    /// Whether it may end. Whatever else a status is called, it is a revocation.
+    pub fn is_suspended(&self) -> bool {
+        self.status.eq_ignore_ascii_case("SUSPENDED")
+    }
+}
+
 impl RevocationList {
     /// Reads the JSON of a list that was fetched at `fetched`.
     pub fn from_json(bytes: &[u8], fetched: Timestamp) -> Result<Self, Refusal> {
@@ -92,10 +99,9 @@ impl RevocationList {
     /// The serial numbers of what it names as revoked, in hex, lower case, without
     /// leading zeros. What is suspended may come back, and is not among them.
     pub fn revoked(&self) -> impl Iterator<Item = &str> {
-        let suspended = |status: &Status| status.status.eq_ignore_ascii_case("SUSPENDED");
         self.entries
             .iter()
-            .filter(move |(_, status)| !suspended(status))
+            .filter(|(_, status)| !status.is_suspended())
             .map(|(serial, _)| serial.as_str())
     }
 

@@ -108,23 +108,32 @@ fn package(said: &Said, check: &Check<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn app(said: &Said, check: &Check<'_>, findings: &mut Vec<Finding>) {
-    if check.policy.recognized_app
-        && (said.app.verdict != "PLAY_RECOGNIZED" || said.app.package.is_none())
-    {
-        findings.push(rules::PLAY_APP.finding(
-            "appIntegrity.appRecognitionVerdict",
-            format!("{}, PLAY_RECOGNIZED is required", said.app.verdict),
-        ));
+    if !check.policy.recognized_app {
+        return;
     }
+    let rule = match said.app.verdict.as_str() {
+        "PLAY_RECOGNIZED" if said.app.package.is_some() => return,
+        "UNEVALUATED" => &rules::PLAY_UNEVALUATED,
+        _ => &rules::PLAY_APP,
+    };
+    findings.push(rule.finding(
+        "appIntegrity.appRecognitionVerdict",
+        format!("{}, PLAY_RECOGNIZED is required", said.app.verdict),
+    ));
 }
 
 fn device(said: &Said, check: &Check<'_>, findings: &mut Vec<Finding>) {
-    for label in &check.policy.device_labels {
-        if !said.device.labels.contains(label) {
-            findings.push(rules::PLAY_DEVICE.finding(
-                "deviceIntegrity.deviceRecognitionVerdict",
-                format!("{label} is not among {:?}", said.device.labels),
-            ));
+    let place = "deviceIntegrity.deviceRecognitionVerdict";
+    let (asked, labels) = (&check.policy.device_labels, &said.device.labels);
+    if labels.is_empty() && !asked.is_empty() {
+        let why = format!("there is no label, {} are required", asked.join(", "));
+        findings.push(rules::PLAY_UNEVALUATED.finding(place, why));
+        return;
+    }
+    for label in asked {
+        if !labels.contains(label) {
+            let why = format!("{label} is not among {labels:?}");
+            findings.push(rules::PLAY_DEVICE.finding(place, why));
         }
     }
 }

@@ -225,6 +225,23 @@ impl Bed {
         }
     }
 
+    /// The maker gives the device another attesting key.
+    pub fn change_batch(&mut self, serial: &[u8]) {
+        self.batch_key = TestKey::generate(Curve::P256);
+        self.batch = sign(
+            &Cert {
+                subject: BATCH_TEE,
+                serial,
+                key: public(&self.batch_key),
+                from: "2024-01-01T00:00:00Z",
+                to: "2034-01-01T00:00:00Z",
+                extensions: ca_extensions(None),
+            },
+            INTERMEDIATE,
+            &self.intermediate_key,
+        );
+    }
+
     pub fn policy(&self) -> AndroidPolicy {
         AndroidPolicy {
             google_roots: false,

@@ -93,7 +93,7 @@ pub(super) async fn remove(
     sign_in::end_others(tx, account, own).await
 }
 
-async fn count_passkeys(
+pub(super) async fn count_passkeys(
     connection: &mut Connection,
     account: AccountId,
 ) -> Result<i64, StoreError> {

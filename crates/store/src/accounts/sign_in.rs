@@ -4,7 +4,7 @@ use accounts::{Account, AccountId, NewSignIn, PasskeyUse, SignInRecord, StoreErr
 use jiff::Timestamp;
 use notices::Fact;
 
-use super::{damaged, seconds, tell, time};
+use super::{damaged, keys, seconds, tell, time};
 use crate::sql::{Connection, query};
 
 pub(super) async fn by_passkey(
@@ -46,19 +46,24 @@ pub(super) async fn by_code(
             .locking()
             .optional(tx)
             .await?;
-    let account = account.ok_or(StoreError::Code)?;
+    let account = AccountId(account.ok_or(StoreError::Code)?);
+    // Where nothing else opens the account, the code goes on opening it until there are
+    // new ones: a user who came in and made none would be shut out for good. That
+    // somebody came in is kept all the same: it is no activation's to replace any more.
+    let only_way =
+        keys::codes_left(tx, account).await? == 1 && keys::count_passkeys(tx, account).await? == 0;
     let used = query(
-        "UPDATE recovery_code SET used_at = ? WHERE account = ? AND hash = ? AND used_at IS NULL",
+        "UPDATE recovery_code SET used_at = ?, first = 0
+         WHERE account = ? AND hash = ? AND used_at IS NULL",
     )
-    .bind(seconds(sign_in.at))
-    .bind(account)
+    .bind((!only_way).then(|| seconds(sign_in.at)))
+    .bind(account.0)
     .bind(code)
     .execute(tx)
     .await?;
     if used != 1 {
         return Err(StoreError::Code);
     }
-    let account = AccountId(account);
     begin(tx, account, sign_in).await?;
     tell(tx, account, Fact::SignedInByRecoveryCode, sign_in.at).await?;
     Ok(account)

@@ -113,6 +113,7 @@ impl Scene {
             certificates: vec![],
             device_model: None,
             patch_level: None,
+            checked_at: at,
             at,
         };
         self.units.begin_activation(new).await
@@ -232,7 +233,7 @@ async fn of_two_phones_that_type_one_link_code_at_once_one_joins() {
 }
 
 #[tokio::test]
-async fn a_recovery_code_joins_units_and_stays_until_somebody_signs_in_with_it() {
+async fn a_recovery_code_joins_units_until_somebody_signs_in_with_it_and_others_are_left() {
     let phones = [(); 4].map(|()| Phone::new());
     for scene in scenes().await {
         let made = scene.begin(&phones[0], "mine", None, scene.now);
@@ -257,10 +258,82 @@ async fn a_recovery_code_joins_units_and_stays_until_somebody_signs_in_with_it()
         let found = scene.accounts.signed_in([5; 32]).await.unwrap().unwrap();
         assert_eq!(found.account.id, account);
         assert_eq!(found.agreed, Some([3; 32]), "through the instance");
-        let used = scene.begin(&phones[3], "mine", Some([1; 32]), scene.now);
-        assert!(refused(used.await), "used up");
+        let others = vec![[6; 32], [7; 32]];
+        scene
+            .accounts
+            .replace_codes(account, others, [5; 32], scene.now)
+            .await
+            .unwrap();
+        let sign_in = NewSignIn {
+            hash: [4; 32],
+            at: scene.now,
+            ends_at: scene.later(100),
+            replaces: None,
+        };
+        scene
+            .accounts
+            .sign_in_by_code("mine".into(), [6; 32], sign_in)
+            .await
+            .unwrap();
+        for code in [1, 6] {
+            let used = scene.begin(&phones[3], "mine", Some([code; 32]), scene.now);
+            assert!(refused(used.await), "replaced, and used up");
+        }
         let record = scene.units.account("mine").await.unwrap().unwrap();
-        assert!(record.codes.is_empty());
+        assert_eq!(record.codes, [[7; 32]]);
+    }
+}
+
+#[tokio::test]
+async fn the_only_code_of_an_account_opens_it_until_something_else_does() {
+    let phones = [(); 2].map(|()| Phone::new());
+    for scene in scenes().await {
+        let sign_in = async |name: u8| {
+            let sign_in = NewSignIn {
+                hash: [name; 32],
+                at: scene.now,
+                ends_at: scene.later(100),
+                replaces: None,
+            };
+            let signed_in = scene
+                .accounts
+                .sign_in_by_code("mine".into(), [1; 32], sign_in);
+            signed_in.await
+        };
+        let made = scene.begin(&phones[0], "mine", None, scene.now);
+        made.await.unwrap();
+        // The browser is closed before there are new codes: the code still signs in, and
+        // still is what a unit is revoked by.
+        let account = sign_in(1).await.unwrap();
+        assert_eq!(sign_in(2).await.unwrap(), account);
+        let record = scene.units.account("mine").await.unwrap().unwrap();
+        assert_eq!(record.codes, [[1; 32]]);
+        // Somebody came in: it is nothing any more that a phone alone replaces, nor one
+        // that goes with a unit that was never completed.
+        let again = scene.begin(&phones[0], "mine", None, scene.now);
+        assert!(refused(again.await));
+        scene
+            .units
+            .forget_installed(scene.later(1), 10)
+            .await
+            .unwrap();
+        assert!(scene.accounts.by_alias("mine").await.unwrap().is_some());
+        // Beside a passkey it signs in once more.
+        let passkey = NewPasskey {
+            id: vec![1],
+            name: "First".into(),
+            data: "{}".into(),
+            at: scene.now,
+        };
+        scene
+            .accounts
+            .add_passkey(account, passkey, 10)
+            .await
+            .unwrap();
+        sign_in(3).await.unwrap();
+        assert!(matches!(sign_in(4).await, Err(StoreError::Code)));
+        let used = scene.begin(&phones[1], "mine", Some([1; 32]), scene.now);
+        assert!(refused(used.await), "used up");
     }
 }
 
@@ -271,6 +344,8 @@ async fn a_lost_answers_code_is_replaced_only_while_nothing_else_opens_the_accou
         scene.begin(&phone, "mine", None, scene.now).await.unwrap();
         let again = scene.begin(&phone, "mine", None, scene.now).await.unwrap();
         assert!(again.new_code);
+        // The user agreed both times.
+        assert_eq!(scene.count("SELECT count(*) FROM consent").await, 2);
         let account = scene.accounts.by_alias("mine").await.unwrap().unwrap();
         scene
             .accounts

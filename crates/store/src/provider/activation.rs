@@ -6,8 +6,31 @@ use sci::UnitId;
 use wallet_provider::UnitState;
 use wallet_provider::{Activated, AgreedText, NewUnit, Purpose, SpentRequest, StoreError};
 
-use super::issuance::{answer_challenge, locked_state, spend_request};
+use super::issuance::{answer_challenge, locked_state, spend_request, waits};
 use super::{rows, seconds};
+
+/// What was found of the device of the installed unit, where the challenge waits.
+pub(super) async fn begun(
+    connection: &mut Connection,
+    challenge: [u8; 32],
+    device: [[u8; 32]; 2],
+    alias: &str,
+    at: Timestamp,
+) -> Result<Option<String>, StoreError> {
+    waits(connection, challenge, Purpose::Activation, at).await?;
+    let [signing, agreement] = device;
+    let found: Option<String> = query(
+        "SELECT unit.evidence FROM unit JOIN account ON account.id = unit.account
+         WHERE unit.signing_thumbprint = ? AND unit.agreement_thumbprint = ?
+           AND unit.state = 'installed' AND account.alias = ?",
+    )
+    .bind(signing)
+    .bind(agreement)
+    .bind(alias)
+    .optional(connection)
+    .await?;
+    Ok(found)
+}
 
 pub(super) async fn begin(tx: &mut Connection, new: NewUnit) -> Result<Activated, StoreError> {
     answer_challenge(tx, new.challenge, Purpose::Activation, new.at).await?;
@@ -33,7 +56,7 @@ pub(super) async fn begin(tx: &mut Connection, new: NewUnit) -> Result<Activated
     .bind(&new.evidence)
     .bind(&new.wallet_version)
     .bind(seconds(new.at))
-    .bind(seconds(new.at))
+    .bind(seconds(new.checked_at))
     .bind(new.device_model)
     .bind(new.patch_level)
     .execute(tx)
@@ -43,15 +66,7 @@ pub(super) async fn begin(tx: &mut Connection, new: NewUnit) -> Result<Activated
         Err(error) if error.is_unique_violation() => return Err(StoreError::DeviceKnown),
         other => other?,
     };
-    for certificate in &new.certificates {
-        query(
-            "INSERT INTO unit_certificate (certificate, unit) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        )
-        .bind(certificate)
-        .bind(new.unit.as_bytes())
-        .execute(tx)
-        .await?;
-    }
+    keep_certificates(tx, new.unit, &new.certificates).await?;
     add_event(tx, new.unit, UnitState::Installed, new.at).await?;
     Ok(Activated {
         unit: new.unit,
@@ -78,6 +93,24 @@ pub(super) async fn complete(
     add_event(tx, unit, UnitState::Operational, at).await
 }
 
+/// Takes note of what the unit's evidence rests on.
+pub(super) async fn keep_certificates(
+    tx: &mut Connection,
+    unit: UnitId,
+    certificates: &[[u8; 32]],
+) -> Result<(), StoreError> {
+    for certificate in certificates {
+        query(
+            "INSERT INTO unit_certificate (certificate, unit) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(certificate)
+        .bind(unit.as_bytes())
+        .execute(tx)
+        .await?;
+    }
+    Ok(())
+}
+
 /// Writes a line of the unit's history.
 pub(super) async fn add_event(
     tx: &mut Connection,
@@ -97,6 +130,7 @@ pub(super) async fn add_event(
 /// The installed unit of the same two device keys and account, whose first answer
 /// was lost. Its account gets a new code if that activation made it, and its code was
 /// in the answer that was lost: it is then the only thing that opens the account.
+/// What its device showed this time is kept in place of what it showed before.
 async fn find_again(tx: &mut Connection, new: &NewUnit) -> Result<Option<Activated>, StoreError> {
     let found: Option<(Vec<u8>, i64, i64)> = query(
         "SELECT unit.id, account.id,
@@ -115,6 +149,23 @@ async fn find_again(tx: &mut Connection, new: &NewUnit) -> Result<Option<Activat
         return Ok(None);
     };
     let unit = rows::unit_id("unit", "id", &unit)?;
+    let new_code = open_again(tx, new, unit, account, others).await?;
+    renew(tx, unit, new).await?;
+    if let Some(consent) = &new.consent {
+        agree(tx, account, consent, new.at).await?;
+    }
+    Ok(Some(Activated { unit, new_code }))
+}
+
+/// Whether the account of a unit that is begun again gets a new code; refused where
+/// nothing opens it.
+async fn open_again(
+    tx: &mut Connection,
+    new: &NewUnit,
+    unit: UnitId,
+    account: i64,
+    others: i64,
+) -> Result<bool, StoreError> {
     if let Some(shown) = new.shown_code {
         let brought = query(
             "SELECT 1 FROM link_code
@@ -125,10 +176,7 @@ async fn find_again(tx: &mut Connection, new: &NewUnit) -> Result<Option<Activat
         .bind(unit.as_bytes().as_slice())
         .bind(seconds(new.at));
         if brought.fetch_optional(tx).await?.is_some() || is_code(tx, account, shown).await? {
-            return Ok(Some(Activated {
-                unit,
-                new_code: false,
-            }));
+            return Ok(false);
         }
         return Err(StoreError::AccountCode);
     }
@@ -140,10 +188,33 @@ async fn find_again(tx: &mut Connection, new: &NewUnit) -> Result<Option<Activat
     if others != 1 || replaced.execute(tx).await? != 1 {
         return Err(StoreError::AccountCode);
     }
-    Ok(Some(Activated {
-        unit,
-        new_code: true,
-    }))
+    Ok(true)
+}
+
+/// Keeps what was found of the device of a unit that is begun again: an App Attest key
+/// is a new one each time, and later assertions are of the newest.
+async fn renew(tx: &mut Connection, unit: UnitId, new: &NewUnit) -> Result<(), StoreError> {
+    let changed = query(
+        "UPDATE unit SET evidence = ?, wallet_version = ?, checked_at = ?, device_model = ?,
+                         patch_level = ?
+         WHERE id = ? AND state = 'installed'",
+    )
+    .bind(&new.evidence)
+    .bind(&new.wallet_version)
+    .bind(seconds(new.checked_at))
+    .bind(new.device_model.clone())
+    .bind(new.patch_level)
+    .bind(unit.as_bytes().as_slice())
+    .execute(tx)
+    .await?;
+    if changed == 0 {
+        return Err(StoreError::DeviceKnown);
+    }
+    query("DELETE FROM unit_certificate WHERE unit = ?")
+        .bind(unit.as_bytes())
+        .execute(tx)
+        .await?;
+    keep_certificates(tx, unit, &new.certificates).await
 }
 
 /// The account of the alias, if a code of it was shown; a new one, if there is none.

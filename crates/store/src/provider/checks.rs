@@ -6,7 +6,7 @@ use sci::UnitId;
 use wallet_provider::{FailedCheck, InstanceCheck, Purpose, SpentCheck, StoreError, UnitState};
 
 use super::issuance::{answer_challenge, locked_state, spend_request};
-use super::{rows, seconds};
+use super::{activation, rows, seconds};
 
 pub(super) async fn record(tx: &mut Connection, check: InstanceCheck) -> Result<(), StoreError> {
     let unit = check.spent.unit;
@@ -32,6 +32,7 @@ pub(super) async fn record(tx: &mut Connection, check: InstanceCheck) -> Result<
             .execute(tx)
             .await?;
     }
+    activation::keep_certificates(tx, unit, &check.certificates).await?;
     // Sound again.
     forget_failed(tx, unit).await?;
     checked(tx, unit, check.spent.at).await

@@ -6,7 +6,7 @@ use sci::UnitId;
 use wallet_provider::UnitState;
 use wallet_provider::{Issuance, KeyStorage, NewEntry, Purpose, SpentRequest, StoreError};
 
-use super::{checks, held, rows, seconds, signed, storages};
+use super::{activation, checks, held, rows, seconds, signed, storages};
 
 pub(super) async fn issue(tx: &mut Connection, issuance: Issuance) -> Result<(), StoreError> {
     let unit = issuance.unit;
@@ -28,6 +28,7 @@ pub(super) async fn issue(tx: &mut Connection, issuance: Issuance) -> Result<(),
     if let Some(at) = issuance.checked_at {
         checks::checked(tx, unit, at).await?;
     }
+    activation::keep_certificates(tx, unit, &issuance.certificates).await?;
     keep_attested_keys(tx, &issuance.keys).await?;
     let ends = issuance.entries.iter().map(|entry| entry.maintained_until);
     let until = ends.max().unwrap_or(issuance.at);
@@ -70,12 +71,13 @@ pub(super) async fn add_entry(
     Ok(())
 }
 
-/// Takes note of keys that enter a KA, if none is in one.
+/// Takes note of keys that enter a KA, if none is in one, or in a WIA.
 pub(super) async fn keep_attested_keys(
     tx: &mut Connection,
     thumbprints: &[[u8; 32]],
 ) -> Result<(), StoreError> {
     for (place, thumbprint) in thumbprints.iter().enumerate() {
+        in_no_wia(tx, place, thumbprint).await?;
         let added = query("INSERT INTO attested_key (hash) VALUES (?) ON CONFLICT DO NOTHING")
             .bind(attested_key_hash(thumbprint).as_slice())
             .execute(tx)
@@ -87,7 +89,7 @@ pub(super) async fn keep_attested_keys(
     Ok(())
 }
 
-/// Takes note of keys that enter a WIA, if none was in one. They are kept to the end of
+/// Takes note of keys that enter a WIA, if none was in one, or is in a KA. They are kept to the end of
 /// a day, so that the time tells no more of their WIAs than those do.
 pub(super) async fn keep_instance_keys(
     tx: &mut Connection,
@@ -98,6 +100,7 @@ pub(super) async fn keep_instance_keys(
     let days = seconds(until).div_euclid(DAY).saturating_add(1);
     let forget_at = days.saturating_mul(DAY);
     for (place, thumbprint) in thumbprints.iter().enumerate() {
+        in_no_ka(tx, place, thumbprint).await?;
         let added = query(
             "INSERT INTO instance_key (hash, forget_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
         )
@@ -132,28 +135,43 @@ pub(super) async fn check(tx: &mut Connection, issuance: &Issuance) -> Result<()
     if let Some(nonce) = issuance.nonce {
         waits(tx, nonce, Purpose::Statement(unit), issuance.at).await?;
     }
-    for (place, thumbprint) in issuance.keys.iter().enumerate() {
-        let attested = query("SELECT 1 FROM attested_key WHERE hash = ?")
-            .bind(attested_key_hash(thumbprint).as_slice())
-            .fetch_optional(tx)
-            .await?;
-        if attested.is_some() {
-            return Err(StoreError::KeyAttested(place));
-        }
-    }
-    for (place, thumbprint) in issuance.instance_keys.iter().enumerate() {
-        let used = query("SELECT 1 FROM instance_key WHERE hash = ?")
-            .bind(instance_key_hash(thumbprint))
-            .fetch_optional(tx)
-            .await?;
-        if used.is_some() {
-            return Err(StoreError::KeyUsed(place));
+    for thumbprints in [&issuance.keys, &issuance.instance_keys] {
+        for (place, thumbprint) in thumbprints.iter().enumerate() {
+            in_no_ka(tx, place, thumbprint).await?;
+            in_no_wia(tx, place, thumbprint).await?;
         }
     }
     match &issuance.storage {
         Some(storage) => storages::check(tx, unit, storage).await,
         None => Ok(()),
     }
+}
+
+/// Refuses a key that is in a KA. Issuers that are shown one key know the unit by it,
+/// whichever attestation it is in.
+async fn in_no_ka(
+    connection: &mut Connection,
+    place: usize,
+    thumbprint: &[u8; 32],
+) -> Result<(), StoreError> {
+    let found = query("SELECT 1 FROM attested_key WHERE hash = ?")
+        .bind(attested_key_hash(thumbprint))
+        .fetch_optional(connection)
+        .await?;
+    found.map_or(Ok(()), |_| Err(StoreError::KeyAttested(place)))
+}
+
+/// Refuses a key that was in a WIA whose status is still maintained.
+async fn in_no_wia(
+    connection: &mut Connection,
+    place: usize,
+    thumbprint: &[u8; 32],
+) -> Result<(), StoreError> {
+    let found = query("SELECT 1 FROM instance_key WHERE hash = ?")
+        .bind(instance_key_hash(thumbprint))
+        .fetch_optional(connection)
+        .await?;
+    found.map_or(Ok(()), |_| Err(StoreError::KeyUsed(place)))
 }
 
 /// How many challenges for an activation wait for their answer.

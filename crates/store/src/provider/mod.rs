@@ -108,6 +108,17 @@ impl ProviderStore for SqlProviderStore {
             .await
     }
 
+    async fn begun_activation(
+        &self,
+        challenge: [u8; 32],
+        device: [[u8; 32]; 2],
+        alias: &str,
+        at: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        let mut reader = self.database.reader().await?;
+        activation::begun(&mut reader, challenge, device, alias, at).await
+    }
+
     async fn begin_activation(&self, unit: NewUnit) -> Result<Activated, StoreError> {
         self.database
             .write(move |tx| boxed(activation::begin(tx, unit)))

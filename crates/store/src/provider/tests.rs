@@ -89,15 +89,15 @@ impl Scene {
         }
     }
 
-    async fn unit(&self, alias: &str, first_key: usize) -> UnitId {
+    /// A unit to be activated, over a challenge that waits.
+    async fn new_unit(&self, alias: &str, first_key: usize) -> NewUnit {
         let hash = jose::sha256(alias.as_bytes());
         self.store
             .add_challenge(hash, Purpose::Activation, self.later(60))
             .await
             .unwrap();
-        let unit = UnitId::random();
-        let new = NewUnit {
-            unit,
+        NewUnit {
+            unit: UnitId::random(),
             challenge: hash,
             alias: alias.into(),
             shown_code: None,
@@ -110,8 +110,14 @@ impl Scene {
             device_model: None,
             patch_level: None,
             wallet_version: "1".into(),
+            checked_at: self.now,
             at: self.now,
-        };
+        }
+    }
+
+    async fn unit(&self, alias: &str, first_key: usize) -> UnitId {
+        let new = self.new_unit(alias, first_key).await;
+        let unit = new.unit;
         self.store.begin_activation(new).await.unwrap();
         self.store
             .complete_activation(unit, self.request(), self.now)
@@ -169,6 +175,61 @@ impl Scene {
             })
             .await
     }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_unit_that_is_begun_again_keeps_what_its_device_showed_last(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let device = [key(0), key(1)].map(|key| key.thumbprint());
+    let begun = async |alias: &str| {
+        let challenge = jose::sha256(b"mine");
+        let found = scene
+            .store
+            .begun_activation(challenge, device, alias, scene.now);
+        found.await
+    };
+    let mut first = scene.new_unit("mine", 0).await;
+    first.certificates = vec![[1; 32]];
+    let unit = first.unit;
+    assert_eq!(begun("mine").await.unwrap(), None);
+    scene.store.begin_activation(first).await.unwrap();
+    assert!(matches!(
+        begun("mine").await,
+        Err(StoreError::ChallengeUnknown)
+    ));
+
+    let mut again = scene.new_unit("mine", 0).await;
+    assert_eq!(begun("mine").await.unwrap().as_deref(), Some("none"));
+    assert_eq!(begun("other").await.unwrap(), None);
+    again.evidence = "newer".into();
+    again.certificates = vec![[2; 32]];
+    again.wallet_version = "2".into();
+    again.checked_at = scene.later(5);
+    let activated = scene.store.begin_activation(again).await.unwrap();
+    assert_eq!(activated.unit, unit);
+    let kept = scene.store.unit(unit).await.unwrap().unwrap();
+    assert_eq!(
+        (kept.evidence.as_str(), kept.wallet_version.as_str()),
+        ("newer", "2")
+    );
+    assert_eq!(kept.checked_at, scene.later(5));
+    let resting = scene.store.resting_on(&[[1; 32], [2; 32]]).await.unwrap();
+    assert_eq!(resting, [[2; 32]]);
+
+    // One that is operational is not begun again.
+    scene
+        .store
+        .complete_activation(unit, scene.request(), scene.now)
+        .await
+        .unwrap();
+    let late = scene.new_unit("mine", 0).await;
+    assert_eq!(begun("mine").await.unwrap(), None);
+    assert!(scene.store.begin_activation(late).await.is_err());
 }
 
 #[rstest]

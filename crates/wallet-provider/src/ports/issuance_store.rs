@@ -12,7 +12,8 @@ use super::store::{NewEntry, SpentRequest, StoreError};
 pub trait IssuanceStore: Send + Sync + std::fmt::Debug {
     /// Records that a wallet instance passed a check: its request and its nonce are spent,
     /// its unit is operational and has changed in nothing since it was read, and the
-    /// counter of its App Attest key has grown.
+    /// counter of its App Attest key has grown. What its evidence rests on is kept
+    /// beside what the activation's did.
     async fn record_check(&self, check: InstanceCheck) -> Result<(), StoreError>;
 
     /// Records that a device turned out worse than it was; its request and its nonce
@@ -68,6 +69,8 @@ pub struct InstanceCheck {
     /// What was known of the device, and what is to be kept instead: absent where
     /// nothing new was learnt.
     pub evidence: Option<(String, String)>,
+    /// What the evidence rests on, as [`crate::NewUnit::certificates`] has it.
+    pub certificates: Vec<[u8; 32]>,
     /// The month of the device's last patch, YYYYMM, where that was learnt.
     pub patch_level: Option<u32>,
     /// The counter of the App Attest key's assertion.

@@ -34,8 +34,21 @@ pub trait ProviderStore: IssuanceStore + ReferenceStore {
     /// Forgets the challenges that expired by `now`; how many.
     async fn forget_challenges(&self, now: Timestamp) -> Result<u64, StoreError>;
 
+    /// Refuses a challenge of an activation that does not wait for its answer, and
+    /// changes nothing: asked before anything is spent on it. The answer is what was
+    /// found of the device when the installed unit of the same alias and of the same
+    /// two keys (the thumbprints of the signing and the agreement key) was begun last.
+    async fn begun_activation(
+        &self,
+        challenge: [u8; 32],
+        device: [[u8; 32]; 2],
+        alias: &str,
+        at: Timestamp,
+    ) -> Result<Option<String>, StoreError>;
+
     /// Answers the challenge and makes the unit and, where it is new, its account;
-    /// or finds the installed unit of the same device and account again.
+    /// or finds the installed unit of the same device and account again, and keeps
+    /// what was found of the device now.
     async fn begin_activation(&self, unit: NewUnit) -> Result<Activated, StoreError>;
 
     /// Makes an installed unit operational. One that is operational stays so.
@@ -76,10 +89,11 @@ pub trait ProviderStore: IssuanceStore + ReferenceStore {
     /// it. Its entries are not looked at.
     async fn check_issuance(&self, issuance: &Issuance) -> Result<(), StoreError>;
 
-    /// Records an issuance to an operational unit: its request and nonce are
-    /// spent, its keys are in no other KA or WIA, its storage is not revoked, the
-    /// counter of its assertion has grown, and its entries are free, or are the one that
-    /// is kept for their holder, whose maintenance then lasts as long as this one's.
+    /// Records an issuance to an operational unit: its request and nonce are spent, its
+    /// keys are in no other attestation, whether KA or WIA, its storage is not revoked,
+    /// the counter of its assertion has grown, what its evidence rests on is kept, and its
+    /// entries are free, or are the one that is kept for their holder, whose maintenance
+    /// then lasts as long as this one's.
     async fn issue(&self, issuance: Issuance) -> Result<(), StoreError>;
 
     /// Revokes a unit for good: its state, its history, every status entry that is
@@ -285,7 +299,9 @@ pub struct NewUnit {
     pub certificates: Vec<[u8; 32]>,
     /// The version of the wallet solution.
     pub wallet_version: String,
-    /// When: the wallet instance was checked then, too.
+    /// When its evidence was judged: the wallet instance was checked then.
+    pub checked_at: Timestamp,
+    /// When.
     pub at: Timestamp,
 }
 
@@ -374,6 +390,8 @@ pub struct Issuance {
     pub holder: Option<Holder>,
     /// Where the attested keys are; absent for WIAs.
     pub storage: Option<KeyStorage>,
+    /// What the evidence of the keys rests on, as [`NewUnit::certificates`] has it.
+    pub certificates: Vec<[u8; 32]>,
     /// The counter of the App Attest key's assertion over the keys.
     pub counter: Option<u32>,
     /// When the wallet instance was checked, where the request itself is the check.
@@ -394,6 +412,7 @@ impl Issuance {
             entries: Vec::new(),
             holder: None,
             storage: None,
+            certificates: Vec::new(),
             counter: None,
             checked_at: None,
             at,

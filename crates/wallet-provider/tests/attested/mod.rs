@@ -90,17 +90,23 @@ pub async fn android_unit(
 pub async fn apple_unit(house: &House, running: &Running, bed: &AppleBed, alias: &str) -> Device {
     let phone = Phone::new();
     let mut claims = phone.claims(house, running, alias).await;
-    let keys = [public(&phone.sign), public(&phone.agree)];
-    let data = device_evidence::apple::client_data(claims.challenge.as_bytes(), &keys);
-    let made = Attestation::sound(jose::sha256(&data));
-    claims.evidence = Evidence::Apple {
-        attestation: b64::encode(bed.attest(&made)),
-        client_data: b64::encode(data),
-    };
+    claims.evidence = app_attested(bed, &phone, &claims.challenge);
     operational(house, running, phone, &claims).await
 }
 
-async fn operational(
+/// What Apple attests of the bed's key, and through it of the phone's.
+pub fn app_attested(bed: &AppleBed, phone: &Phone, challenge: &str) -> Evidence {
+    let keys = [public(&phone.sign), public(&phone.agree)];
+    let data = device_evidence::apple::client_data(challenge.as_bytes(), &keys);
+    let made = Attestation::sound(jose::sha256(&data));
+    Evidence::Apple {
+        attestation: b64::encode(bed.attest(&made)),
+        client_data: b64::encode(data),
+    }
+}
+
+/// An operational unit that began with these claims.
+pub async fn operational(
     house: &House,
     running: &Running,
     phone: Phone,

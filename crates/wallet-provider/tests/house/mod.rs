@@ -89,6 +89,12 @@ impl Nodes {
     pub fn each(&self) -> &[WalletProvider] {
         &self.nodes
     }
+
+    /// The only one.
+    pub fn into_one(mut self) -> WalletProvider {
+        assert_eq!(self.nodes.len(), 1);
+        self.nodes.remove(0)
+    }
 }
 
 /// With `two-nodes` in this variable every house is on PostgreSQL and has two nodes;

@@ -19,6 +19,7 @@ pub(super) async fn show(
         waiting: house.accounts.waiting_address(&who).await?,
         possible: house.accounts.sends_letters(),
         purpose: house.accounts.letters_purpose(),
+        fresh: house.accounts.require_fresh(&who).is_ok(),
         frame: Frame::of("E-mail", &who),
     }))
 }

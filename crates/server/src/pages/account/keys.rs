@@ -94,8 +94,9 @@ pub(super) async fn new_codes(
     }))
 }
 
-pub(super) async fn link(Member(who): Member) -> Response {
+pub(super) async fn link(State(house): State<House>, Member(who): Member) -> Response {
     view::ok(LinkPage {
+        fresh: house.accounts.require_fresh(&who).is_ok(),
         frame: Frame::of("Add a phone", &who),
         code: None,
     })
@@ -110,5 +111,6 @@ pub(super) async fn link_code(
     Ok(view::ok(LinkPage {
         frame: Frame::of("Add a phone", &form.who),
         code: Some((code.text().to_owned(), Moment(ends))),
+        fresh: true,
     }))
 }

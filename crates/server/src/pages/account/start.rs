@@ -14,11 +14,12 @@ use super::{HOME, House};
 use crate::rates::AccountGate;
 
 /// Where a sign-in can lead, by the name that a link has for it.
-const DESTINATIONS: [(&str, &str); 4] = [
+const DESTINATIONS: [(&str, &str); 5] = [
     ("passkeys", "/account/passkeys"),
     ("codes", "/account/codes"),
     ("deletion", "/account/deletion"),
     ("address", "/account/address"),
+    ("link", "/account/link"),
 ];
 
 /// The name of a destination; nothing else is led to, whatever an address says.

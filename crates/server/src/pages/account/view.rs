@@ -170,6 +170,7 @@ pub(super) struct CodesPage {
 pub(super) struct LinkPage {
     pub(super) frame: Frame,
     pub(super) code: Option<(String, Moment)>,
+    pub(super) fresh: bool,
 }
 
 #[derive(Template)]
@@ -180,6 +181,7 @@ pub(super) struct AddressPage {
     pub(super) waiting: Option<String>,
     pub(super) possible: bool,
     pub(super) purpose: &'static str,
+    pub(super) fresh: bool,
 }
 
 #[derive(Template)]

@@ -21,6 +21,7 @@ impl Scene {
         InstanceCheck {
             spent: self.spent(unit),
             evidence: None,
+            certificates: vec![],
             patch_level: None,
             counter: None,
         }
@@ -198,12 +199,7 @@ async fn a_failed_check_stops_issuance_until_one_is_passed(#[values(Sqlite, Post
     ] {
         assert!(matches!(refused, Err(StoreError::DeviceWorse)));
     }
-    let check = InstanceCheck {
-        spent: scene.spent(unit),
-        evidence: None,
-        patch_level: None,
-        counter: None,
-    };
+    let check = scene.check(unit);
     scene.store.record_check(check).await.unwrap();
     assert_eq!(scene.store.failed_checks(5).await.unwrap(), []);
     scene.store.issue(issuance).await.unwrap();
@@ -363,6 +359,48 @@ async fn a_type_is_closed_for_good_with_the_entry_that_it_shares(
         .raw(query("UPDATE storage_type SET revoked_at = NULL"))
         .await;
     assert!(back.unwrap_err().to_string().contains("stays revoked"));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_key_is_in_a_wia_or_in_a_ka(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let unit = scene.unit("mine", 0).await;
+    let list = scene.block(16).await.list;
+    let with = |index, keys: &[u8], instance_keys: &[u8]| {
+        let mut issuance = scene.issuance(unit, list, index);
+        issuance.keys = keys.iter().map(|key| [*key; 32]).collect();
+        issuance.instance_keys = instance_keys.iter().map(|key| [*key; 32]).collect();
+        issuance
+    };
+    scene.store.issue(with(1, &[1], &[])).await.unwrap();
+    scene.store.issue(with(2, &[], &[2])).await.unwrap();
+    let cases: [(&[u8], &[u8], bool); 4] = [
+        (&[3, 1], &[], true),
+        (&[3, 2], &[], false),
+        (&[], &[3, 1], true),
+        (&[], &[3, 2], false),
+    ];
+    for (keys, instance_keys, in_ka) in cases {
+        let refused = [
+            scene
+                .store
+                .check_issuance(&with(3, keys, instance_keys))
+                .await,
+            scene.store.issue(with(3, keys, instance_keys)).await,
+        ];
+        for refused in refused {
+            match refused {
+                Err(StoreError::KeyAttested(1)) if in_ka => {}
+                Err(StoreError::KeyUsed(1)) if !in_ka => {}
+                other => panic!("{other:?} for {keys:?} and {instance_keys:?}"),
+            }
+        }
+    }
+    // What was refused took nothing.
+    scene.store.issue(with(3, &[3], &[])).await.unwrap();
 }
 
 #[rstest]
