@@ -624,6 +624,9 @@ mod tests {
             solution = "Sample"
             client_id = "https://wallet.example"
             certification = "none"
+            [accounts]
+            consent = "/x"
+            consent_version = "1"
             [notices]
             contact = "+49 30 123456"
         "#;
@@ -667,6 +670,9 @@ mod tests {
                 solution = "Solution"
                 client_id = "https://wallet.example"
                 certification = "none"
+                [[notices.webhooks]]
+                name = "a"
+                url = "https://hooks.example/"
                 {more}
                 "#
             );

@@ -313,7 +313,8 @@ fn serve(folder: &Path, bed: &Bed, issuance: &str) -> (Served, String) {
         format!(
             "[android]\ngoogle_roots = false\nrevocation = \"record\"\n\
              [[android.apps]]\npackage = \"{package}\"\nsigners = [\"{signer}\"]\n\
-             [[android.roots]]\nname = \"test bed\"\nkey = \"{root}\"\n"
+             [[android.roots]]\nname = \"test bed\"\nkey = \"{root}\"\n\
+             [android.levels]\ntrusted_environment = \"iso_18045_enhanced-basic\"\n"
         ),
     )
     .unwrap();

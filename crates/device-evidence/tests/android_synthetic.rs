@@ -92,6 +92,25 @@ fn a_chain_without_its_root_is_accepted() {
     assert_eq!(assessment.root.as_deref(), Some("test bed"));
 }
 
+/// A keystore's level is that which it was certified for (ARF `WIAM_08a`).
+#[test]
+fn without_a_certification_or_the_operators_word_a_keystore_earns_nothing() {
+    for (bed, description) in [
+        (Bed::new(), Description::sound()),
+        (Bed::strong_box(), Description::strong_box()),
+    ] {
+        let chain = bed.chain(&description);
+        let policy = AndroidPolicy {
+            levels: Default::default(),
+            ..bed.policy()
+        };
+        let assessment = assess_with(&bed, &chain, &policy);
+        assert_eq!(assessment.accepted, Trusted::Yes);
+        assert_eq!(assessment.key_storage, None);
+        assert_eq!(assessment.user_authentication, None);
+    }
+}
+
 #[test]
 fn strong_box_earns_more_and_a_certification_decides() {
     let bed = Bed::strong_box();

@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use device_evidence::android::{
     self, AndroidPolicy, ApplicationId, AuthorizationList, BootState, Check, KeyDescription,
-    Origin, Provisioning, Said, SecurityLevel,
+    Levels, Origin, Provisioning, Said, SecurityLevel,
 };
 use device_evidence::{App, Assessment, AttackPotential, Digest, rules};
 use finding::Trusted;
@@ -95,6 +95,7 @@ fn naming_its_app(description: &KeyDescription) -> AndroidPolicy {
     };
     AndroidPolicy {
         apps: app.packages.iter().map(named).collect(),
+        levels: Levels::BY_PLACE,
         ..AndroidPolicy::default()
     }
 }

@@ -11,13 +11,12 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-use crate::tls::{self, Tls};
+use crate::tls::{self, PeerCertificate, Tls};
 
 /// How long a client may take to send a request's head, or to begin the next one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -55,16 +54,6 @@ impl From<TcpListener> for Listener {
 /// Who is at the other end of a connection: an extension of each of its requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
-
-/// The certificate that the other end has shown, checked by the handshake: an extension
-/// of each of the connection's requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PeerCertificate {
-    /// The SHA-256 of the certificate in DER.
-    pub(crate) sha256: [u8; 32],
-    /// When it ends. A connection may outlive it.
-    pub(crate) not_after: Timestamp,
-}
 
 /// Serves `app` on `listener` until `shutdown` resolves, then takes no new
 /// connections and lets the open requests end, for at most twenty seconds, or until

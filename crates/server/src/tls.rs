@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -14,8 +15,6 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
-use crate::run::PeerCertificate;
-
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
@@ -25,6 +24,16 @@ pub struct Tls {
     acceptor: TlsAcceptor,
     /// The only certificates that may connect, where they are named one by one.
     clients: Option<Vec<CertificateDer<'static>>>,
+}
+
+/// The certificate that the other end has shown, checked by the handshake: an extension
+/// of each of the connection's requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PeerCertificate {
+    /// The SHA-256 of the certificate in DER.
+    pub(crate) sha256: [u8; 32],
+    /// When it ends. A connection may outlive it.
+    pub(crate) not_after: Timestamp,
 }
 
 /// What becomes of a client that shows no certificate.

@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use crate::alone::{self, Held, Lock};
 use crate::group::{JobFuture, Writer};
+use crate::migrations::{MIGRATIONS, Migration};
 use crate::sql::{Connection, Query, query};
 use crate::{postgres, sqlite};
 
@@ -62,41 +63,6 @@ pub enum SchemaState {
     /// It has not.
     Other,
 }
-
-/// One step of the schema, from the module that owns its tables.
-#[derive(Debug, Clone, Copy)]
-pub struct Migration {
-    /// Its number; a step is applied once, in the order of the numbers.
-    pub version: i64,
-    /// Its name.
-    pub name: &'static str,
-    /// What it does on SQLite.
-    pub sqlite: &'static str,
-    /// What it does on PostgreSQL.
-    pub postgres: &'static str,
-}
-
-/// A step whose files stand in `migrations/sqlite` and `migrations/postgres` under
-/// one name.
-macro_rules! migration {
-    ($version:literal, $name:literal, $file:literal) => {
-        $crate::Migration {
-            version: $version,
-            name: $name,
-            sqlite: include_str!(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/migrations/sqlite/",
-                $file
-            )),
-            postgres: include_str!(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/migrations/postgres/",
-                $file
-            )),
-        }
-    };
-}
-pub(crate) use migration;
 
 /// What a connection was found to do with a commit: its settings by their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,7 +217,7 @@ impl Database {
         let applied: Vec<i64> = query("SELECT version FROM _sqlx_migrations ORDER BY version")
             .all(&mut self.reader().await?)
             .await?;
-        let mut ours: Vec<i64> = migrations().map(|step| step.version).collect();
+        let mut ours: Vec<i64> = MIGRATIONS.iter().map(|step| step.version).collect();
         ours.sort_unstable();
         Ok(if applied == ours {
             SchemaState::Ours
@@ -575,15 +541,18 @@ pub(crate) fn migrator(
     if matches!(steps, Steps::None) {
         return None;
     }
-    let steps = migrations().filter(|step| steps.take(step)).map(|step| {
-        sqlx::migrate::Migration::new(
-            step.version,
-            step.name.into(),
-            MigrationType::Simple,
-            of(step).into_sql_str(),
-            false,
-        )
-    });
+    let steps = MIGRATIONS
+        .iter()
+        .filter(|step| steps.take(step))
+        .map(|step| {
+            sqlx::migrate::Migration::new(
+                step.version,
+                step.name.into(),
+                MigrationType::Simple,
+                of(step).into_sql_str(),
+                false,
+            )
+        });
     Some(Migrator::with_migrations(steps.collect()))
 }
 
@@ -600,14 +569,6 @@ impl Drop for Measured {
     fn drop(&mut self) {
         metrics::histogram!("claviger_store_write_seconds").record(self.0.elapsed().as_secs_f64());
     }
-}
-
-pub(crate) fn migrations() -> impl Iterator<Item = &'static Migration> {
-    crate::provider::MIGRATIONS
-        .iter()
-        .chain(crate::notices::MIGRATIONS)
-        .chain(crate::operators::MIGRATIONS)
-        .chain(crate::wsca::MIGRATIONS)
 }
 
 #[cfg(test)]

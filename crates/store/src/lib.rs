@@ -20,6 +20,7 @@ mod alone;
 pub mod backup;
 mod db;
 mod group;
+mod migrations;
 pub mod notices;
 pub mod operators;
 mod outdated;
@@ -30,5 +31,6 @@ mod sqlite;
 pub mod wsca;
 
 pub use alone::{Held, Lock};
-pub use db::{Database, Durability, Error, Kind, Migration, SchemaState, Transaction};
+pub use db::{Database, Durability, Error, Kind, SchemaState, Transaction};
 pub use group::JobFuture;
+pub use migrations::Migration;

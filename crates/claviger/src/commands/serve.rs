@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use clock::{Clock, SystemClock};
 use server::{InFlight, KnownOperator, KnownOperators, Limits};
-use wallet_provider::operators::OperatorRole;
 use wallet_provider::{Generation, KeyPurpose, Seal, WalletSolution};
 use wsca_link::{LinkError, LinkSettings, RemoteWsca};
 use wscd::{DeviceSigner, KeyName, Wscd};
@@ -153,7 +152,7 @@ fn notice_parts(settings: &Settings) -> NoticeParts {
 fn operators(settings: &Settings) -> Result<OperatorParts, Failure> {
     let mut known: Vec<KnownOperator> = Vec::new();
     if let Some(path) = &settings.operator_token_file {
-        known.push(single_operator(&input::read_text(path, 4096)?));
+        known.push(KnownOperator::single(&input::read_text(path, 4096)?));
     }
     known.extend(
         settings
@@ -165,12 +164,6 @@ fn operators(settings: &Settings) -> Result<OperatorParts, Failure> {
         known: KnownOperators::new(known).doing("operators")?,
         trail_days: settings.operator_trail_days,
     })
-}
-
-/// The admin named "operator", by a token.
-pub(super) fn single_operator(token: &str) -> KnownOperator {
-    let hash = jose::sha256(token.as_bytes());
-    KnownOperator::by_token("operator", OperatorRole::Admin, hash)
 }
 
 /// The WSCA as the settings have it; the one elsewhere must be there.

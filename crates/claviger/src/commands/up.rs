@@ -9,11 +9,10 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use clock::{Clock, SystemClock};
 use owo_colors::OwoColorize;
 use serde::Serialize;
-use server::{KnownOperators, Proxies, Rates};
+use server::{KnownOperator, KnownOperators, Proxies, Rates};
 use tokio::net::TcpListener;
 use wallet_provider::{Generation, KeyPurpose, Seal};
 
-use super::serve::single_operator;
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{Output, Report};
 use crate::settings::{
@@ -153,7 +152,7 @@ impl Development {
             operators: match part.operators {
                 Some(operators) if !operators.known.is_empty() => operators,
                 _ => OperatorParts {
-                    known: KnownOperators::new(vec![single_operator(&operator_token(data)?)])
+                    known: KnownOperators::new(vec![KnownOperator::single(&operator_token(data)?)])
                         .doing("operators")?,
                     ..OperatorParts::default()
                 },

@@ -115,8 +115,10 @@ pub enum Leniency {
     Warn,
 }
 
-/// What a key earns by the hardware it is in, where no certification says more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// What a key earns by the hardware it is in, where no certification says more: nothing,
+/// unless the operator answers for it. A keystore's level is that which it was certified
+/// for, and `none` where it was not (ARF `WIAM_08a`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Levels {
     /// In a trusted execution environment.
@@ -214,15 +216,13 @@ impl Default for AndroidPolicy {
     }
 }
 
-/// Without a certification nothing is `iso_18045_high`, and a trusted execution
-/// environment is held against the attacker of its protection profile
-/// (GlobalPlatform TEE PP, AVA_VAN.2 and AVA_TEE.2).
-impl Default for Levels {
-    fn default() -> Self {
-        Self {
-            trusted_environment: Some(AttackPotential::EnhancedBasic),
-            strong_box: Some(AttackPotential::Moderate),
-            user_authentication: Some(AttackPotential::Basic),
-        }
-    }
+impl Levels {
+    /// What such hardware is built to resist where it follows its protection profile
+    /// (GlobalPlatform TEE PP, AVA_VAN.2 and AVA_TEE.2, for a trusted execution
+    /// environment), for an operator who knows that it does.
+    pub const BY_PLACE: Self = Self {
+        trusted_environment: Some(AttackPotential::EnhancedBasic),
+        strong_box: Some(AttackPotential::Moderate),
+        user_authentication: Some(AttackPotential::Basic),
+    };
 }

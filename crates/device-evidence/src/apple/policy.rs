@@ -88,8 +88,9 @@ impl std::fmt::Display for Environment {
     }
 }
 
-/// What keys earn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// What keys earn: nothing, unless the operator answers for it, as for Android's
+/// ([`crate::android::Levels`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AppleLevels {
     /// The attested key: Apple vouches that it is in the Secure Enclave.
@@ -100,13 +101,13 @@ pub struct AppleLevels {
     pub bound_keys: Option<AttackPotential>,
 }
 
-impl Default for AppleLevels {
-    fn default() -> Self {
-        Self {
-            attested_key: Some(AttackPotential::Moderate),
-            bound_keys: Some(AttackPotential::EnhancedBasic),
-        }
-    }
+impl AppleLevels {
+    /// What the Secure Enclave, and a genuine app beside it, are built to resist, for an
+    /// operator who knows that they do.
+    pub const BY_PLACE: Self = Self {
+        attested_key: Some(AttackPotential::Moderate),
+        bound_keys: Some(AttackPotential::EnhancedBasic),
+    };
 }
 
 impl Default for ApplePolicy {

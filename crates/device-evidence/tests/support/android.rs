@@ -1,7 +1,7 @@
 //! Android devices of the test bed.
 
 use claviger_fixtures::TestKey;
-use device_evidence::android::{AndroidPolicy, RevocationList};
+use device_evidence::android::{AndroidPolicy, Levels, RevocationList};
 use device_evidence::{App, Digest, RootKey};
 use jose::Curve;
 use pki::{Certificate, Extension, oid};
@@ -251,6 +251,7 @@ impl Bed {
                 signers: vec![Digest(SIGNER)],
                 min_version: 5,
             }],
+            levels: Levels::BY_PLACE,
             ..AndroidPolicy::default()
         }
     }

@@ -2,7 +2,7 @@
 
 use claviger_fixtures::TestKey;
 use device_evidence::RootKey;
-use device_evidence::apple::{AppId, ApplePolicy, Environment};
+use device_evidence::apple::{AppId, AppleLevels, ApplePolicy, Environment};
 use jose::cbor::{self, Value};
 use jose::{Curve, Signer, sha256};
 use pki::{Certificate, oid};
@@ -89,6 +89,7 @@ impl Bed {
             )],
             apps: vec![AppId::try_from(APP.to_owned()).unwrap()],
             environments: vec![Environment::Production],
+            levels: AppleLevels::BY_PLACE,
             ..ApplePolicy::default()
         }
     }

@@ -12,7 +12,7 @@ use crate::client;
 use crate::problem::{Problem, ProblemCode};
 use crate::rates::Met;
 use crate::routes::provider::problem;
-use crate::run::PeerCertificate;
+use crate::tls::PeerCertificate;
 
 /// A route, and what it asks of an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 use wallet_provider::operators::{Credential, Operator, OperatorRole};
 
-use crate::run::PeerCertificate;
+use crate::tls::PeerCertificate;
 
 /// An operator as the configuration names one: by the SHA-256 of a token, or of a
 /// client certificate in DER.
@@ -35,6 +35,12 @@ impl KnownOperator {
     /// One who shows a token of this SHA-256.
     pub fn by_token(name: impl Into<String>, role: OperatorRole, sha256: [u8; 32]) -> Self {
         Self::new(name.into(), role, Credential::Token, sha256)
+    }
+
+    /// The admin named "operator", by this token.
+    pub fn single(token: &str) -> Self {
+        let hash = jose::sha256(token.as_bytes());
+        Self::by_token("operator", OperatorRole::Admin, hash)
     }
 
     /// One who shows a client certificate of this SHA-256, by mutual TLS.

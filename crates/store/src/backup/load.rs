@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use super::format::{Line, Manifest, Reader, Step, TableHead};
 use super::tables::{self, Table};
 use super::{BackupError, verify};
+use crate::migrations::MIGRATIONS;
 use crate::sql::{Connection, Value, built, query};
-use crate::{Database, Error, db, outdated, sqlite};
+use crate::{Database, Error, outdated, sqlite};
 
 /// What a backup may be restored onto.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -276,7 +277,9 @@ impl Filling {
 /// The steps of this version that the backup's database had taken.
 fn known(schema: &[Step]) -> Result<Vec<i64>, BackupError> {
     for Step(version, name) in schema {
-        let ours = db::migrations().any(|step| step.version == *version && step.name == name);
+        let ours = MIGRATIONS
+            .iter()
+            .any(|step| step.version == *version && step.name == name);
         if !ours {
             return Err(BackupError::Newer {
                 version: *version,

@@ -17,9 +17,10 @@ use wallet_provider::{ListKind, NewList, ProviderStore};
 
 use super::*;
 use crate::Kind::{self, Postgres, Sqlite};
+use crate::migrations::{MIGRATIONS, Migration};
 use crate::provider::SqlProviderStore;
 use crate::sql::{built, query};
-use crate::{Database, Error, db};
+use crate::{Database, Error};
 
 /// An empty place for a database, and files beside it.
 struct Place {
@@ -479,11 +480,12 @@ async fn every_table_is_carried(#[case] kind: Kind) {
     };
     let database = place.open().await;
     let (_, manifest) = place.backup(&database).await;
-    let of = |step: &db::Migration| match kind {
+    let of = |step: &Migration| match kind {
         Sqlite => step.sqlite,
         Postgres => step.postgres,
     };
-    let made = db::migrations()
+    let made = MIGRATIONS
+        .iter()
         .map(|step| of(step).matches("CREATE TABLE ").count())
         .sum::<usize>();
     assert_eq!(manifest.rows.len(), made);

@@ -10,11 +10,8 @@ use notices::{
     Standing, To, Trouble,
 };
 
-use crate::db::migration;
 use crate::sql::{Connection, query};
-use crate::{Database, Error, Migration};
-
-pub(crate) const MIGRATIONS: &[Migration] = &[migration!(4, "notices", "0004_notices.sql")];
+use crate::{Database, Error};
 
 /// Writes a notice in the transaction of what it tells. Who does so runs the
 /// transaction by [`Database::write_and_tell`], so that the notice leaves at once.

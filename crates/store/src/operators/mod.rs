@@ -9,13 +9,10 @@ use wallet_provider::{
     EntryName, NewJob, OperatorTrail, Revocation, Revoked, StorageRevocation, StoreError,
 };
 
-use crate::db::migration;
 use crate::provider::rows::{damaged, hash, named, unsigned};
 use crate::provider::{boxed, jobs, loose, revocation, seconds, signed};
 use crate::sql::{Connection, Row, query};
-use crate::{Database, Error, Migration};
-
-pub(crate) const MIGRATIONS: &[Migration] = &[migration!(5, "operators", "0005_operators.sql")];
+use crate::{Database, Error};
 
 /// The trail of what operators did, in a [`Database`].
 #[derive(Debug, Clone)]

@@ -28,18 +28,7 @@ use wallet_provider::{
     Turn, UnitRecord, Work,
 };
 
-use crate::db::migration;
-use crate::{Database, Error, Migration};
-
-pub(crate) const MIGRATIONS: &[Migration] = &[
-    migration!(1, "wallet provider", "0001_wallet_provider.sql"),
-    migration!(2, "lifecycle", "0002_lifecycle.sql"),
-    migration!(3, "accounts", "0003_accounts.sql"),
-    migration!(6, "issuance", "0006_issuance.sql"),
-    migration!(7, "revocation", "0007_revocation.sql"),
-    migration!(8, "status", "0008_status.sql"),
-    migration!(9, "promised", "0009_promised.sql"),
-];
+use crate::{Database, Error};
 
 /// The wallet provider's memory in a [`Database`].
 #[derive(Debug, Clone)]

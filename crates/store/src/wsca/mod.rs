@@ -11,17 +11,7 @@ use wsca::{
     RotationRow, SessionRow, ShardRow, StoreError, WscaStore,
 };
 
-use crate::db::migration;
-use crate::{Database, Error, Migration};
-
-pub(crate) const MIGRATIONS: &[Migration] = &[
-    migration!(100, "wsca", "0100_wsca.sql"),
-    migration!(
-        101,
-        "wsca_rotation_and_checkpoints",
-        "0101_wsca_rotation_and_checkpoints.sql"
-    ),
-];
+use crate::{Database, Error};
 
 /// The WSCA's memory in a [`Database`].
 #[derive(Debug, Clone)]
