@@ -1,19 +1,48 @@
 //! What is remembered between the two halves of a ceremony.
 
+use provider_api::AccountId;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use webauthn_rs::prelude::{PasskeyAuthentication, PasskeyRegistration};
 
 use crate::secrets::{Token, label};
-use crate::{Accounts, Error, NewCeremony, Problem, passkeys, sign_in, sign_up};
+use crate::{Accounts, Error, NewCeremony, Problem};
 
 /// A ceremony under way. It lies in the store, so that any node can finish it.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Ceremony {
     /// An account is to be made.
-    SignUp(sign_up::State),
+    SignUp(SigningUp),
     /// Somebody is to come in.
-    SignIn(sign_in::State),
+    SignIn(SigningIn),
     /// A passkey is to be added.
-    Passkey(passkeys::State),
+    Passkey(AddingPasskey),
+}
+
+/// Of a sign-up.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SigningUp {
+    pub(crate) alias: String,
+    pub(crate) language: String,
+    pub(crate) handle: Uuid,
+    pub(crate) consent: String,
+    pub(crate) passkey: PasskeyRegistration,
+}
+
+/// Of a sign-in.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SigningIn {
+    /// None: nobody has the alias, and nobody may learn that.
+    pub(crate) account: Option<AccountId>,
+    pub(crate) passkeys: PasskeyAuthentication,
+}
+
+/// Of a passkey that is added.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct AddingPasskey {
+    pub(crate) account: AccountId,
+    pub(crate) name: String,
+    pub(crate) passkey: PasskeyRegistration,
 }
 
 impl Ceremony {

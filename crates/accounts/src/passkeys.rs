@@ -1,12 +1,10 @@
 //! The passkeys of an account.
 
 use jiff::Timestamp;
-use provider_api::AccountId;
-use serde::{Deserialize, Serialize};
-use webauthn_rs::prelude::{Passkey, PasskeyRegistration};
+use webauthn_rs::prelude::Passkey;
 
-use crate::ceremony::Ceremony;
-use crate::sign_up::new_handle;
+use crate::ceremony::{AddingPasskey, Ceremony};
+use crate::secrets::new_handle;
 use crate::{Accounts, Begun, Error, Finished, NewPasskey, PasskeyRecord, Problem, SignedIn};
 
 /// A passkey as its user sees it.
@@ -20,13 +18,6 @@ pub struct PasskeyView {
     pub created_at: Timestamp,
     /// When it last signed somebody in.
     pub used_at: Option<Timestamp>,
-}
-
-#[derive(Serialize, Deserialize)]
-pub(crate) struct State {
-    account: AccountId,
-    name: String,
-    passkey: PasskeyRegistration,
 }
 
 /// The longest name of a passkey, in characters.
@@ -65,7 +56,7 @@ impl Accounts {
             who.alias(),
             known.into_iter().map(|record| record.id).collect(),
         )?;
-        let state = State {
+        let state = AddingPasskey {
             account: who.account(),
             name: name.to_owned(),
             passkey,

@@ -1,8 +1,14 @@
 //! Random values, and what is kept of them.
 
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::Error;
+
+/// What authenticators know an account by: random, so that it says nothing.
+pub(crate) fn new_handle() -> Result<Uuid, Error> {
+    Ok(uuid::Builder::from_random_bytes(random::<16>()?).into_uuid())
+}
 
 /// What a browser shows to be known again: 256 random bits, base64url. The store has
 /// its hash alone, so that a copy of the database signs in nobody.

@@ -1,20 +1,11 @@
 //! How a user comes in again: with a passkey, or with a recovery code.
 
 use provider_api::{AccountId, MAX_ALIAS, account_code_hash};
-use serde::{Deserialize, Serialize};
-use webauthn_rs::prelude::PasskeyAuthentication;
 
-use crate::ceremony::Ceremony;
+use crate::ceremony::{Ceremony, SigningIn};
 use crate::passkeys::read;
 use crate::secrets::Token;
 use crate::{Accounts, Begun, Error, Finished, PasskeyUse, Problem};
-
-#[derive(Serialize, Deserialize)]
-pub(crate) struct State {
-    /// None: nobody has the alias, and nobody may learn that.
-    account: Option<AccountId>,
-    passkeys: PasskeyAuthentication,
-}
 
 /// What somebody must look at.
 const ALARM: &str = "claviger::alarm";
@@ -36,7 +27,7 @@ impl Accounts {
         if passkeys.is_empty() {
             options = self.relying_party.make_up_sign_in(alias)?;
         }
-        let state = State {
+        let state = SigningIn {
             account: account.filter(|_| !passkeys.is_empty()),
             passkeys: state,
         };
@@ -76,7 +67,7 @@ impl Accounts {
     async fn finish_with_passkey(
         &self,
         account: AccountId,
-        state: &State,
+        state: &SigningIn,
         finished: Finished,
         before: Option<&Token>,
     ) -> Result<Token, Error> {

@@ -1,12 +1,10 @@
 //! How an account begins: an alias, a passkey, and a user who agreed.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use subtle::ConstantTimeEq;
-use uuid::Uuid;
-use webauthn_rs::prelude::PasskeyRegistration;
 
-use crate::ceremony::Ceremony;
-use crate::secrets::{Token, random};
+use crate::ceremony::{Ceremony, SigningUp};
+use crate::secrets::{Token, new_handle};
 use crate::{
     Accounts, Begun, Consent, ConsentKind, Error, Finished, NewAccount, Problem, SignedIn,
 };
@@ -29,15 +27,6 @@ impl std::fmt::Debug for SignUp {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-pub(crate) struct State {
-    alias: String,
-    language: String,
-    handle: Uuid,
-    consent: String,
-    passkey: PasskeyRegistration,
-}
-
 impl Accounts {
     /// Begins a sign-up: the browser is asked to make a passkey.
     pub async fn begin_sign_up(&self, wish: SignUp) -> Result<Begun, Error> {
@@ -53,7 +42,7 @@ impl Accounts {
         let (options, passkey) =
             self.relying_party
                 .begin_registration(handle, &wish.alias, Vec::new())?;
-        let state = State {
+        let state = SigningUp {
             alias: wish.alias,
             language: language(wish.language),
             handle,
@@ -128,11 +117,6 @@ impl Accounts {
 
 /// What the first passkey is called.
 const FIRST: &str = "First passkey";
-
-/// What authenticators know an account by: random, so that it says nothing.
-pub(crate) fn new_handle() -> Result<Uuid, Error> {
-    Ok(uuid::Builder::from_random_bytes(random::<16>()?).into_uuid())
-}
 
 /// A language tag, or English where it is none.
 fn language(tag: String) -> String {

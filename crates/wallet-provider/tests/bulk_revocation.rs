@@ -277,7 +277,7 @@ impl Publisher for Counting {
 /// Others write between its pages, and a list is not published for each unit.
 #[tokio::test]
 async fn a_large_job_lets_others_write_and_publishes_seldom() {
-    let house = House::new();
+    let house = House::alone(|_| {});
     let lists = Arc::new(Counting {
         lists: FolderPublisher::new(house.folder.join("lists")).unwrap(),
         put: AtomicUsize::new(0),

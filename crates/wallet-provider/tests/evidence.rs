@@ -13,7 +13,6 @@ mod house;
 
 use claviger_fixtures::TestKey;
 use device_evidence::Policy;
-use device_evidence::android::RevocationList;
 use device_evidence::apple::{AppId, ApplePolicy};
 use devices::android::{Bed, Description};
 use devices::{der, public, signing_usage};
@@ -30,8 +29,9 @@ async fn start(house: &House, policy: Policy, with_list: bool) -> Running {
     let running = running.await;
     if with_list {
         let now = clock::Clock::now(house.clock.as_ref());
-        let list = RevocationList::from_json(br#"{"entries":{}}"#, now).unwrap();
-        running.provider.set_revocation_list(list);
+        running
+            .provider
+            .read_revocation_list(r#"{"entries":{}}"#, now);
     }
     running
 }
@@ -276,9 +276,8 @@ async fn without_a_revocation_list_nobody_is_activated() {
     let rule = "EVIDENCE-ANDROID-REVOCATION-UNKNOWN";
     refused(begin(&house, &running, &phone, evidence).await, rule);
     let now = clock::Clock::now(house.clock.as_ref());
-    let revoked = br#"{"entries":{"def01":{"status":"REVOKED"}}}"#;
-    let list = RevocationList::from_json(revoked, now).unwrap();
-    running.provider.set_revocation_list(list);
+    let revoked = r#"{"entries":{"def01":{"status":"REVOKED"}}}"#;
+    running.provider.read_revocation_list(revoked, now);
     let rule = "EVIDENCE-ANDROID-REVOKED";
     refused(begin(&house, &running, &phone, evidence).await, rule);
 }

@@ -152,7 +152,7 @@ async fn a_node_goes_on_from_what_another_published() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_full_disk_keeps_a_revocation_due_and_says_so() {
-    let house = House::new();
+    let house = House::alone(|_| {});
     let running = house.start().await;
     let (device, reference) = unit(&house, &running, "mine").await;
     let (other, other_at) = unit(&house, &running, "other").await;
@@ -215,7 +215,7 @@ async fn older_files_that_are_put_back_do_not_last() {
 #[tokio::test]
 async fn an_older_store_under_a_running_node_is_found_out() {
     for files_too in [false, true] {
-        let house = House::new();
+        let house = House::alone(|_| {});
         let running = house.start().await;
         let (device, reference) = unit(&house, &running, "mine").await;
         let (other, other_at) = unit(&house, &running, "other").await;

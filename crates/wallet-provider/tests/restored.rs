@@ -47,7 +47,7 @@ fn copy(house: &House, from: &str, to: &str) {
 
 #[tokio::test]
 async fn what_was_published_as_revoked_stays_so_after_an_older_store_is_restored() {
-    let house = House::new();
+    let house = House::alone(|_| {});
     let running = house.start().await;
     let device = Device::operational(&house, &running, "mine").await;
     let other = Device::operational(&house, &running, "other").await;
@@ -98,7 +98,7 @@ async fn what_was_published_as_revoked_stays_so_after_an_older_store_is_restored
 #[tokio::test]
 async fn an_older_store_hands_out_no_index_again_though_nothing_was_revoked() {
     for (due, noted) in [(false, true), (true, true), (true, false)] {
-        let house = House::tuned(|config| config.block_size = 1);
+        let house = House::alone(|config| config.block_size = 1);
         let draw = async |running: &Running| {
             let drawn = running.provider.draw(ListKind::Wia, 1).await.unwrap();
             drawn[0].clone()

@@ -90,7 +90,6 @@ impl Bed {
             apps: vec![AppId::try_from(APP.to_owned()).unwrap()],
             environments: vec![Environment::Production],
             levels: AppleLevels::BY_PLACE,
-            ..ApplePolicy::default()
         }
     }
 

@@ -11,7 +11,6 @@
 use claviger_fixtures::TestKey;
 use clock::Clock;
 use device_evidence::Policy;
-use device_evidence::android::RevocationList;
 use jose::{Curve, b64};
 use provider_api::*;
 use wallet_provider::{Caller, Config, Error};
@@ -49,8 +48,9 @@ pub async fn start(
 /// Gives the node a fresh copy of Google's list, with these entries.
 pub fn fresh_list(house: &House, running: &Running, entries: &str) {
     let list = format!(r#"{{"entries":{entries}}}"#);
-    let list = RevocationList::from_json(list.as_bytes(), house.clock.now()).unwrap();
-    running.provider.set_revocation_list(list);
+    running
+        .provider
+        .read_revocation_list(&list, house.clock.now());
 }
 
 /// The chain of a key of the device.

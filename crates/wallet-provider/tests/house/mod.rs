@@ -90,6 +90,14 @@ impl Nodes {
         &self.nodes
     }
 
+    /// Each has read this list of revoked attestation keys.
+    pub fn read_revocation_list(&self, text: &str, at: jiff::Timestamp) {
+        for node in &self.nodes {
+            let list = device_evidence::android::RevocationList::from_json(text.as_bytes(), at);
+            node.set_revocation_list(list.unwrap());
+        }
+    }
+
     /// The only one.
     pub fn into_one(mut self) -> WalletProvider {
         assert_eq!(self.nodes.len(), 1);
