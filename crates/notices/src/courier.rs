@@ -128,7 +128,7 @@ impl Courier {
         }
     }
 
-    /// Delivers what is due at `now`, at most [`AT_ONCE`] of each channel.
+    /// Delivers what is due at `now`, at most `AT_ONCE` of each channel.
     pub async fn round(&self, now: Timestamp) -> Result<Round, OutboxError> {
         let mut round = Round::default();
         self.spread(now).await?;

@@ -40,7 +40,7 @@ pub struct Rates {
     /// issues, and whatever shows an account's code, by one address.
     pub tight: Option<Rate>,
     /// Whatever shows an account's code, for one account by one address. All addresses
-    /// together have [`ADDRESSES`] times as much, so that no single one can keep the
+    /// together have `ADDRESSES` times as much, so that no single one can keep the
     /// owner of an account from revoking.
     pub account: Option<Rate>,
     /// Wrong credentials of operators, by one address.
