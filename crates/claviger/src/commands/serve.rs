@@ -74,6 +74,13 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
         _ => None,
     };
     if settings.development && samples_are_wanted(settings) {
+        if !settings.trusted_lists.is_empty() {
+            tracing::warn!(
+                "no wallet_provider.certificate: keys, certificates and lists are samples, and \
+                 [[trusted_lists]] is not read"
+            );
+        }
+        let provider = settings.wallet_provider.as_ref();
         let part = Part {
             roles: settings.roles.clone(),
             wsca,
@@ -84,6 +91,8 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
             proxies: settings.limits.proxies(),
             admin_apart,
             notices: notice_parts(settings),
+            solution: provider.map(solution),
+            status_folder: provider.and_then(|provider| provider.status_folder.clone()),
             database: Some(settings.database()),
             evidence: settings
                 .wallet_provider
@@ -215,6 +224,15 @@ fn samples_are_wanted(settings: &Settings) -> bool {
             .is_some_and(|provider| provider.certificate.is_none())
 }
 
+fn solution(settings: &WalletProviderSettings) -> WalletSolution {
+    WalletSolution {
+        client_id: settings.client_id.clone(),
+        name: settings.solution.clone(),
+        link: settings.link.clone(),
+        certification: settings.certification.clone().into(),
+    }
+}
+
 async fn provider_parts(
     settings: &WalletProviderSettings,
     device: &Arc<dyn Wscd>,
@@ -242,12 +260,7 @@ async fn provider_parts(
         }
     }
     Ok(ProviderParts {
-        solution: WalletSolution {
-            client_id: settings.client_id.clone(),
-            name: settings.solution.clone(),
-            link: settings.link.clone(),
-            certification: settings.certification.clone().into(),
-        },
+        solution: solution(settings),
         first_keys,
         status_folder: settings.status_folder.clone(),
         development,

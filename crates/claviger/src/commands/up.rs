@@ -128,12 +128,12 @@ impl Development {
             clock,
             wsca: part.wsca,
             provider: Some(ProviderParts {
-                solution: sample_solution(),
+                solution: part.solution.unwrap_or_else(sample_solution),
                 first_keys: vec![
                     sample_key(KeyPurpose::Attestations, &test_bed.wallet_provider)?,
                     sample_key(KeyPurpose::Status, &test_bed.wallet_status)?,
                 ],
-                status_folder: None,
+                status_folder: part.status_folder,
                 development: true,
                 evidence: part.evidence,
                 issuance: part.issuance,
@@ -181,6 +181,10 @@ pub(crate) struct Part {
     pub(crate) rates: Rates,
     pub(crate) proxies: Proxies,
     pub(crate) admin_apart: bool,
+    /// The wallet solution, where it is not the sample.
+    pub(crate) solution: Option<wallet_provider::WalletSolution>,
+    /// Where status lists are published, where that is not among the data.
+    pub(crate) status_folder: Option<PathBuf>,
     /// The database's address, where it is not a file among the data.
     pub(crate) database: Option<PathBuf>,
     /// What device evidence is held against, where a device shows any.
@@ -207,6 +211,8 @@ impl Default for Part {
             rates: Rates::default(),
             proxies: Proxies::default(),
             admin_apart: false,
+            solution: None,
+            status_folder: None,
             database: None,
             evidence: EvidenceParts::default(),
             issuance: IssuanceSettings::default(),

@@ -42,6 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<Desk> {
         (status = 200, body = Selected, description = "A dry run: how many units are meant"),
         (status = 202, body = RevocationJob, description = "It began, and goes on by itself"),
         (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 409, body = Problem, description = "More units are selected than are meant")))]
 async fn begin(
     State(desk): State<Desk>,
@@ -64,7 +65,8 @@ async fn begin(
 
 /// Revocations of many units, the newest first. Role: read
 #[utoipa::path(get, path = "/revocations", tag = "operator",
-    responses((status = 200, body = RevocationJobs)))]
+    responses((status = 200, body = RevocationJobs), (status = 401, body = Problem),
+        (status = 403, body = Problem)))]
 async fn jobs(State(desk): State<Desk>) -> Result<Json<RevocationJobs>, Problem> {
     let jobs = desk.provider().revocation_jobs().await;
     Ok(Json(jobs.map_err(problem)?))
@@ -73,7 +75,8 @@ async fn jobs(State(desk): State<Desk>) -> Result<Json<RevocationJobs>, Problem>
 /// How far a revocation of many units is. Role: read
 #[utoipa::path(get, path = "/revocations/{job}", tag = "operator",
     params(("job" = String, Path)),
-    responses((status = 200, body = RevocationJob), (status = 404, body = Problem)))]
+    responses((status = 200, body = RevocationJob), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem)))]
 async fn job(
     State(desk): State<Desk>,
     Path(job): Path<String>,
@@ -113,6 +116,7 @@ enum UnitBeside {
     params(("unit" = String, Path, format = "uuid"), ("storage" = Storage, Path)),
     request_body = StorageRevocationRequest,
     responses((status = 200, body = UnitView), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 501, body = Problem)))]
 async fn storage(
     State(desk): State<Desk>,
@@ -141,7 +145,7 @@ async fn storage(
 #[utoipa::path(post, path = "/entries/revocation", tag = "operator",
     request_body = EntryRevocation,
     responses((status = 200, body = EntryRevoked), (status = 400, body = Problem),
-        (status = 404, body = Problem)))]
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem)))]
 async fn entry(
     State(desk): State<Desk>,
     Extension(operator): Extension<Operator>,

@@ -114,7 +114,7 @@ async fn challenge(
     responses(
         (status = 200, content_type = "application/jose", body = String,
             description = "ActivationAnswer, signed, in reply to the challenge"),
-        (status = 403, body = Problem)))]
+        (status = 400, body = Problem), (status = 403, body = Problem)))]
 async fn activations(State(provider): State<Provider>, body: Bytes) -> Answer {
     let request: ActivationRequest = read(&body)?;
     let answer = provider.begin_activation(&request).await;
@@ -171,7 +171,7 @@ async fn nonce(State(provider): State<Provider>, headers: HeaderMap, body: Bytes
     responses(
         (status = 200, content_type = "application/jose", body = String,
             description = "CheckAnswer, signed"),
-        (status = 403, body = Problem)))]
+        (status = 400, body = Problem), (status = 403, body = Problem)))]
 async fn check(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
     let caller = caller(&provider, &headers, "/unit/check", &body).await?;
     let request: CheckRequest = read(&body)?;
@@ -185,7 +185,7 @@ async fn check(State(provider): State<Provider>, headers: HeaderMap, body: Bytes
     responses(
         (status = 200, content_type = "application/jose", body = String,
             description = "Attestations, signed"),
-        (status = 403, body = Problem)))]
+        (status = 400, body = Problem), (status = 403, body = Problem)))]
 async fn wia(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
     let caller = caller(&provider, &headers, "/unit/wia", &body).await?;
     let request: WiaRequest = read(&body)?;
@@ -199,7 +199,7 @@ async fn wia(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) 
     responses(
         (status = 200, content_type = "application/jose", body = String,
             description = "Attestations, signed"),
-        (status = 403, body = Problem)))]
+        (status = 400, body = Problem), (status = 403, body = Problem)))]
 async fn ka(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
     let caller = caller(&provider, &headers, "/unit/ka", &body).await?;
     let request: KaRequest = read(&body)?;
@@ -214,7 +214,7 @@ async fn ka(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -
     responses(
         (status = 200, content_type = "application/jose", body = String,
             description = "Attestations, signed"),
-        (status = 403, body = Problem)))]
+        (status = 400, body = Problem), (status = 403, body = Problem)))]
 async fn keystore_ka(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
     let caller = caller(&provider, &headers, "/unit/keystore-ka", &body).await?;
     let request: KeystoreKaRequest = read(&body)?;
@@ -229,7 +229,7 @@ async fn keystore_ka(State(provider): State<Provider>, headers: HeaderMap, body:
     responses(
         (status = 200, content_type = "application/jose", body = String,
             description = "The association, signed"),
-        (status = 403, body = Problem)))]
+        (status = 400, body = Problem), (status = 403, body = Problem)))]
 async fn associate(State(provider): State<Provider>, headers: HeaderMap, body: Bytes) -> Answer {
     let caller = caller(&provider, &headers, "/unit/association", &body).await?;
     let request: AssociationRequest = read(&body)?;
@@ -239,7 +239,7 @@ async fn associate(State(provider): State<Provider>, headers: HeaderMap, body: B
 
 /// The units of an account, asked for without a phone
 #[utoipa::path(post, path = "/account", tag = "account", request_body = AccountRequest,
-    responses((status = 200, body = AccountView), (status = 403, body = Problem)))]
+    responses((status = 200, body = AccountView), (status = 400, body = Problem), (status = 403, body = Problem)))]
 async fn account(
     State(provider): State<Provider>,
     gate: AccountGate,
@@ -257,7 +257,7 @@ async fn account(
     responses(
         (status = 200, body = UnitView,
             description = "The revocation is on disk, and is published whatever happens"),
-        (status = 403, body = Problem)))]
+        (status = 400, body = Problem), (status = 403, body = Problem)))]
 async fn revocation(
     State(provider): State<Provider>,
     gate: AccountGate,

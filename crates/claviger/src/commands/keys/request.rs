@@ -18,7 +18,7 @@ use crate::{files, keys, runtime};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   claviger keys request --config claviger.toml --purpose attestations --curve P-384 \\
-      --subject \"C=BE,O=Org,organizationIdentifier=VATBE-0876866142,CN=Org, wallet unit attestations\" \\
+      --subject \"C=BE,O=Org,organizationIdentifier=VATBE-0876866142,CN=Org\\, wallet unit attestations\" \\
       --out attestations.csr
   claviger keys request --config claviger.toml --purpose attestations --generation 1 \\
       --subject \"…\"        the request of a key that was made before, again")]
