@@ -99,6 +99,12 @@ async fn a_restored_database_takes_over_what_was_revoked_since() {
     let restore = ["db", "restore", at(&file), "--data", at(&data)];
     let refused = claviger(&restore);
     assert_eq!(refused.status.code(), Some(2), "it is not empty");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    let named = format!("error: {} is not empty (", at(&data.join("claviger.db")));
+    assert!(
+        said.contains(&named) && said.contains("--replace takes away what is there"),
+        "{said}"
+    );
     let (status, done) = claviger_json(&[&restore[..], &["--replace"]].concat());
     assert_eq!(status, 0, "{done:#}");
     let counts = ["units", "entries", "closed", "of_nobody", "adopted"].map(|of| done[of].clone());
@@ -451,6 +457,26 @@ async fn a_restore_onto_another_device_says_so() {
 }
 
 #[test]
+fn of_a_database_that_is_away_nothing_can_be_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("claviger.toml");
+    let text = format!(
+        "development = true\nlisten = \"127.0.0.1:0\"\ndata = \"{}\"\n\
+         database = \"postgres://127.0.0.1:1/none\"\nroles = [\"wsca\"]\n\
+         [device]\nuri = \"software:/nowhere\"\n",
+        at(folder.path())
+    );
+    std::fs::write(&config, text).unwrap();
+    let asked = claviger(&["db", "check", "--config", at(&config)]);
+    let said = String::from_utf8_lossy(&asked.stderr);
+    assert_eq!(asked.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("postgres://127.0.0.1:1/none: cannot be reached"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_full_disk_leaves_nothing_half() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
@@ -475,6 +501,6 @@ fn a_full_disk_leaves_nothing_half() {
     let whole = std::fs::read(&file).unwrap();
     std::fs::write(&file, &whole[..whole.len() - 9]).unwrap();
     let cut = claviger(&["db", "verify", at(&file)]);
-    assert_eq!(cut.status.code(), Some(2));
+    assert_eq!(cut.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&cut.stderr).contains("line"));
 }

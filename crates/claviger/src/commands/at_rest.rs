@@ -95,7 +95,7 @@ impl Place {
         found.must_be_there()?;
         let database = Database::open(&found.database)
             .await
-            .doing("the database")?;
+            .map_err(|error| not_opened(&error))?;
         Ok(found.with(database))
     }
 }
@@ -156,6 +156,16 @@ impl AtRest {
             self.found.config.clone(),
         );
         Ok(wsca.await.map(Arc::new))
+    }
+}
+
+/// What a database that was not opened means: of one that cannot be reached nothing
+/// can be said.
+pub(crate) fn not_opened(error: &store::Error) -> Failure {
+    let failure = Failure::of("the database", error);
+    match error {
+        store::Error::Away { .. } => failure.undecided(),
+        _ => failure,
     }
 }
 

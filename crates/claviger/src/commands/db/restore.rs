@@ -1,18 +1,18 @@
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use finding::Finding;
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use store::Database;
-use store::backup::{self, Loaded, Onto};
+use store::backup::{self, BackupError, Loaded, Onto};
 use store::provider::SqlProviderStore;
 use wallet_provider::upkeep::{self, Published, Restored};
 use wsca::{OpenError, WscaStore};
 use wscd::DeviceError;
 
 use super::{Held, Where, published};
-use crate::commands::at_rest::{AtRest, Found};
+use crate::commands::at_rest::{AtRest, Found, not_opened};
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{self, Output, Report, TIMED};
 use crate::{runtime, time};
@@ -53,7 +53,7 @@ pub(super) fn restore(args: &Restore, output: Output) -> Done {
             database,
             manifest,
             closed,
-        } = loaded.doing(args.file.display())?;
+        } = loaded.map_err(|error| not_loaded(&args.file, &error))?;
         progress.finish_and_clear();
         let held = Held {
             file: args.file.display().to_string(),
@@ -73,10 +73,20 @@ pub(super) fn reconcile(args: &Reconcile, output: Output) -> Done {
     let report = runtime::block_on(async {
         let database = Database::open(&found.database)
             .await
-            .doing("the database")?;
+            .map_err(|error| not_opened(&error))?;
         bring_up(found, database, lists, None, output).await
     })?;
     finish(&report, output)
+}
+
+fn not_loaded(file: &Path, error: &BackupError) -> Failure {
+    match error {
+        BackupError::NotEmpty { .. } => {
+            Failure::new(format!("{error}: --replace takes away what is there"))
+        }
+        BackupError::Database(error) => not_opened(error),
+        error => Failure::of(file.display(), error),
+    }
 }
 
 /// No, where a published list is not one's own; undecided, where lists are gone or none
