@@ -45,15 +45,42 @@ impl From<Outcome> for ExitCode {
 }
 
 /// A command that could not do its work: wrong use, a file that cannot be read,
-/// configuration that does not hold. Exit status 2, one line on standard error.
+/// configuration that does not hold. One line on standard error, and exit status 2,
+/// unless the failure answers what was asked.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Failure(String);
+#[error("{text}")]
+pub(crate) struct Failure {
+    text: String,
+    answers: Option<Outcome>,
+}
+
+impl From<Failure> for ExitCode {
+    fn from(failure: Failure) -> Self {
+        failure
+            .answers
+            .map_or(ExitCode::from(2), |outcome| outcome.into())
+    }
+}
 
 impl Failure {
     /// A failure in words.
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self {
+            text: text.into(),
+            answers: None,
+        }
+    }
+
+    /// It is the answer no: exit status 1.
+    pub(crate) fn no(self) -> Self {
+        let answers = Some(Outcome::No);
+        Self { answers, ..self }
+    }
+
+    /// Who was to answer could not be reached: exit status 3.
+    pub(crate) fn undecided(self) -> Self {
+        let answers = Some(Outcome::Undecided);
+        Self { answers, ..self }
     }
 
     /// A failure of something named, with all its causes in one line.
@@ -68,7 +95,7 @@ impl Failure {
             }
             source = cause.source();
         }
-        Self(text.replace('\n', " "))
+        Self::new(text.replace('\n', " "))
     }
 }
 

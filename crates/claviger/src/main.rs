@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Ok(outcome) => outcome.into(),
         Err(failure) => {
             complain(&failure);
-            ExitCode::from(2)
+            failure.into()
         }
     }
 }

@@ -40,6 +40,7 @@ pub(crate) struct Settings {
     #[serde(default)]
     pub(crate) development: bool,
     /// Where to listen.
+    #[serde(deserialize_with = "address")]
     pub(crate) listen: SocketAddr,
     /// The address that clients use, without a slash at its end; `http://` and
     /// `listen` in development, if absent.
@@ -216,9 +217,17 @@ fn revocation<'de, D: Deserializer<'de>>(name: D) -> Result<trust::Revocation, D
     name.parse().map_err(D::Error::custom)
 }
 
+/// Where to listen.
+fn address<'de, D: Deserializer<'de>>(text: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(text)?;
+    text.parse::<SocketAddr>().map_err(|_| {
+        let what = "an address and a port are expected, such as 127.0.0.1:8080";
+        D::Error::custom(format!("{text}: {what}"))
+    })
+}
+
 /// A part of the house that a process can run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// The wallet provider's interface to its wallet instances.
     WalletProvider,
@@ -230,6 +239,19 @@ pub(crate) enum Role {
 
 impl Role {
     pub(crate) const ALL: [Role; 3] = [Role::WalletProvider, Role::Wsca, Role::Lists];
+}
+
+impl<'de> Deserialize<'de> for Role {
+    fn deserialize<D: Deserializer<'de>>(name: D) -> Result<Self, D::Error> {
+        match String::deserialize(name)?.as_str() {
+            "wallet-provider" => Ok(Role::WalletProvider),
+            "wsca" => Ok(Role::Wsca),
+            "lists" => Ok(Role::Lists),
+            name => Err(D::Error::custom(format!(
+                "{name}: wallet-provider, wsca or lists is expected"
+            ))),
+        }
+    }
 }
 
 /// `[device]`
@@ -596,7 +618,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case("role = \"king\"", "role")]
+    #[case("role = \"king\"", "king: read, support, revoke or admin is expected")]
     #[case("role = \"read\"\ntoken_sha256 = \"12\"", "token_sha256")]
     #[case("role = \"read\"", "token_sha256")]
     #[case("role = \"read\"\ncertificate_sha256 = \"HASH\"", "admin.client_ca")]
@@ -685,7 +707,10 @@ mod tests {
     }
 
     #[rstest]
+    #[case(&[("CLAVIGER_ROLES", "wallet")], "wallet: wallet-provider, wsca or lists is expected")]
+    #[case(&[("CLAVIGER_LISTEN", "8080")], "such as 127.0.0.1:8080")]
     #[case(&[("CLAVIGER_LISTEN", "nowhere")], "listen")]
+    #[case(&[("CLAVIGER_ADMIN__LISTEN", "nowhere")], "such as 127.0.0.1:8080")]
     #[case(&[("CLAVIGER_DEVELOPMENT", "false")], "device.uri")]
     #[case(&[("CLAVIGER_LIMITS__BODY_BYTES", "many")], "limits.body_bytes")]
     #[case(&[("CLAVIGER_ROLES", "wallet-provider,wsca")], "wallet_provider")]

@@ -99,6 +99,12 @@ async fn a_restored_database_takes_over_what_was_revoked_since() {
     let restore = ["db", "restore", at(&file), "--data", at(&data)];
     let refused = claviger(&restore);
     assert_eq!(refused.status.code(), Some(2), "it is not empty");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    let named = format!("error: {} is not empty (", at(&data.join("claviger.db")));
+    assert!(
+        said.contains(&named) && said.contains("--replace takes away what is there"),
+        "{said}"
+    );
     let (status, done) = claviger_json(&[&restore[..], &["--replace"]].concat());
     assert_eq!(status, 0, "{done:#}");
     let counts = ["units", "entries", "closed", "of_nobody", "adopted"].map(|of| done[of].clone());
@@ -222,11 +228,10 @@ async fn a_backup_is_the_way_from_sqlite_to_postgresql() {
     std::fs::create_dir(&other).unwrap();
     let (status, done) = claviger_json(&["db", "restore", at(&back), "--data", at(&other)]);
     // Neither the device nor what is published is there: nothing could be taken over.
-    assert_eq!(
-        (status, rules(&done)),
-        (3, vec!["DB-LIST-NO-KEY"]),
-        "{done:#}"
-    );
+    let found = rules(&done);
+    assert_eq!((status, found[0]), (3, "DB-LIST-NO-KEY"), "{done:#}");
+    let gone = found[1..].iter().all(|rule| *rule == "DB-LIST-MISSING");
+    assert!(gone && found.len() > 1, "{done:#}");
     assert!(other.join("claviger.db").is_file());
 }
 
@@ -390,6 +395,87 @@ async fn a_check_finds_what_does_not_fit_together() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_without_the_published_lists_says_what_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let up = Up::start(&data, "127.0.0.1:0");
+    let phone = Phone::activate(&up, "one").await;
+    let (_, uri, _) = phone.wia().await;
+    // It is answered once it is published.
+    revoke(&phone).await;
+    up.kill();
+    let file = folder.path().join("backup");
+    let (status, _) = claviger_json(&["db", "backup", "--data", at(&data), "--out", at(&file)]);
+    assert_eq!(status, 0);
+    let (published, away) = (data.join("public/status"), folder.path().join("away"));
+    std::fs::rename(&published, &away).unwrap();
+    let restore = ["db", "restore", at(&file), "--data", at(&data), "--replace"];
+    let (status, done) = claviger_json(&restore);
+    assert_eq!(status, 3, "{done:#}");
+    assert!(
+        rules(&done).iter().all(|rule| *rule == "DB-LIST-MISSING"),
+        "{done:#}"
+    );
+    let of_it = done["findings"].as_array().unwrap().iter();
+    assert_eq!(
+        of_it.filter(|finding| finding["subject"] == uri).count(),
+        1,
+        "{done:#}"
+    );
+    // With the lists at hand it is made up for.
+    std::fs::rename(&away, &published).unwrap();
+    let (status, done) = claviger_json(&["db", "reconcile", "--data", at(&data)]);
+    assert_eq!((status, rules(&done)), (0, vec![]), "{done:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_onto_another_device_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let up = Up::start(&data, "127.0.0.1:0");
+    let phone = Phone::activate(&up, "one").await;
+    phone.wia().await;
+    revoke(&phone).await;
+    up.kill();
+    let file = folder.path().join("backup");
+    let (status, _) = claviger_json(&["db", "backup", "--data", at(&data), "--out", at(&file)]);
+    assert_eq!(status, 0);
+    let key = folder.path().join("other.key");
+    std::fs::write(&key, "7".repeat(64)).unwrap();
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let store = folder.path().join("other.store");
+    let other = format!("software:{}?key-file={}", at(&store), at(&key));
+    let restore = ["db", "restore", at(&file), "--data", at(&data), "--replace"];
+    for command in [&restore[..], &["db", "reconcile", "--data", at(&data)]] {
+        let (status, done) = claviger_json(&[command, &["--device", &other]].concat());
+        assert_eq!((status, rules(&done)), (3, vec!["DB-DEVICE"]), "{done:#}");
+    }
+    let (status, done) = claviger_json(&restore);
+    assert_eq!((status, rules(&done)), (0, vec![]), "{done:#}");
+}
+
+#[test]
+fn of_a_database_that_is_away_nothing_can_be_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("claviger.toml");
+    let text = format!(
+        "development = true\nlisten = \"127.0.0.1:0\"\ndata = \"{}\"\n\
+         database = \"postgres://127.0.0.1:1/none\"\nroles = [\"wsca\"]\n\
+         [device]\nuri = \"software:/nowhere\"\n",
+        at(folder.path())
+    );
+    std::fs::write(&config, text).unwrap();
+    let asked = claviger(&["db", "check", "--config", at(&config)]);
+    let said = String::from_utf8_lossy(&asked.stderr);
+    assert_eq!(asked.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("postgres://127.0.0.1:1/none: cannot be reached"),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_full_disk_leaves_nothing_half() {
     let folder = tempfile::tempdir().unwrap();
@@ -415,6 +501,6 @@ fn a_full_disk_leaves_nothing_half() {
     let whole = std::fs::read(&file).unwrap();
     std::fs::write(&file, &whole[..whole.len() - 9]).unwrap();
     let cut = claviger(&["db", "verify", at(&file)]);
-    assert_eq!(cut.status.code(), Some(2));
+    assert_eq!(cut.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&cut.stderr).contains("line"));
 }

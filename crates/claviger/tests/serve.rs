@@ -57,7 +57,9 @@ fn development_says_so_loudly() {
     let file = config(folder.path(), &text);
     let checked = claviger(&["config", "check", &file]);
     assert_eq!(checked.status.code(), Some(0));
-    assert!(String::from_utf8_lossy(&checked.stdout).contains("DEVELOPMENT"));
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert!(said.contains("DEVELOPMENT"), "{said}");
+    assert!(said.contains("device are not opened"), "{said}");
     // The data folder cannot be made, so it ends; what matters is what it said.
     let served = claviger(&["serve", "--config", &file]);
     assert_eq!(served.status.code(), Some(2));

@@ -141,6 +141,17 @@ async fn operators_need_their_token() {
     let refused = list(wrong.to_str().unwrap());
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("401"));
+    // There is no such unit; and nobody is there to be asked.
+    let show = |url: &str| {
+        let unit = "00000000-0000-4000-8000-000000000000";
+        let who = ["--url", url, "--token-file", token.to_str().unwrap()];
+        support::claviger(&[&["unit", "show", unit][..], &who].concat())
+            .status
+            .code()
+    };
+    assert_eq!(show(&up.url), Some(1));
+    assert_eq!(show("http://127.0.0.1:1"), Some(3));
+    assert_eq!(show("no address"), Some(2));
 
     let unit = phone.answer.unit.to_string();
     let revoke = |more: &[&str]| {

@@ -81,7 +81,10 @@ impl PinnedKeys {
                 .map_err(|error| refuse(error.to_string()))?;
             let handover: Handover = token::claims(&verified).map_err(refuse)?;
             if handover.iss != provider {
-                return Err(refuse("it is of another provider".into()));
+                return Err(refuse(format!(
+                    "it is of another provider: {}, not {provider}",
+                    handover.iss
+                )));
             }
             let starts = Timestamp::from_second(handover.starts)
                 .map_err(|_| refuse("its start is no time".into()))?;

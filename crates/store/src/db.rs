@@ -113,6 +113,14 @@ pub enum Error {
         /// Why.
         source: sqlx::Error,
     },
+    /// The server does not answer.
+    #[error("{database}: cannot be reached: {why}")]
+    Away {
+        /// The address without its secrets.
+        database: String,
+        /// What was seen.
+        why: String,
+    },
     /// The schema could not be brought up to date.
     #[error("{database}: the schema cannot be brought up to date: {source}")]
     Migrate {

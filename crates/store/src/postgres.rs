@@ -59,10 +59,7 @@ pub(crate) fn is_address(text: &str) -> bool {
 pub(crate) async fn open(text: &str, steps: Steps<'_>) -> Result<Opened, Error> {
     let options = options(text)?;
     let address = shown(&options);
-    let failed = |source| Error::Open {
-        database: address.clone(),
-        source,
-    };
+    let failed = |source| not_opened(&address, source);
     let pool = |connections| {
         PgPoolOptions::new()
             .max_connections(connections)
@@ -100,6 +97,26 @@ pub(crate) async fn open(text: &str, steps: Steps<'_>) -> Result<Opened, Error> 
         sessions,
         address,
     })
+}
+
+/// A server that is away is not one that refuses.
+fn not_opened(address: &str, source: sqlx::Error) -> Error {
+    let why = match &source {
+        sqlx::Error::PoolTimedOut => {
+            format!("no connection within {} seconds", PATIENCE.as_secs())
+        }
+        sqlx::Error::Io(why) => why.to_string(),
+        _ => {
+            return Error::Open {
+                database: address.to_owned(),
+                source,
+            };
+        }
+    };
+    Error::Away {
+        database: address.to_owned(),
+        why,
+    }
 }
 
 /// A server elsewhere is spoken to over TLS, under a certificate of its name, unless
@@ -158,6 +175,17 @@ mod tests {
         ] {
             assert_eq!(mode(address), expected, "{address}");
         }
+    }
+
+    #[test]
+    fn a_server_that_is_away_is_told_from_one_that_refuses() {
+        let away = not_opened("postgres://db.example/x", sqlx::Error::PoolTimedOut);
+        assert_eq!(
+            away.to_string(),
+            "postgres://db.example/x: cannot be reached: no connection within 5 seconds"
+        );
+        let refused = not_opened("postgres://db.example/x", sqlx::Error::WorkerCrashed);
+        assert!(matches!(refused, Error::Open { .. }), "{refused}");
     }
 
     #[test]

@@ -256,7 +256,7 @@ impl<'a> Check<'a> {
         if known.key.is_none() {
             self.found(AUDIT_KEY.finding(
                 "the checkpoints",
-                "no key was given to verify them with: only the chain was checked",
+                "no key is at hand to verify them with: only the chain was checked",
             ));
         }
         let tail = last.saturating_sub(self.covered);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clock::{Clock, SystemClock};
 use store::Database;
 use store::wsca::SqlWscaStore;
-use wsca::Wsca;
+use wsca::{OpenError, Wsca};
 use wscd::Wscd;
 
 use crate::exit::{Doing, Failure};
@@ -95,7 +95,7 @@ impl Place {
         found.must_be_there()?;
         let database = Database::open(&found.database)
             .await
-            .doing("the database")?;
+            .map_err(|error| not_opened(&error))?;
         Ok(found.with(database))
     }
 }
@@ -141,6 +141,12 @@ impl AtRest {
 
     /// Starts the WSCA on data and device, as a node does.
     pub(crate) async fn wsca(&self) -> Result<Arc<Wsca>, Failure> {
+        self.start().await?.doing("the WSCA")
+    }
+
+    /// As [`AtRest::wsca`]; why it does not start on a device that was opened is told
+    /// in its own words.
+    pub(crate) async fn start(&self) -> Result<Result<Arc<Wsca>, OpenError>, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store = Arc::clone(&self.store) as Arc<dyn wsca::WscaStore>;
         let wsca = Wsca::open(
@@ -149,7 +155,17 @@ impl AtRest {
             clock,
             self.found.config.clone(),
         );
-        Ok(Arc::new(wsca.await.doing("the WSCA")?))
+        Ok(wsca.await.map(Arc::new))
+    }
+}
+
+/// What a database that was not opened means: of one that cannot be reached nothing
+/// can be said.
+pub(crate) fn not_opened(error: &store::Error) -> Failure {
+    let failure = Failure::of("the database", error);
+    match error {
+        store::Error::Away { .. } => failure.undecided(),
+        _ => failure,
     }
 }
 

@@ -94,16 +94,17 @@ async fn known(args: &Verify, at_rest: &AtRest) -> Result<Known, Failure> {
         let jwk = serde_json::from_str(&text).doing(path.display())?;
         known.key = Some(PublicKey::from_jwk(&jwk).doing(path.display())?);
     }
-    let device = of_device(at_rest).await?;
+    let (device, _) = of_device(at_rest).await?;
     known.anchor = device.anchor;
     known.key = known.key.or(device.key);
     Ok(known)
 }
 
-/// What the device knows of the log. Without one to be had, the log is checked as far
-/// as it can be, and the report says how far that is.
-pub(super) async fn of_device(at_rest: &AtRest) -> Result<Known, Failure> {
+/// What the device knows of the log, or why it was not asked. Without one to be had,
+/// the log is checked as far as it can be, and the report says how far that is.
+pub(super) async fn of_device(at_rest: &AtRest) -> Result<(Known, Option<Failure>), Failure> {
     let mut known = Known::default();
+    let mut not_asked = None;
     match at_rest.device().await {
         Ok(device) => {
             known.anchor = audit_check::anchor(&*device).await.doing("the device")?;
@@ -111,9 +112,12 @@ pub(super) async fn of_device(at_rest: &AtRest) -> Result<Known, Failure> {
             let key = device.named_key(&name, jose::Curve::P256, KeyUse::Sign);
             known.key = Some(key.await.doing("the device")?);
         }
-        Err(failure) => anstream::eprintln!("{failure}: going on without the device"),
+        Err(failure) => {
+            anstream::eprintln!("{failure}: going on without the device");
+            not_asked = Some(failure);
+        }
     }
-    Ok(known)
+    Ok((known, not_asked))
 }
 
 fn receipts(path: &std::path::Path) -> Result<Vec<Receipt>, Failure> {

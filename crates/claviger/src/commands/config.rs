@@ -11,7 +11,8 @@ use crate::settings::Settings;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Read a configuration and say whether `claviger serve` would take it
+    /// Read a configuration and say whether it holds. The files that it names and the
+    /// device are not opened: `claviger serve` may still refuse them
     Check(Check),
 }
 
@@ -54,7 +55,8 @@ impl Report for Checked {
         }
         writeln!(
             out,
-            "{} holds: {mode}, listening on {}",
+            "{} holds: {mode}, listening on {}\n\
+             the files it names and the device are not opened",
             self.file, self.listen
         )
     }

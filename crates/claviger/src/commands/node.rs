@@ -104,9 +104,17 @@ impl Node {
         if let Some(because) = &self.because {
             request = request.header("operator-reason", because.as_bytes());
         }
-        let response = request.send().await.doing(url)?;
+        let response = request.send().await.map_err(|error| {
+            let failure = Failure::of(url, &error);
+            // An address that is none was never asked.
+            match error.is_builder() {
+                true => failure,
+                false => failure.undecided(),
+            }
+        })?;
         let status = response.status();
-        let bytes = response.bytes().await.doing(url)?;
+        let bytes = response.bytes().await;
+        let bytes = bytes.map_err(|error| Failure::of(url, &error).undecided())?;
         if status.is_success() {
             return serde_json::from_slice(&bytes).doing("the node's answer");
         }
@@ -119,13 +127,22 @@ impl Node {
             }
             _ => "",
         };
-        Err(Failure::new(format!("{url}: {status}: {detail}{hint}")))
+        let failure = Failure::new(format!("{url}: {status}: {detail}{hint}"));
+        Err(match problem.code.as_deref() {
+            Some(UNKNOWN) => failure.no(),
+            _ if status.is_server_error() => failure.undecided(),
+            _ => failure,
+        })
     }
 }
+
+/// The code of the answer that there is no such unit, entry or job.
+const UNKNOWN: &str = "unknown-unit";
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Problem {
+    code: Option<String>,
     title: String,
     detail: Option<String>,
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use store::Database;
 use store::notices::SqlOutbox;
 
+use super::at_rest::not_opened;
 use crate::exit::{Doing, Done, Outcome};
 use crate::output::{self, Output, Report};
 use crate::runtime;
@@ -36,7 +37,7 @@ pub(crate) fn run(command: &Command, output: Output) -> Done {
     let troubles = runtime::block_on(async {
         let database = Database::open(settings.database())
             .await
-            .doing("the database")?;
+            .map_err(|error| not_opened(&error))?;
         let troubles = SqlOutbox::new(database.clone()).troubles(args.limit).await;
         database.close().await;
         troubles.doing("the outbox")

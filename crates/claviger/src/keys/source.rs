@@ -82,7 +82,7 @@ impl KeySource {
         let pinned = first.public_key().clone();
         let answers = AnswerKeys::first(Arc::new(first)).then(later.clone());
         let followed = PinnedKeys::follow(pinned, &answers.handovers(), &self.base_url)
-            .doing("the handovers of the answer key")?;
+            .doing("the handovers of the answer key, which name the public_url of their time")?;
         if later
             .iter()
             .any(|key| !followed.hold(key.signer.public_key()))

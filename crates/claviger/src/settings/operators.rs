@@ -14,6 +14,7 @@ use wallet_provider::operators::OperatorRole;
 #[serde(deny_unknown_fields)]
 pub(crate) struct AdminSettings {
     /// Where `/metrics` and `/operator` are served, and no more at `listen`.
+    #[serde(deserialize_with = "super::address")]
     pub(crate) listen: SocketAddr,
     /// TLS there: the certificate with its chain (PEM).
     pub(crate) certificate: Option<PathBuf>,
@@ -31,6 +32,7 @@ pub(crate) struct OperatorSettings {
     /// What the trail calls them.
     pub(crate) name: String,
     /// What they may do: read, support, revoke, admin.
+    #[serde(deserialize_with = "role")]
     pub(crate) role: OperatorRole,
     /// The SHA-256 of their token, in hexadecimal digits.
     #[serde(default, deserialize_with = "sha256")]
@@ -38,6 +40,14 @@ pub(crate) struct OperatorSettings {
     /// The SHA-256 of their client certificate in DER, in hexadecimal digits.
     #[serde(default, deserialize_with = "sha256")]
     pub(crate) certificate_sha256: Option<[u8; 32]>,
+}
+
+fn role<'de, D: Deserializer<'de>>(name: D) -> Result<OperatorRole, D::Error> {
+    let name = String::deserialize(name)?;
+    OperatorRole::from_name(&name).ok_or_else(|| {
+        let what = "read, support, revoke or admin is expected";
+        D::Error::custom(format!("{name}: {what}"))
+    })
 }
 
 /// Colons between the digits, as tools print a certificate's hash, do not matter.

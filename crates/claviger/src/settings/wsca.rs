@@ -157,6 +157,7 @@ impl WscaSettings {
 #[serde(deny_unknown_fields)]
 pub(crate) struct LinkListenSettings {
     /// Where to listen.
+    #[serde(deserialize_with = "super::address")]
     pub(crate) listen: SocketAddr,
     /// The WSCA's certificate with its chain (PEM).
     pub(crate) certificate: PathBuf,

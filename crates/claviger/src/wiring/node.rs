@@ -438,7 +438,14 @@ impl Node {
             agreement_key: Arc::new(agreement_key),
             index_secret: IndexSecret::new(Zeroizing::new(secret)),
         })
-        .doing("the wallet provider")
+        .map_err(|error| match error.key {
+            // What it is called in a configuration.
+            "accept_uncertified_wsca" => {
+                let whose = "the WSCA's device (device.uri of the role wsca)";
+                Failure::new(format!("{whose}: {}", error.what))
+            }
+            _ => Failure::of("the wallet provider", &error),
+        })
     }
 }
 

@@ -53,8 +53,10 @@ pub enum BackupError {
     #[error("the backup was changed while it was read")]
     Changed,
     /// Something is in the database already.
-    #[error("the database is not empty: {table} has rows")]
+    #[error("{database} is not empty ({table} has rows)")]
     NotEmpty {
+        /// The database, without secrets.
+        database: String,
         /// A table with rows.
         table: String,
     },

@@ -109,6 +109,7 @@ async fn fill(
     })?;
     let mut reader = Reader::open(BufReader::new(File::open(backup)?))?;
     let expected = manifest.clone();
+    let place = database.place();
     let closed = database
         .write_in_turn::<_, BackupError, _>(move |tx| {
             Box::pin(async move {
@@ -116,7 +117,7 @@ async fn fill(
                 if tables::steps(tx).await? != expected.schema {
                     return Err(BackupError::Schema);
                 }
-                let tables = load(tx, &mut reader, onto, told).await?;
+                let tables = load(tx, &mut reader, (onto, place.as_str()), told).await?;
                 if reader.manifest()? != expected {
                     return Err(BackupError::Changed);
                 }
@@ -193,7 +194,7 @@ fn remove(path: &Path) -> std::io::Result<()> {
 async fn load<R: std::io::BufRead>(
     tx: &mut Connection,
     reader: &mut Reader<R>,
-    onto: Onto,
+    (onto, place): (Onto, &str),
     told: impl Fn(u64),
 ) -> Result<Vec<Table>, BackupError> {
     let tables = tables::tables(tx).await?;
@@ -202,8 +203,10 @@ async fn load<R: std::io::BufRead>(
     }
     for table in &tables {
         if table.has_rows(tx).await? {
-            let table = table.name().to_owned();
-            return Err(BackupError::NotEmpty { table });
+            return Err(BackupError::NotEmpty {
+                database: place.to_owned(),
+                table: table.name().to_owned(),
+            });
         }
     }
     let mut filling: Option<Filling> = None;

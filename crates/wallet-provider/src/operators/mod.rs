@@ -155,8 +155,9 @@ impl Errand {
                 &rules::OPERATOR_REASON,
                 "reason",
                 format!(
-                    "{} characters, or a control character among them",
-                    reason.chars().count()
+                    "operator-reason: {} characters; at most {}, and no control characters",
+                    reason.chars().count(),
+                    Self::MAX_REASON
                 ),
             ));
         }
@@ -218,7 +219,12 @@ mod tests {
             }
         }
         let long = "x".repeat(Errand::MAX_REASON + 1);
-        assert!(Errand::new("unit.show", "units", Some(&long)).is_err());
+        let refusal = Errand::new("unit.show", "units", Some(&long)).unwrap_err();
+        let evidence = refusal.findings().first().map(|found| &*found.evidence);
+        assert_eq!(
+            evidence,
+            Some("operator-reason: 201 characters; at most 200, and no control characters")
+        );
         let revoking = Errand::new("unit.revoke", "units/1", Some("ticket 12")).unwrap();
         let revoking = revoking.for_reason("security");
         assert_eq!(revoking.reason.as_deref(), Some("security: ticket 12"));

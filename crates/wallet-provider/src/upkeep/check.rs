@@ -4,7 +4,7 @@ use finding::Finding;
 use serde::Serialize;
 
 use super::published::{Found, Published, set};
-use super::rules;
+use super::rules::{self, NAME_IT};
 use crate::{Error, Fault, ListState, UpkeepStore};
 
 /// What a check came to.
@@ -49,7 +49,7 @@ pub async fn check(
         .findings
         .extend(store.faults().await?.into_iter().map(finding));
     if !published.has_keys() {
-        let evidence = "what is published was not looked at";
+        let evidence = format!("what is published was not looked at: {NAME_IT}");
         report
             .findings
             .push(rules::NO_KEY.finding("status key", evidence));

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::published::{Found, Published, set};
-use super::rules;
+use super::rules::{self, NAME_IT};
 use crate::{Adopted, Error, ListState, TakenOver, UpkeepStore};
 
 /// What a restore came to.
@@ -66,7 +66,7 @@ pub async fn after_restore(
         ..Restored::default()
     };
     if !published.has_keys() {
-        let evidence = "no revocation could be taken over";
+        let evidence = format!("no revocation could be taken over: {NAME_IT}");
         report
             .findings
             .push(rules::NO_KEY.finding("status key", evidence));
@@ -94,8 +94,9 @@ async fn take_over(
 ) -> Result<(), Error> {
     let own: HashSet<u64> = store.set_entries(list.list).await?.into_iter().collect();
     let mut lost = BTreeSet::new();
-    let mut seen = false;
+    let (mut seen, mut absent) = (false, true);
     for (form, found) in published.read(&list.name, Some(&list.uri))? {
+        absent &= matches!(found, Found::Nothing);
         match found {
             Found::List(found) => {
                 seen = true;
@@ -104,6 +105,12 @@ async fn take_over(
             Found::Nothing => {}
             Found::NotOurs(why) => report.not_ours(&list.uri, form, why),
         }
+    }
+    if absent && list.published > 0 {
+        let evidence = "it has no file: revocations since the backup could not be taken over";
+        report
+            .findings
+            .push(rules::MISSING.finding(&list.uri, evidence));
     }
     if !seen {
         return Ok(());

@@ -29,6 +29,11 @@ finding::rules! {
         "the database knows every list that is published";
     NO_KEY = "DB-LIST-NO-KEY", "Claviger, docs/database.md, Checking", Warning,
         "published lists can be verified: the status key's certificate is at hand";
+    DEVICE = "DB-DEVICE", "Claviger, docs/database.md, Restoring", Warning,
+        "the WSCA's tables were sealed by the device that is configured";
     FREEZE = "DB-FREEZE-DUE", "Claviger wallet provider protocol 1, 8", Warning,
         "the WSCA has been told of every revoked unit";
 }
+
+/// The way out of [`NO_KEY`].
+pub(super) const NAME_IT: &str = "name the status key's certificate: --status-certificate FILE";

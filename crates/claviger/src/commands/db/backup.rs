@@ -2,10 +2,10 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use store::Database;
-use store::backup;
+use store::backup::{self, BackupError};
 
 use super::Held;
-use crate::commands::at_rest::Place;
+use crate::commands::at_rest::{Place, not_opened};
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::files::Beside;
 use crate::output::Output;
@@ -41,7 +41,7 @@ pub(super) fn backup(args: &Backup, output: Output) -> Done {
     found.must_be_there()?;
     let manifest = runtime::block_on(async {
         let database = Database::open_as_it_is(&found.database).await;
-        let database = database.doing("the database")?;
+        let database = database.map_err(|error| not_opened(&error))?;
         let mut file = Beside::create(&args.out, MODE).doing(&shown)?;
         let progress = output.progress(0, COUNTED);
         let saved = backup::save(&database, time::now(), file.file(), |rows| {
@@ -72,6 +72,7 @@ pub(super) fn verify(args: &Verify, output: Output) -> Done {
             })?;
             Ok(Outcome::Yes)
         }
+        Err(error @ BackupError::Damaged { .. }) => Err(Failure::of(shown, &error).no()),
         Err(error) => Err(Failure::of(shown, &error)),
     }
 }

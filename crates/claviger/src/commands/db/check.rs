@@ -13,7 +13,7 @@ use wsca::WscaStore;
 use wsca::audit_check::{self, AuditReport};
 
 use super::{Where, published};
-use crate::commands::at_rest::AtRest;
+use crate::commands::at_rest::{AtRest, not_opened};
 use crate::commands::audit;
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{self, Output, Report, TIMED};
@@ -31,7 +31,7 @@ pub(super) fn run(args: &Check, output: Output) -> Done {
     let lists = published(&found, &args.place.status_certificate)?;
     let report = runtime::block_on(async {
         let database = Database::open_as_it_is(&found.database).await;
-        let database = database.doing("the database")?;
+        let database = database.map_err(|error| not_opened(&error))?;
         if database.schema().await.doing("the schema")? != SchemaState::Ours {
             return Err(Failure::new(
                 "the database's schema is not this version's: start a node of this version on it first",
@@ -86,9 +86,20 @@ async fn audit(at_rest: &AtRest) -> Result<Option<AuditReport>, Failure> {
     if end.is_none() {
         return Ok(None);
     }
-    let known = audit::of_device(at_rest).await?;
+    let (known, not_asked) = audit::of_device(at_rest).await?;
     let report = audit_check::check(&*at_rest.store, &known, |_| {}).await;
-    report.map(Some).doing("the audit log")
+    let mut report = report.doing("the audit log")?;
+    if let Some(why) = not_asked {
+        for finding in &mut report.findings {
+            if finding.is(&wsca::rules::AUDIT_KEY) {
+                finding.evidence = format!(
+                    "the device was not asked ({why}), so only the chain was checked; where a \
+                     node has the software device in use, stop the node first"
+                );
+            }
+        }
+    }
+    Ok(Some(report))
 }
 
 #[derive(Debug, Serialize)]

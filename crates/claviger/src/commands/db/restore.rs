@@ -1,16 +1,18 @@
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use finding::Finding;
 use owo_colors::OwoColorize;
 use serde::Serialize;
 use store::Database;
-use store::backup::{self, Loaded, Onto};
+use store::backup::{self, BackupError, Loaded, Onto};
 use store::provider::SqlProviderStore;
 use wallet_provider::upkeep::{self, Published, Restored};
-use wsca::WscaStore;
+use wsca::{OpenError, WscaStore};
+use wscd::DeviceError;
 
 use super::{Held, Where, published};
-use crate::commands::at_rest::{AtRest, Found};
+use crate::commands::at_rest::{AtRest, Found, not_opened};
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{self, Output, Report, TIMED};
 use crate::{runtime, time};
@@ -51,7 +53,7 @@ pub(super) fn restore(args: &Restore, output: Output) -> Done {
             database,
             manifest,
             closed,
-        } = loaded.doing(args.file.display())?;
+        } = loaded.map_err(|error| not_loaded(&args.file, &error))?;
         progress.finish_and_clear();
         let held = Held {
             file: args.file.display().to_string(),
@@ -71,18 +73,30 @@ pub(super) fn reconcile(args: &Reconcile, output: Output) -> Done {
     let report = runtime::block_on(async {
         let database = Database::open(&found.database)
             .await
-            .doing("the database")?;
+            .map_err(|error| not_opened(&error))?;
         bring_up(found, database, lists, None, output).await
     })?;
     finish(&report, output)
 }
 
-/// No, where a published list is not one's own; undecided, where none could be
-/// verified: revocations may be missing.
+fn not_loaded(file: &Path, error: &BackupError) -> Failure {
+    match error {
+        BackupError::NotEmpty { .. } => {
+            Failure::new(format!("{error}: --replace takes away what is there"))
+        }
+        BackupError::Database(error) => not_opened(error),
+        error => Failure::of(file.display(), error),
+    }
+}
+
+/// No, where a published list is not one's own; undecided, where lists are gone or none
+/// could be verified, so that revocations may be missing, or where the device is another.
 fn finish(report: &BroughtUp, output: Output) -> Done {
     output.print(report)?;
     let findings = &report.provider.findings;
-    Ok(match Outcome::of(findings) {
+    let mut wrong: Vec<Finding> = findings.clone();
+    wrong.retain(|finding| !finding.is(&upkeep::rules::MISSING));
+    Ok(match Outcome::of(&wrong) {
         Outcome::Yes if !findings.is_empty() => Outcome::Undecided,
         outcome => outcome,
     })
@@ -97,17 +111,28 @@ async fn bring_up(
 ) -> Result<BroughtUp, Failure> {
     let store = SqlProviderStore::new(database.clone());
     let progress = output.progress(u64::try_from(lists.names().len()).unwrap_or(0), TIMED);
-    let provider = upkeep::after_restore(&store, &lists, time::now(), |done| {
+    let mut provider = upkeep::after_restore(&store, &lists, time::now(), |done| {
         progress.set_position(done);
     })
     .await
     .doing("the published lists")?;
     progress.finish_and_clear();
+    let wsca = Shards::look(&found.with(database.clone())).await?;
+    if let Some(why) = &wsca.of_another_device {
+        let finding = upkeep::rules::DEVICE.finding(
+            "the WSCA's tables",
+            format!(
+                "the backup's keys were sealed by another device than the configured one \
+                 ({why}): no node starts on them with this one"
+            ),
+        );
+        provider.findings.push(finding);
+    }
     let report = BroughtUp {
         database: database.place(),
         backup,
         provider,
-        wsca: Shards::look(&found.with(database.clone())).await?,
+        wsca,
     };
     database.close().await;
     Ok(report)
@@ -123,27 +148,35 @@ struct Shards {
     /// Why the device was not asked, where it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_asked: Option<String>,
+    /// What shows that another device sealed the tables, where one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of_another_device: Option<String>,
 }
 
 impl Shards {
     async fn look(at_rest: &AtRest) -> Result<Self, Failure> {
         let units = at_rest.store.unit_count().await.doing("the WSCA's units")?;
-        let (locked, not_asked) = if units == 0 {
-            (vec![], None)
-        } else {
-            match at_rest.wsca().await {
-                Ok(wsca) => {
-                    let locked = wsca.locked_shards();
-                    (locked.into_iter().map(|shard| shard.shard).collect(), None)
-                }
-                Err(why) => (vec![], Some(why.to_string())),
-            }
-        };
-        Ok(Self {
+        let mut found = Self {
             units,
-            locked,
-            not_asked,
-        })
+            locked: vec![],
+            not_asked: None,
+            of_another_device: None,
+        };
+        if units == 0 {
+            return Ok(found);
+        }
+        match at_rest.start().await {
+            Ok(Ok(wsca)) => {
+                let locked = wsca.locked_shards();
+                found.locked = locked.into_iter().map(|shard| shard.shard).collect();
+            }
+            Ok(Err(OpenError::Device(why @ DeviceError::Tampered { .. }))) => {
+                found.of_another_device = Some(why.to_string());
+            }
+            Ok(Err(why)) => found.not_asked = Some(Failure::of("the WSCA", &why).to_string()),
+            Err(why) => found.not_asked = Some(why.to_string()),
+        }
+        Ok(found)
     }
 }
 
@@ -208,13 +241,19 @@ impl Report for BroughtUp {
             out,
             "\nNot in the backup and not to be found out: units that were activated after it (their\n\
              users activate again), entries that were handed out after it and are not revoked (they\n\
-             stay valid, and no unit leads to them), keys that entered a KA after it."
+             stay valid, and no unit leads to them), keys that entered a KA after it, what users did\n\
+             to their accounts after it (recovery codes that were used and passkeys that were removed\n\
+             work again, deleted accounts are back: tell all users to look at theirs), revocations\n\
+             that were acknowledged after it and not yet published."
         )
     }
 }
 
 impl Shards {
     fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        if self.of_another_device.is_some() {
+            return writeln!(out, "WSCA     {} units, of another device", self.units);
+        }
         match (&self.not_asked, self.locked.as_slice()) {
             (Some(why), _) => writeln!(
                 out,
