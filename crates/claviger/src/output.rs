@@ -68,7 +68,8 @@ impl Output {
     }
 }
 
-/// A table in the house's style.
+/// A table in the house's style. What goes into its cells is plain: it takes the codes
+/// of a colour for text, counts them and cuts them.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
