@@ -49,12 +49,13 @@ async fn begin(
     Extension(errand): Extension<Errand>,
     body: Bytes,
 ) -> Result<Response, (Option<Extension<Noted>>, Problem)> {
-    let unwritten = |refused| (None, refused);
-    let asked: BulkRevocation = read(&body).map_err(unwritten)?;
+    let asked: BulkRevocation = read(&body).map_err(|refused| (None, refused))?;
     if asked.dry_run {
-        let selected = desk.provider().count_selected(&asked).await;
-        let selected = selected.map_err(problem).map_err(unwritten)?;
-        return Ok(Json(selected).into_response());
+        let counted = desk.count_bulk_revocation(&operator, &errand, &asked).await;
+        return match counted {
+            Ok(selected) => Ok((Extension(Noted), Json(selected)).into_response()),
+            Err(error) => Err((Some(Extension(Noted)), problem(error))),
+        };
     }
     match desk.begin_bulk_revocation(&operator, &errand, asked).await {
         Ok(job) => Ok((StatusCode::ACCEPTED, Extension(Noted), Json(job)).into_response()),

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use provider_api::{
-    BulkRevocation, EntryRevocation, EntryRevoked, Problem, RevocationJob, RevocationReason,
-    Revoker, Storage, UnitView, check_advisory,
+    BulkRevocation, EntryRevocation, EntryRevoked, Extent, Problem, RevocationJob,
+    RevocationReason, Revoker, Selected, Storage, UnitView, check_advisory,
 };
 use sci::UnitId;
 
@@ -182,6 +182,28 @@ impl OperatorDesk {
         }
     }
 
+    /// Counts what a revocation of many units would take. The row says that it was
+    /// counted alone, and what.
+    pub async fn count_bulk_revocation(
+        &self,
+        operator: &Operator,
+        errand: &Errand,
+        asked: &BulkRevocation,
+    ) -> Result<Selected, Error> {
+        let errand = Errand {
+            action: "units.count".to_owned(),
+            object: format!("revocations {}", asked_for(asked)),
+            ..errand.clone().for_reason(asked.reason.name())
+        };
+        match self.provider.count_selected(asked).await {
+            Ok(selected) => {
+                self.note(operator, &errand, "ok").await?;
+                Ok(selected)
+            }
+            Err(error) => self.refused(operator, &errand, error).await,
+        }
+    }
+
     /// Begins the revocation of many units. The job and its row are one transaction;
     /// what is asked for stands in the row.
     pub async fn begin_bulk_revocation(
@@ -190,14 +212,18 @@ impl OperatorDesk {
         errand: &Errand,
         asked: BulkRevocation,
     ) -> Result<RevocationJob, Error> {
-        let errand = errand.clone().for_reason(asked.reason.name());
+        let what = asked_for(&asked);
+        let errand = Errand {
+            object: format!("revocations {what}"),
+            ..errand.clone().for_reason(asked.reason.name())
+        };
         let name = Some(operator.name.clone());
         let new = match self.provider.prepare_job(asked, name).await {
             Ok(new) => new,
             Err(error) => return self.refused(operator, &errand, error).await,
         };
         let errand = Errand {
-            object: format!("revocations/{}", new.job),
+            object: format!("revocations/{} {what}", new.job),
             ..errand
         };
         let (job, act) = (new.job.clone(), operator.act(&errand, "ok", new.at));
@@ -302,6 +328,19 @@ impl OperatorDesk {
             view: self.provider.view_of(record).await?,
         })
     }
+}
+
+/// The most characters of what a revocation of many units asks for that a row keeps.
+const MAX_ASKED: usize = 2048;
+
+/// What a revocation of many units asks for, as its row has it: the selector, and what
+/// of the units where it is not all.
+fn asked_for(asked: &BulkRevocation) -> String {
+    let mut text = serde_json::to_string(&asked.selector).unwrap_or_default();
+    if asked.extent != Extent::Unit {
+        text.push_str(&format!(" {}", asked.extent.name()));
+    }
+    text.chars().take(MAX_ASKED).collect()
 }
 
 /// The log keeps each head outside of the database.
