@@ -60,7 +60,12 @@ pub(crate) struct Audit {
     #[arg(long, default_value_t = 0, conflicts_with = "verify")]
     after: u64,
     /// How many, at most 1000
-    #[arg(long, default_value_t = 100, conflicts_with = "verify")]
+    #[arg(
+        long,
+        default_value_t = 100,
+        conflicts_with = "verify",
+        value_parser = clap::value_parser!(u32).range(1..=1000)
+    )]
     limit: u32,
 }
 

@@ -13,11 +13,11 @@ use provider_api::{
     Selected, Storage, UnitView,
 };
 use sci::UnitId;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use wallet_provider::operators::{Errand, Operator, OperatorDesk};
+use wallet_provider::operators::{Errand, Operator, OperatorDesk, RevokedUnit};
 
 use super::provider::{problem, read};
 use crate::operators::Noted;
@@ -98,6 +98,24 @@ struct StorageRevocationRequest {
     advisory: Option<String>,
 }
 
+/// A unit after its revocation, or after that of one of its storages.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct UnitRevoked {
+    #[serde(flatten)]
+    view: UnitView,
+    /// Whether it was revoked before.
+    already: bool,
+}
+
+impl From<RevokedUnit> for UnitRevoked {
+    fn from(revoked: RevokedUnit) -> Self {
+        Self {
+            view: revoked.view,
+            already: revoked.already,
+        }
+    }
+}
+
 /// What becomes of the unit of a storage that is revoked.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -113,7 +131,7 @@ enum UnitBeside {
 #[utoipa::path(post, path = "/units/{unit}/storages/{storage}/revocation", tag = "operator",
     params(("unit" = String, Path, format = "uuid"), ("storage" = Storage, Path)),
     request_body = StorageRevocationRequest,
-    responses((status = 200, body = UnitView), (status = 400, body = Problem),
+    responses((status = 200, body = UnitRevoked), (status = 400, body = Problem),
         (status = 404, body = Problem), (status = 501, body = Problem)))]
 async fn storage(
     State(desk): State<Desk>,
@@ -121,19 +139,19 @@ async fn storage(
     Extension(errand): Extension<Errand>,
     Path((unit, storage)): Path<(UnitId, Storage)>,
     body: Bytes,
-) -> Written<Json<UnitView>> {
+) -> Written<Json<UnitRevoked>> {
     let asked: StorageRevocationRequest = read(&body).map_err(|refused| (None, refused))?;
     let (operator, errand) = (&operator, &errand);
     let (reason, advisory) = (asked.reason, asked.advisory);
-    let view = match asked.unit {
+    let revoked = match asked.unit {
         UnitBeside::Revoked => desk.revoke(operator, errand, unit, reason, advisory).await,
         UnitBeside::Kept => {
             desk.revoke_storage(operator, errand, unit, storage, reason, advisory)
                 .await
         }
     };
-    match view {
-        Ok(view) => Ok((Extension(Noted), Json(view))),
+    match revoked {
+        Ok(revoked) => Ok((Extension(Noted), Json(revoked.into()))),
         Err(error) => Err((Some(Extension(Noted)), problem(error))),
     }
 }

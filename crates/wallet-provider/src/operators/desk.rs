@@ -41,6 +41,15 @@ pub struct SeenUnit {
     pub worse: Option<FailedCheck>,
 }
 
+/// A unit that an operator had revoked, or a storage of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokedUnit {
+    /// The unit after it.
+    pub view: UnitView,
+    /// Whether it was revoked before.
+    pub already: bool,
+}
+
 /// Some of the units that were looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitPage {
@@ -96,7 +105,7 @@ impl OperatorDesk {
         unit: UnitId,
         reason: RevocationReason,
         advisory: Option<String>,
-    ) -> Result<UnitView, Error> {
+    ) -> Result<RevokedUnit, Error> {
         let errand = errand.clone().for_reason(reason.name());
         let revocation = match self.revocation(operator, unit, reason, advisory) {
             Ok(revocation) => revocation,
@@ -106,7 +115,11 @@ impl OperatorDesk {
         match self.trail.revoke(revocation.clone(), act).await {
             Ok((revoked, row)) => {
                 told(&row);
-                self.provider.follow_revocation(&revocation, revoked).await
+                let view = self.provider.follow_revocation(&revocation, revoked);
+                Ok(RevokedUnit {
+                    view: view.await?,
+                    already: revoked.already,
+                })
             }
             Err(error) => self.refused(operator, &errand, error.into()).await,
         }
@@ -123,7 +136,7 @@ impl OperatorDesk {
         storage: Storage,
         reason: RevocationReason,
         advisory: Option<String>,
-    ) -> Result<UnitView, Error> {
+    ) -> Result<RevokedUnit, Error> {
         let errand = errand.clone().for_reason(reason.name());
         let allowed = self.provider.storage_alone(storage);
         let revocation =
@@ -138,7 +151,11 @@ impl OperatorDesk {
         match self.trail.revoke_storage(revocation.clone(), act).await {
             Ok((revoked, row)) => {
                 told(&row);
-                self.provider.follow_storage(&revocation, revoked).await
+                let view = self.provider.follow_storage(&revocation, revoked);
+                Ok(RevokedUnit {
+                    view: view.await?,
+                    already: revoked.already,
+                })
             }
             Err(error) => self.refused(operator, &errand, error.into()).await,
         }
