@@ -283,8 +283,8 @@ impl Report for Checked {
         } else {
             format!("{}", "not whole".red().bold())
         };
-        let rows = if self.rows == 1 { "row" } else { "rows" };
-        writeln!(out, "{answer}  {} {rows}", self.rows)?;
+        let rows = output::counted(self.rows, "row", "rows");
+        writeln!(out, "{answer}  {rows}")?;
         writeln!(out, "start  {}", self.start)?;
         writeln!(out, "end    {}", self.end)?;
         output::findings(out, &self.findings)?;

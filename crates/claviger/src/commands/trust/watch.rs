@@ -15,7 +15,7 @@ use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{self, Output, Report};
 use crate::settings::Settings;
 use crate::wiring::{location, trust_config};
-use crate::{input, runtime, shutdown};
+use crate::{input, runtime, shutdown, time};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Watch {
@@ -144,12 +144,9 @@ impl Shown {
 
 impl Report for Shown {
     fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        writeln!(
-            out,
-            "{} list(s) at {}",
-            self.watch.lists.len(),
-            self.watch.at
-        )?;
+        let lists = output::counted(self.watch.lists.len(), "list", "lists");
+        let at = time::whole_second(self.watch.at);
+        writeln!(out, "{lists} at {at}")?;
         let mut table = output::table(&[
             "List",
             "State",
