@@ -217,9 +217,7 @@ impl Report for Trail {
         let mut table = output::table(&["", "when", "who", "what", "why", "outcome"]);
         let widest = self.rows.iter().map(|row| object(row).chars().count());
         let wide = widest.max().unwrap_or(0).min(IDENTIFIER);
-        if let Some(column) = table.column_mut(WHEN) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
+        output::keep_whole(&mut table, WHEN);
         if let Some(column) = table.column_mut(WHAT) {
             // A space on each side.
             let wide = u16::try_from(wide + 2).unwrap_or(0);

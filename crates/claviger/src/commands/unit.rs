@@ -230,6 +230,7 @@ impl Report for Units {
             return writeln!(out, "no units");
         }
         let mut table = output::table(&["unit", "state", "history", "known"]);
+        output::keep_whole(&mut table, 0);
         for unit in &self.units {
             let history: Vec<String> = unit.view.history.iter().map(line).collect();
             table.add_row(vec![

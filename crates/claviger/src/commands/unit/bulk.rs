@@ -383,6 +383,7 @@ impl Report for RevocationJobs {
             return writeln!(out, "no revocations of many units");
         }
         let mut table = output::table(&["job", "units", "reason", "state", "revoked", "began"]);
+        output::keep_whole(&mut table, 0);
         for job in &self.jobs {
             table.add_row(vec![
                 Cell::new(&job.job),
