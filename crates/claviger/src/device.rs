@@ -17,6 +17,9 @@ pub(crate) async fn open(uri: &str) -> Result<Arc<dyn Wscd>, Failure> {
             "the device: no device of scheme {scheme:?} is known; known: software, {}",
             wscd_pkcs11::SCHEME
         ))),
+        Err(error @ wscd::OpenError::Locked { .. }) => Err(Failure::new(format!(
+            "the device: {error}: stop the node first"
+        ))),
         opened => opened.doing("the device"),
     }
 }

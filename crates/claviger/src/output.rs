@@ -3,13 +3,14 @@
 
 use std::io::{IsTerminal, Write};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use finding::{Finding, Severity, Trusted, Verdict};
 use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize;
 use serde::Serialize;
 
 use crate::exit::Failure;
+use crate::time;
 
 /// Where a command's answer goes.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +69,8 @@ impl Output {
     }
 }
 
-/// A table in the house's style.
+/// A table in the house's style. What goes into its cells is plain: it takes the codes
+/// of a colour for text, counts them and cuts them.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
@@ -77,6 +79,13 @@ pub(crate) fn table(header: &[&str]) -> Table {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header);
     table
+}
+
+/// Breaks nothing in this column of a table: an identifier is copied in one piece.
+pub(crate) fn keep_whole(table: &mut Table, column: usize) {
+    if let Some(column) = table.column_mut(column) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
 }
 
 /// Findings, the gravest first, each with its rule, clause and evidence.
@@ -96,15 +105,23 @@ pub(crate) fn findings(out: &mut dyn Write, findings: &[Finding]) -> std::io::Re
     Ok(())
 }
 
+/// A number of things, in words.
+pub(crate) fn counted<N>(number: N, one: &str, many: &str) -> String
+where
+    N: std::fmt::Display + PartialEq + From<u8>,
+{
+    let what = if number == N::from(1) { one } else { many };
+    format!("{number} {what}")
+}
+
 /// How many findings of each weight there are, in words.
 pub(crate) fn tally(findings: &[Finding]) -> String {
     let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
-    let of = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     format!(
         "{}, {}, {}",
-        of(count(Severity::Error), "error"),
-        of(count(Severity::Warning), "warning"),
-        of(count(Severity::Note), "note")
+        counted(count(Severity::Error), "error", "errors"),
+        counted(count(Severity::Warning), "warning", "warnings"),
+        counted(count(Severity::Note), "note", "notes")
     )
 }
 
@@ -115,7 +132,8 @@ impl Report for Verdict {
             Trusted::No => format!("{}", "not trusted".red().bold()),
             Trusted::Undecided => format!("{}", "undecided".yellow().bold()),
         };
-        writeln!(out, "{answer}  as {} at {}", self.context, self.at)?;
+        let at = time::whole_second(self.at);
+        writeln!(out, "{answer}  as {} at {at}", self.context)?;
         if let (Some(method), Some(anchor)) = (self.method, &self.anchor) {
             let method = match method {
                 finding::Method::Direct => "the listed certificate itself",
@@ -142,8 +160,52 @@ impl Report for Verdict {
     }
 }
 
-/// How wide a table may be: the terminal, within reason, or 120 columns where
+/// How wide a table may be: the terminal, within reason, or 100 columns where
 /// there is none.
 fn width() -> u16 {
-    terminal_size::terminal_size().map_or(120, |(width, _)| width.0.clamp(60, 160))
+    terminal_size::terminal_size().map_or(100, |(width, _)| width.0.clamp(60, 160))
+}
+
+/// The words of a text, in lines as wide as a table.
+pub(crate) fn wrapped(text: &str) -> String {
+    wrapped_at(text, usize::from(width()))
+}
+
+fn wrapped_at(text: &str, width: usize) -> String {
+    let (mut lines, mut taken) = (String::new(), 0);
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if taken > 0 && taken + 1 + length > width {
+            lines.push('\n');
+            taken = 0;
+        } else if taken > 0 {
+            lines.push(' ');
+            taken += 1;
+        }
+        lines.push_str(word);
+        taken += length;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_keeps_to_its_width_and_loses_no_word() {
+        let text = "The circle is closed. Requirements touched: CIR-2024-2979-5-1-a, WIAM_04.";
+        let wrapped = wrapped_at(text, 30);
+        assert!(wrapped.lines().all(|line| line.chars().count() <= 30));
+        assert_eq!(wrapped.lines().count(), 3, "{wrapped}");
+        assert_eq!(wrapped.replace('\n', " "), text);
+        // A word that is longer stands alone, whole.
+        assert_eq!(wrapped_at("a bcdefg h", 3), "a\nbcdefg\nh");
+    }
+
+    #[test]
+    fn one_is_one() {
+        assert_eq!(counted(1_u64, "entry", "entries"), "1 entry");
+        assert_eq!(counted(0_usize, "rule", "rules"), "0 rules");
+    }
 }

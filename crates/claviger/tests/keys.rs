@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use clock::SystemClock;
 use serde_json::Value;
 use support::served::{Served, free_address};
-use support::{Phone, rules};
+use support::{Phone, claviger, rules};
 use wallet_client::ProviderClient;
 
 const SUBJECT: &str =
@@ -115,6 +115,7 @@ impl Operator {
 
     /// Makes a key and a request for it; the number of its generation.
     fn request(&self, purpose: &str, curve: &str, out: &str) -> u64 {
+        let _ = std::fs::remove_file(self.path(out));
         let (status, made) = self.keys(&[
             "request",
             "--purpose",
@@ -246,6 +247,24 @@ fn a_request_is_certified_installed_and_listed() {
         "now",
     ];
     assert_eq!(operator.keys(&activate).0, 0);
+    let config = operator.path("claviger.toml");
+    let moved = claviger(&[
+        "keys",
+        "activate",
+        "--config",
+        &config,
+        "--purpose",
+        "wia",
+        "--generation",
+        "1",
+        "--start",
+        "2036-02-01T00:00:00Z",
+    ]);
+    let told = String::from_utf8_lossy(&moved.stdout);
+    assert!(
+        told.starts_with("activated wia generation 1 signs from 2036-02-01"),
+        "{told}"
+    );
     assert!(operator.fails(&activate).contains("began to sign"));
     // A second generation of what signs needs a start.
     assert_eq!(operator.request("attestations", "P-256", "csr.pem"), 2);
@@ -315,6 +334,53 @@ fn what_does_not_fit_is_refused_by_its_rule() {
         .iter()
         .map(|key| &key["standing"]);
     assert!(standings.clone().count() == 2 && standings.clone().all(|s| s == "requested"));
+}
+
+#[test]
+fn a_request_is_written_once_and_says_how_to_go_on() {
+    let Some(operator) = Operator::new("a_request_is_written_once_and_says_how_to_go_on") else {
+        return;
+    };
+    let (config, out) = (operator.path("claviger.toml"), operator.path("csr.pem"));
+    let request = [
+        "request",
+        "--purpose",
+        "wia",
+        "--subject",
+        SUBJECT,
+        "--out",
+        &out,
+    ];
+    let made = claviger(&[&["keys"][..], &request, &["--config", &config]].concat());
+    let told = String::from_utf8_lossy(&made.stdout);
+    let next = format!("claviger keys install --config {config} --purpose wia --generation 1");
+    assert!(told.contains(&next), "{told}");
+    // The request that was made is not lost, and no key is made for nothing.
+    let kept = std::fs::read(&out).unwrap();
+    assert!(operator.fails(&request).contains("it is there already"));
+    assert_eq!(std::fs::read(&out).unwrap(), kept);
+    let (_, listing) = operator.keys(&["list"]);
+    assert_eq!(listing["keys"].as_array().unwrap().len(), 1);
+    // Given up before its certificate came, it waits for none.
+    let retire = ["retire", "--purpose", "wia", "--generation", "1"];
+    assert_eq!(operator.keys(&retire).0, 0);
+    let (_, listing) = operator.keys(&["list"]);
+    assert_eq!(listing["keys"][0]["standing"], "retired");
+}
+
+#[test]
+fn a_device_that_a_node_holds_is_not_opened_and_what_to_do_is_said() {
+    let test = "a_device_that_a_node_holds_is_not_opened_and_what_to_do_is_said";
+    let Some(operator) = Operator::new(test) else {
+        return;
+    };
+    let (store, key) = (operator.path("device.store"), operator.path("device.key"));
+    let uri = format!("software:{store}?key-file={key}");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let held = runtime.block_on(wscd::open(&uri)).unwrap();
+    let said = operator.fails(&["request", "--purpose", "wia", "--subject", SUBJECT]);
+    assert!(said.contains("is in use: stop the node first"), "{said}");
+    drop(held);
 }
 
 /// Two install at once: one wins, and the other is told. Some are killed on the way:

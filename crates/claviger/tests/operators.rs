@@ -410,6 +410,22 @@ async fn an_entry_of_no_unit_is_revoked_by_its_place_and_with_everything() {
         (Some(0), &json!("done"))
     );
     assert!(set(&two).await);
+    // To count is not to revoke, and each says what was meant.
+    let job = done["jobs"][0]["job"].as_str().unwrap();
+    let what = r#"{"everything":true}"#;
+    let rows = house.trail().await;
+    for (action, object) in [
+        ("units.count", format!("revocations {what}")),
+        ("units.revoke", format!("revocations/{job} {what}")),
+    ] {
+        let mut found = rows.iter().filter(|row| row["action"] == action);
+        assert!(
+            found.any(|row| row["object"] == object && row["reason"] == "security"),
+            "{action}: {rows:?}"
+        );
+    }
+    let revoked = rows.iter().filter(|row| row["action"] == "units.revoke");
+    assert_eq!(revoked.count(), 1);
 }
 
 /// What the configuration says of revocation holds in development as everywhere.

@@ -160,6 +160,10 @@ async fn operators_need_their_token() {
         args.extend(more);
         support::claviger(&args)
     };
+    for wrong in [["--patch-level-up-to", "2026"], ["--limit", "0"]] {
+        let refused = support::claviger(&[&["unit", "list"][..], &wrong].concat());
+        assert_eq!(refused.status.code(), Some(2), "{wrong:?}");
+    }
     // Nobody is there to be asked.
     let unasked = revoke(&[]);
     assert_eq!(unasked.status.code(), Some(2));
@@ -176,8 +180,22 @@ async fn operators_need_their_token() {
         .unit(phone.answer.unit, phone.device.signing())
         .await;
     assert_eq!(seen.unwrap().state, UnitState::Operational);
-    let revoked = revoke(&["--advisory", "EUVD-2026-0001", "--yes"]);
+    let revoked = revoke(&["--advisory", "EUVD-2026-0001", "--yes", "--json"]);
     assert!(revoked.status.success());
+    let revoked: serde_json::Value = serde_json::from_slice(&revoked.stdout).unwrap();
+    assert_eq!(revoked["units"][0]["already"], false);
+    for more in [&["--yes"][..], &["--storage", "wscd", "--yes"]] {
+        let again = revoke(more);
+        assert!(again.status.success());
+        let told = String::from_utf8_lossy(&again.stdout);
+        assert!(
+            told.contains("it was revoked before: nothing changed"),
+            "{told}"
+        );
+        let again = revoke(&[more, &["--json"]].concat());
+        let again: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+        assert_eq!(again["units"][0]["already"], true);
+    }
     let seen = phone
         .provider
         .unit(phone.answer.unit, phone.device.signing())
@@ -210,7 +228,7 @@ async fn many_units_are_counted_and_then_revoked() {
     let counted = said(&asked(&["--everything", "--dry-run"]));
     assert_eq!(counted["selected"], 3);
     let none = said(&asked(&["--model", "No Such Phone", "--yes"]));
-    assert_eq!(none["selected"], 0);
+    assert_eq!(none, serde_json::json!({ "jobs": [] }), "as with a job");
     // Nobody is there to type the number.
     assert_eq!(asked(&["--everything"]).status.code(), Some(2));
     assert_eq!(asked(&[]).status.code(), Some(2), "nothing is selected");

@@ -184,12 +184,10 @@ impl Report for Verified {
             (false, _, None) => format!("{}", "undecided".yellow().bold()),
             (false, _, Some(_)) => format!("{}", "whole".green().bold()),
         };
-        writeln!(out, "{answer}  {} entries", report.entries)?;
-        writeln!(
-            out,
-            "covered  to entry {} by {} checkpoints",
-            report.covered, report.checkpoints
-        )?;
+        let entries = output::counted(report.entries, "entry", "entries");
+        writeln!(out, "{answer}  {entries}")?;
+        let checkpoints = output::counted(report.checkpoints, "checkpoint", "checkpoints");
+        writeln!(out, "covered  to entry {} by {checkpoints}", report.covered)?;
         writeln!(out, "head     entry {}, {}", report.last, report.head)?;
         if let Some(key) = &report.key {
             writeln!(out, "key      {key}")?;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use comfy_table::Cell;
+use comfy_table::{Cell, ColumnConstraint, Width};
 use finding::{Finding, Severity};
 use owo_colors::OwoColorize;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::node::NodeArgs;
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{self, Output, Report};
-use crate::{files, runtime};
+use crate::{files, runtime, time};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -60,7 +60,12 @@ pub(crate) struct Audit {
     #[arg(long, default_value_t = 0, conflicts_with = "verify")]
     after: u64,
     /// How many, at most 1000
-    #[arg(long, default_value_t = 100, conflicts_with = "verify")]
+    #[arg(
+        long,
+        default_value_t = 100,
+        conflicts_with = "verify",
+        value_parser = clap::value_parser!(u32).range(1..=1000)
+    )]
     limit: u32,
 }
 
@@ -209,25 +214,53 @@ impl Report for Trail {
         if self.rows.is_empty() {
             return writeln!(out, "no rows");
         }
-        let mut table = output::table(&["", "when", "who", "what", "to what", "why", "outcome"]);
+        let mut table = output::table(&["", "when", "who", "what", "why", "outcome"]);
+        let widest = self.rows.iter().map(|row| object(row).chars().count());
+        let wide = widest.max().unwrap_or(0).min(IDENTIFIER);
+        output::keep_whole(&mut table, WHEN);
+        if let Some(column) = table.column_mut(WHAT) {
+            // A space on each side.
+            let wide = u16::try_from(wide + 2).unwrap_or(0);
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(wide)));
+        }
         for row in &self.rows {
             let act = &row.act;
+            // The day above the hour: what needs the room is what it was done to.
+            let at = time::whole_second(act.at).to_string();
             table.add_row(vec![
                 Cell::new(row.sequence),
-                Cell::new(act.at),
+                Cell::new(at.replacen('T', "\n", 1)),
                 Cell::new(format!(
-                    "{}\n{}, by {}",
+                    "{}\n{} by {}",
                     act.operator,
                     act.role,
                     act.by.name()
                 )),
-                Cell::new(&act.action),
-                Cell::new(&act.object),
+                Cell::new(format!("{}\n{}", act.action, object(row))),
                 Cell::new(act.reason.as_deref().unwrap_or("")),
                 Cell::new(&act.outcome),
             ]);
         }
         writeln!(out, "{table}")
+    }
+}
+
+/// The column of the time.
+const WHEN: usize = 1;
+
+/// The column of what was done, and to what.
+const WHAT: usize = 3;
+
+/// The length of what is to stand in one line, so that it can be copied: `units/` and an
+/// identifier.
+const IDENTIFIER: usize = 42;
+
+/// What it was done to, without what the action says already.
+fn object(row: &TrailRow) -> &str {
+    let object = row.act.object.as_str();
+    match object.strip_suffix("/revocation") {
+        Some(unit) if row.act.action.ends_with(".revoke") => unit,
+        _ => object,
     }
 }
 
@@ -248,7 +281,8 @@ impl Report for Checked {
         } else {
             format!("{}", "not whole".red().bold())
         };
-        writeln!(out, "{answer}  {} rows", self.rows)?;
+        let rows = output::counted(self.rows, "row", "rows");
+        writeln!(out, "{answer}  {rows}")?;
         writeln!(out, "start  {}", self.start)?;
         writeln!(out, "end    {}", self.end)?;
         output::findings(out, &self.findings)?;
@@ -256,5 +290,40 @@ impl Report for Checked {
             out,
             "\nNote the end elsewhere; --known compares it next time."
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use wallet_provider::operators::{Act, Credential, GENESIS};
+
+    #[test]
+    fn what_was_revoked_stands_in_one_line() {
+        let unit = "units/0b7b6d0e-6d8e-4d3a-9c55-1f2f3a4b5c6d";
+        let act = |object: String| Act {
+            at: "2026-11-22T12:00:00.123Z".parse().unwrap(),
+            operator: "ada-of-the-service-desk".into(),
+            role: OperatorRole::Revoke,
+            by: Credential::Certificate,
+            action: "storage.revoke".into(),
+            object,
+            reason: Some("lost-or-stolen: a call from the user, ticket 4711".into()),
+            outcome: "ok".into(),
+        };
+        let first = TrailRow::after(GENESIS, act(format!("{unit}/revocation")));
+        let second = TrailRow::after(first.head(), act("x".repeat(500)));
+        let trail = Trail {
+            start: String::new(),
+            end: String::new(),
+            rows: vec![first, second],
+        };
+        let mut out = Vec::new();
+        trail.for_people(&mut out).unwrap();
+        let shown = String::from_utf8(out).unwrap();
+        assert!(shown.lines().any(|line| line.contains(unit)), "{shown}");
+        assert!(!shown.contains("/revocation"), "{shown}");
+        assert!(shown.contains("12:00:00Z"), "{shown}");
     }
 }

@@ -7,7 +7,7 @@ use owo_colors::OwoColorize;
 use serde::Serialize;
 
 use crate::exit::{Done, Outcome};
-use crate::output::{Output, Report};
+use crate::output::{self, Output, Report};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -89,6 +89,7 @@ impl Report for Listing {
             writeln!(out, "    {}", rule.says)?;
             writeln!(out, "    {}", rule.clause.dimmed())?;
         }
-        writeln!(out, "{} rules", self.rules.len())
+        let rules = output::counted(self.rules.len(), "rule", "rules");
+        writeln!(out, "{rules}")
     }
 }

@@ -90,14 +90,14 @@ impl Report for Checked {
         let mut counts = [0_usize; 4];
         for check in &self.report.checks {
             let (kind, result, evidence) = match &check.result {
-                Found::Passed => (0, "passed".green().to_string(), String::new()),
-                Found::Failed(evidence) => (1, "FAILED".red().to_string(), evidence.clone()),
+                Found::Passed => (0, "passed", String::new()),
+                Found::Failed(evidence) => (1, "FAILED", evidence.clone()),
                 Found::NotOffered if check.mandatory => {
                     let why = "mandatory for a WSCA of this architecture".to_owned();
-                    (2, "NOT OFFERED".red().to_string(), why)
+                    (2, "NOT OFFERED", why)
                 }
-                Found::NotOffered => (2, "not offered".yellow().to_string(), String::new()),
-                Found::NotTried(why) => (3, "not tried".yellow().to_string(), why.clone()),
+                Found::NotOffered => (2, "not offered", String::new()),
+                Found::NotTried(why) => (3, "not tried", why.clone()),
             };
             if let Some(count) = counts.get_mut(kind) {
                 *count += 1;

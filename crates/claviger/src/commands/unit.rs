@@ -6,14 +6,14 @@ mod bulk;
 use std::io::Write;
 
 use comfy_table::Cell;
-use provider_api::{HistoryEntry, UnitState, UnitView};
+use provider_api::{HistoryEntry, Selector, UnitState, UnitView};
 use sci::UnitId;
 use serde::{Deserialize, Serialize};
 
 use super::node::NodeArgs;
 use crate::exit::{Done, Failure, Outcome};
 use crate::output::{self, Output, Report};
-use crate::runtime;
+use crate::{runtime, time};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -35,7 +35,7 @@ pub(crate) struct List {
     #[arg(long)]
     after: Option<UnitId>,
     /// How many; all of them with --all
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = at_least_one)]
     limit: usize,
     /// All there are, page by page
     #[arg(long, conflicts_with = "limit")]
@@ -47,7 +47,7 @@ pub(crate) struct List {
     #[arg(long)]
     model: Option<String>,
     /// Those whose device had this security patch level or an older one: 202611
-    #[arg(long)]
+    #[arg(long, value_name = "YYYYMM", value_parser = year_and_month)]
     patch_level_up_to: Option<u32>,
     /// Those whose wallet solution had this version when they were activated
     #[arg(long)]
@@ -64,6 +64,22 @@ pub(crate) struct Show {
     unit: UnitId,
     #[command(flatten)]
     node: NodeArgs,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse::<usize>().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "a number from 1 on is expected".to_owned())
+}
+
+fn year_and_month(text: &str) -> Result<u32, String> {
+    let asked = Selector {
+        patch_below: text.parse().ok(),
+        ..Selector::default()
+    };
+    match (asked.patch_below, asked.check()) {
+        (Some(level), Ok(())) => Ok(level),
+        _ => Err("a year and a month as in 202611 are expected".to_owned()),
+    }
 }
 
 fn state(name: &str) -> Result<UnitState, String> {
@@ -164,6 +180,20 @@ struct Unit {
 }
 
 impl Unit {
+    /// What came of a revocation, where it was revoked before that.
+    fn revoked_before(&self) -> Option<&'static str> {
+        if self.more.get("already") != Some(&serde_json::Value::Bool(true)) {
+            return None;
+        }
+        // Its history has another one where the new reason has its keys frozen.
+        let history = self.view.history.iter();
+        let revoked = history.filter(|e| e.state == UnitState::Revoked && e.storage.is_none());
+        Some(match revoked.count() {
+            0 | 1 => "it was revoked before: nothing changed",
+            _ => "it was revoked before: its keys are frozen besides",
+        })
+    }
+
     /// What is known of its device and its version, in a line or two.
     fn known(&self) -> String {
         let device = self.more.get("device");
@@ -200,6 +230,7 @@ impl Report for Units {
             return writeln!(out, "no units");
         }
         let mut table = output::table(&["unit", "state", "history", "known"]);
+        output::keep_whole(&mut table, 0);
         for unit in &self.units {
             let history: Vec<String> = unit.view.history.iter().map(line).collect();
             table.add_row(vec![
@@ -210,6 +241,9 @@ impl Report for Units {
             ]);
         }
         writeln!(out, "{table}")?;
+        for said in self.units.iter().filter_map(Unit::revoked_before) {
+            writeln!(out, "{said}")?;
+        }
         if let Some(next) = self.next {
             writeln!(out, "there are more: --after {next}")?;
         }
@@ -218,7 +252,7 @@ impl Report for Units {
 }
 
 fn line(entry: &HistoryEntry) -> String {
-    let mut line = format!("{} {}", entry.at, entry.state);
+    let mut line = format!("{} {}", time::whole_second(entry.at), entry.state);
     if let (Some(by), Some(reason)) = (entry.by, entry.reason) {
         let who = entry.name.as_deref().map(|name| format!(" ({name})"));
         let what = entry.storage.map(|storage| format!(" {storage} revoked"));

@@ -173,13 +173,13 @@ impl Report for Checked {
         let mut counts = [0_usize; 4];
         for check in &self.report.checks {
             let (kind, result) = match &check.result {
-                Found::Passed => (0, "passed".green().to_string()),
-                Found::Failed(evidence) => (1, format!("{}: {evidence}", "FAILED".red())),
+                Found::Passed => (0, "passed".to_owned()),
+                Found::Failed(evidence) => (1, format!("FAILED: {evidence}")),
                 Found::NotOffered if check.mandatory => {
-                    (1, "NOT OFFERED, and it must be".red().to_string())
+                    (1, "NOT OFFERED, and it must be".to_owned())
                 }
-                Found::NotOffered => (2, "not offered".yellow().to_string()),
-                Found::Skipped(why) => (3, format!("{}: {why}", "left out".yellow())),
+                Found::NotOffered => (2, "not offered".to_owned()),
+                Found::Skipped(why) => (3, format!("left out: {why}")),
             };
             if let Some(count) = counts.get_mut(kind) {
                 *count += 1;

@@ -199,6 +199,9 @@ impl Open {
     }
 }
 
+/// How the demo ends, in a word.
+const CLOSED: &str = "The circle is closed";
+
 impl Report for Record {
     fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
         let mut table = output::table(&["", "step", "what was proven", "time"]);
@@ -217,14 +220,15 @@ impl Report for Record {
             ]);
         }
         writeln!(out, "{table}")?;
-        writeln!(
-            out,
-            "{} in {:.1} s. Requirements touched: {}.",
-            "The circle is closed".green().bold(),
-            Duration::from_millis(u64::try_from(self.milliseconds).unwrap_or(u64::MAX))
-                .as_secs_f64(),
+        let took = Duration::from_millis(u64::try_from(self.milliseconds).unwrap_or(u64::MAX));
+        let said = output::wrapped(&format!(
+            "{CLOSED} in {:.1} s. Requirements touched: {}.",
+            took.as_secs_f64(),
             self.requirements.join(", ")
-        )?;
+        ));
+        // The colour has no width.
+        let rest = said.strip_prefix(CLOSED).unwrap_or(&said);
+        writeln!(out, "{}{rest}", CLOSED.green().bold())?;
         if let Some(folder) = &self.kept_in {
             writeln!(out, "Every artefact is in {folder}.")?;
         }

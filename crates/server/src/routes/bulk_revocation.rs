@@ -13,11 +13,11 @@ use provider_api::{
     Selected, Storage, UnitView,
 };
 use sci::UnitId;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use wallet_provider::operators::{Errand, Operator, OperatorDesk};
+use wallet_provider::operators::{Errand, Operator, OperatorDesk, RevokedUnit};
 
 use super::provider::{problem, read};
 use crate::operators::Noted;
@@ -50,12 +50,13 @@ async fn begin(
     Extension(errand): Extension<Errand>,
     body: Bytes,
 ) -> Result<Response, (Option<Extension<Noted>>, Problem)> {
-    let unwritten = |refused| (None, refused);
-    let asked: BulkRevocation = read(&body).map_err(unwritten)?;
+    let asked: BulkRevocation = read(&body).map_err(|refused| (None, refused))?;
     if asked.dry_run {
-        let selected = desk.provider().count_selected(&asked).await;
-        let selected = selected.map_err(problem).map_err(unwritten)?;
-        return Ok(Json(selected).into_response());
+        let counted = desk.count_bulk_revocation(&operator, &errand, &asked).await;
+        return match counted {
+            Ok(selected) => Ok((Extension(Noted), Json(selected)).into_response()),
+            Err(error) => Err((Some(Extension(Noted)), problem(error))),
+        };
     }
     match desk.begin_bulk_revocation(&operator, &errand, asked).await {
         Ok(job) => Ok((StatusCode::ACCEPTED, Extension(Noted), Json(job)).into_response()),
@@ -100,6 +101,24 @@ struct StorageRevocationRequest {
     advisory: Option<String>,
 }
 
+/// A unit after its revocation, or after that of one of its storages.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct UnitRevoked {
+    #[serde(flatten)]
+    view: UnitView,
+    /// Whether it was revoked before.
+    already: bool,
+}
+
+impl From<RevokedUnit> for UnitRevoked {
+    fn from(revoked: RevokedUnit) -> Self {
+        Self {
+            view: revoked.view,
+            already: revoked.already,
+        }
+    }
+}
+
 /// What becomes of the unit of a storage that is revoked.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -115,7 +134,7 @@ enum UnitBeside {
 #[utoipa::path(post, path = "/units/{unit}/storages/{storage}/revocation", tag = "operator",
     params(("unit" = String, Path, format = "uuid"), ("storage" = Storage, Path)),
     request_body = StorageRevocationRequest,
-    responses((status = 200, body = UnitView), (status = 400, body = Problem),
+    responses((status = 200, body = UnitRevoked), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 501, body = Problem)))]
 async fn storage(
@@ -124,19 +143,19 @@ async fn storage(
     Extension(errand): Extension<Errand>,
     Path((unit, storage)): Path<(UnitId, Storage)>,
     body: Bytes,
-) -> Written<Json<UnitView>> {
+) -> Written<Json<UnitRevoked>> {
     let asked: StorageRevocationRequest = read(&body).map_err(|refused| (None, refused))?;
     let (operator, errand) = (&operator, &errand);
     let (reason, advisory) = (asked.reason, asked.advisory);
-    let view = match asked.unit {
+    let revoked = match asked.unit {
         UnitBeside::Revoked => desk.revoke(operator, errand, unit, reason, advisory).await,
         UnitBeside::Kept => {
             desk.revoke_storage(operator, errand, unit, storage, reason, advisory)
                 .await
         }
     };
-    match view {
-        Ok(view) => Ok((Extension(Noted), Json(view))),
+    match revoked {
+        Ok(revoked) => Ok((Extension(Noted), Json(revoked.into()))),
         Err(error) => Err((Some(Extension(Noted)), problem(error))),
     }
 }

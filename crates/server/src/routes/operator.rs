@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wallet_provider::operators::{Errand, Operator, OperatorDesk, SeenUnit, TrailRow, UnitFilter};
 
-use super::bulk_revocation;
+use super::bulk_revocation::{self, UnitRevoked};
 use super::provider::{problem, read};
 use crate::operators::{Door, Noted, admit};
 use crate::problem::Problem;
@@ -218,7 +218,7 @@ async fn unit(
     params(("unit" = String, Path, format = "uuid"),
         ("operator-reason" = Option<String>, Header, description = "Why, in the operator's words; it goes into the trail")),
     request_body = OperatorRevocation,
-    responses((status = 200, body = UnitView), (status = 400, body = Problem),
+    responses((status = 200, body = UnitRevoked), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem)))]
 async fn revoke(
@@ -227,14 +227,14 @@ async fn revoke(
     Extension(errand): Extension<Errand>,
     Path(unit): Path<UnitId>,
     body: Bytes,
-) -> Result<(Extension<Noted>, Json<UnitView>), (Option<Extension<Noted>>, Problem)> {
+) -> Result<(Extension<Noted>, Json<UnitRevoked>), (Option<Extension<Noted>>, Problem)> {
     let request: OperatorRevocation = read(&body).map_err(|refused| (None, refused))?;
     let OperatorRevocation { reason, advisory } = request;
     match desk
         .revoke(&operator, &errand, unit, reason, advisory)
         .await
     {
-        Ok(view) => Ok((Extension(Noted), Json(view))),
+        Ok(revoked) => Ok((Extension(Noted), Json(revoked.into()))),
         Err(error) => Err((Some(Extension(Noted)), problem(error))),
     }
 }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use provider_api::{
-    BulkRevocation, EntryRevocation, EntryRevoked, Problem, RevocationJob, RevocationReason,
-    Revoker, Storage, UnitView, check_advisory,
+    BulkRevocation, EntryRevocation, EntryRevoked, Extent, Problem, RevocationJob,
+    RevocationReason, Revoker, Selected, Storage, UnitView, check_advisory,
 };
 use sci::UnitId;
 
@@ -39,6 +39,15 @@ pub struct SeenUnit {
     /// When and how its device turned out worse, where it did and was not found sound
     /// since.
     pub worse: Option<FailedCheck>,
+}
+
+/// A unit that an operator had revoked, or a storage of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokedUnit {
+    /// The unit after it.
+    pub view: UnitView,
+    /// Whether it was revoked before.
+    pub already: bool,
 }
 
 /// Some of the units that were looked for.
@@ -96,7 +105,7 @@ impl OperatorDesk {
         unit: UnitId,
         reason: RevocationReason,
         advisory: Option<String>,
-    ) -> Result<UnitView, Error> {
+    ) -> Result<RevokedUnit, Error> {
         let errand = errand.clone().for_reason(reason.name());
         let revocation = match self.revocation(operator, unit, reason, advisory) {
             Ok(revocation) => revocation,
@@ -106,7 +115,11 @@ impl OperatorDesk {
         match self.trail.revoke(revocation.clone(), act).await {
             Ok((revoked, row)) => {
                 told(&row);
-                self.provider.follow_revocation(&revocation, revoked).await
+                let view = self.provider.follow_revocation(&revocation, revoked);
+                Ok(RevokedUnit {
+                    view: view.await?,
+                    already: revoked.already,
+                })
             }
             Err(error) => self.refused(operator, &errand, error.into()).await,
         }
@@ -123,7 +136,7 @@ impl OperatorDesk {
         storage: Storage,
         reason: RevocationReason,
         advisory: Option<String>,
-    ) -> Result<UnitView, Error> {
+    ) -> Result<RevokedUnit, Error> {
         let errand = errand.clone().for_reason(reason.name());
         let allowed = self.provider.storage_alone(storage);
         let revocation =
@@ -138,7 +151,11 @@ impl OperatorDesk {
         match self.trail.revoke_storage(revocation.clone(), act).await {
             Ok((revoked, row)) => {
                 told(&row);
-                self.provider.follow_storage(&revocation, revoked).await
+                let view = self.provider.follow_storage(&revocation, revoked);
+                Ok(RevokedUnit {
+                    view: view.await?,
+                    already: revoked.already,
+                })
             }
             Err(error) => self.refused(operator, &errand, error.into()).await,
         }
@@ -182,6 +199,28 @@ impl OperatorDesk {
         }
     }
 
+    /// Counts what a revocation of many units would take. The row says that it was
+    /// counted alone, and what.
+    pub async fn count_bulk_revocation(
+        &self,
+        operator: &Operator,
+        errand: &Errand,
+        asked: &BulkRevocation,
+    ) -> Result<Selected, Error> {
+        let errand = Errand {
+            action: "units.count".to_owned(),
+            object: format!("revocations {}", asked_for(asked)),
+            ..errand.clone().for_reason(asked.reason.name())
+        };
+        match self.provider.count_selected(asked).await {
+            Ok(selected) => {
+                self.note(operator, &errand, "ok").await?;
+                Ok(selected)
+            }
+            Err(error) => self.refused(operator, &errand, error).await,
+        }
+    }
+
     /// Begins the revocation of many units. The job and its row are one transaction;
     /// what is asked for stands in the row.
     pub async fn begin_bulk_revocation(
@@ -190,14 +229,18 @@ impl OperatorDesk {
         errand: &Errand,
         asked: BulkRevocation,
     ) -> Result<RevocationJob, Error> {
-        let errand = errand.clone().for_reason(asked.reason.name());
+        let what = asked_for(&asked);
+        let errand = Errand {
+            object: format!("revocations {what}"),
+            ..errand.clone().for_reason(asked.reason.name())
+        };
         let name = Some(operator.name.clone());
         let new = match self.provider.prepare_job(asked, name).await {
             Ok(new) => new,
             Err(error) => return self.refused(operator, &errand, error).await,
         };
         let errand = Errand {
-            object: format!("revocations/{}", new.job),
+            object: format!("revocations/{} {what}", new.job),
             ..errand
         };
         let (job, act) = (new.job.clone(), operator.act(&errand, "ok", new.at));
@@ -302,6 +345,19 @@ impl OperatorDesk {
             view: self.provider.view_of(record).await?,
         })
     }
+}
+
+/// The most characters of what a revocation of many units asks for that a row keeps.
+const MAX_ASKED: usize = 2048;
+
+/// What a revocation of many units asks for, as its row has it: the selector, and what
+/// of the units where it is not all.
+fn asked_for(asked: &BulkRevocation) -> String {
+    let mut text = serde_json::to_string(&asked.selector).unwrap_or_default();
+    if asked.extent != Extent::Unit {
+        text.push_str(&format!(" {}", asked.extent.name()));
+    }
+    text.chars().take(MAX_ASKED).collect()
 }
 
 /// The log keeps each head outside of the database.

@@ -8,7 +8,7 @@ mod desk;
 mod trail;
 
 pub use crate::ports::unit_search::{FoundUnit, UnitFilter, UnitSearch};
-pub use desk::{OperatorDesk, SeenUnit, UnitPage};
+pub use desk::{OperatorDesk, RevokedUnit, SeenUnit, UnitPage};
 pub use trail::{Act, GENESIS, Head, NoHead, TrailEnds, TrailRow, chain, verify};
 
 use finding::Refusal;

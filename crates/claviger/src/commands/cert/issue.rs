@@ -211,23 +211,24 @@ pub(in crate::commands) fn subject(text: &str) -> Result<Subject, String> {
         surname,
         serial,
     ] = values;
-    let needs = |value: Option<String>, name: &str| value.ok_or_else(|| format!("no {name}"));
+    let needs =
+        |value: Option<String>, name: &str| value.ok_or_else(|| format!("{name} is missing"));
     if organization.is_some() || identifier.is_some() {
         if given.is_some() || surname.is_some() || serial.is_some() {
             return Err("attributes of an organization and of a human being".to_owned());
         }
         return Ok(Subject::Legal {
-            country: needs(country, "C")?,
-            organization: needs(organization, "O")?,
+            country: needs(country, "C (country)")?,
+            organization: needs(organization, "O (organization)")?,
             identifier: needs(identifier, "organizationIdentifier")?,
-            common_name: needs(common_name, "CN")?,
+            common_name: needs(common_name, "CN (common name)")?,
         });
     }
     Ok(Subject::Natural {
-        country: needs(country, "C")?,
-        given_name: needs(given, "O, and no givenName")?,
+        country: needs(country, "C (country)")?,
+        given_name: needs(given, "O (organization) or givenName")?,
         surname: needs(surname, "surname")?,
-        common_name: needs(common_name, "CN")?,
+        common_name: needs(common_name, "CN (common name)")?,
         serial_number: needs(serial, "serialNumber")?,
     })
 }
@@ -312,10 +313,11 @@ mod tests {
 
     #[rstest]
     #[case("", "\"\": an attribute and its value are expected")]
-    #[case("C=BE,O=Org,CN=Name", "no organizationIdentifier")]
+    #[case("C=BE,O=Org,CN=Name", "organizationIdentifier is missing")]
     #[case("C=BE,C=FR", "\"C\" stands twice")]
     #[case("X=1", "\"X\" is no attribute of a subject")]
-    #[case("C=BE,CN=Name", "no O, and no givenName")]
+    #[case("O=Org,CN=Name", "C (country) is missing")]
+    #[case("C=BE,CN=Name", "O (organization) or givenName is missing")]
     #[case(
         "O=Org,surname=S",
         "attributes of an organization and of a human being"

@@ -123,7 +123,8 @@ impl Report for Traced {
             Trusted::No => format!("{}", "not valid".red().bold()),
             Trusted::Undecided => format!("{}", "undecided".yellow().bold()),
         };
-        writeln!(out, "{answer}  {} at {}", self.leaf.subject, self.at)?;
+        let at = time::whole_second(self.at);
+        writeln!(out, "{answer}  {} at {at}", self.leaf.subject)?;
         for certificate in &self.path {
             writeln!(out, "chain    {}", certificate.subject)?;
             writeln!(

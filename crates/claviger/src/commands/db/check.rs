@@ -150,7 +150,8 @@ impl Report for CheckReport {
         writeln!(out, "units    {units}, {revoked} of them revoked")?;
         writeln!(out, "lists    {lists}, {set} entries set")?;
         if let Some(audit) = &self.audit {
-            writeln!(out, "audit    {} entries, to {}", audit.entries, audit.last)?;
+            let entries = output::counted(audit.entries, "entry", "entries");
+            writeln!(out, "audit    {entries}, to {}", audit.last)?;
         }
         let findings: Vec<Finding> = self.findings().cloned().collect();
         output::findings(out, &findings)

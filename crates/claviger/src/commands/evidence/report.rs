@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::exit::Done;
 use crate::output::{self, Output, Report};
+use crate::time;
 
 /// What is said of one thing.
 pub(super) struct Row {
@@ -67,11 +68,8 @@ impl<Said: Serialize + Rows> Report for Judged<Said> {
             Trusted::No => format!("{}", "refused".red().bold()),
             Trusted::Undecided => format!("{}", "undecided".yellow().bold()),
         };
-        writeln!(
-            out,
-            "{answer}  {} at {}",
-            assessment.platform, assessment.at
-        )?;
+        let at = time::whole_second(assessment.at);
+        writeln!(out, "{answer}  {} at {at}", assessment.platform)?;
         // Google's word on a device earns a key no level.
         if assessment.platform != Platform::Play {
             let level =

@@ -130,6 +130,10 @@ pub(super) fn activate(args: &Activate, output: Output) -> Done {
         locked.write(&key)?;
         Installed::of(&key, &chain, findings)
     };
+    let report = Installed {
+        activated: true,
+        ..report
+    };
     output.print(&report)?;
     Ok(Outcome::of(&report.findings))
 }
@@ -193,6 +197,9 @@ struct Installed {
     generation: u32,
     key: String,
     installed: bool,
+    /// Whether its start alone was set: it was installed before.
+    #[serde(skip)]
+    activated: bool,
     starts: Option<Timestamp>,
     certificate: Option<CertificateRef>,
     findings: Vec<Finding>,
@@ -205,6 +212,7 @@ impl Installed {
             generation: key.generation,
             key: key.key.clone(),
             installed: true,
+            activated: false,
             starts: key.starts,
             certificate: chain.first().map(pki::Certificate::to_ref),
             findings,
@@ -223,14 +231,19 @@ impl Installed {
 impl Report for Installed {
     fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
         let what = format!("{} generation {}", self.purpose, self.generation);
+        let (done, refused) = if self.activated {
+            ("activated", "not activated")
+        } else {
+            ("installed", "not installed")
+        };
         match (&self.certificate, self.starts) {
             (Some(certificate), Some(starts)) => writeln!(
                 out,
                 "{} {what} signs from {starts} on, until {} at the latest",
-                "installed".green().bold(),
+                done.green().bold(),
                 certificate.not_after
             )?,
-            _ => writeln!(out, "{} {what}", "not installed".red().bold())?,
+            _ => writeln!(out, "{} {what}", refused.red().bold())?,
         }
         output::findings(out, &self.findings)
     }

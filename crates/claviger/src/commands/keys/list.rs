@@ -9,7 +9,6 @@ use comfy_table::Cell;
 use finding::Finding;
 use jiff::Timestamp;
 use jose::{PublicKey, SignError, Signer};
-use owo_colors::OwoColorize;
 use serde::Serialize;
 use wallet_provider::{
     CertificateState, Generation, Generations, KeyPurpose, Seal, Standing, Succession, check_chain,
@@ -24,7 +23,10 @@ use crate::{input, time};
 
 /// Show every key: which signs, which comes next, and until when.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "\
+The first key of the answers is not among them: it is in the device alone, which is not asked.
+
+Examples:
   claviger keys list --config claviger.toml
   claviger keys list --config claviger.toml --at 2027-03-01T00:00:00Z --json")]
 pub(crate) struct Args {
@@ -160,8 +162,9 @@ impl Row {
 
     /// A key that signs nothing that has a certificate.
     fn without(file: &KeyFile, at: Timestamp) -> Self {
-        let standing = match (file.is_compromised(), file.purpose, file.starts) {
-            (true, _, _) => "compromised",
+        let standing = match (file.retired, file.purpose, file.starts) {
+            (Some(retired), _, _) if retired.compromised => "compromised",
+            (Some(_), _, _) => "retired",
             (_, KeyPurpose::Answers, Some(starts)) if starts > at => "next",
             (_, KeyPurpose::Answers, Some(_)) => "in force",
             _ => "requested",
@@ -185,6 +188,9 @@ impl Row {
 
 impl Report for Listing {
     fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        if self.keys.is_empty() {
+            return writeln!(out, "no keys");
+        }
         let header = [
             "purpose",
             "no.",
@@ -196,15 +202,13 @@ impl Report for Listing {
         ];
         let mut table = output::table(&header);
         for row in &self.keys {
-            let time = |time: Option<Timestamp>| time.map_or_else(String::new, |t| t.to_string());
-            let standing = match row.standing {
-                "signing" => row.standing.green().to_string(),
-                "compromised" | "ended" => row.standing.red().to_string(),
-                other => other.to_owned(),
+            let time = |at: Option<Timestamp>| match at {
+                Some(at) => time::whole_second(at).to_string(),
+                None => String::new(),
             };
             let days = match (row.days_left, row.succession) {
                 (Some(days), Some(Succession::Open)) if days <= 90 && row.standing == "signing" => {
-                    format!("{days}: {}", "nothing comes after it".yellow())
+                    format!("{days}: nothing comes after it")
                 }
                 (Some(days), _) => days.to_string(),
                 (None, _) => String::new(),
@@ -212,7 +216,7 @@ impl Report for Listing {
             table.add_row(vec![
                 Cell::new(row.purpose),
                 Cell::new(row.generation),
-                Cell::new(standing),
+                Cell::new(row.standing),
                 Cell::new(row.algorithm),
                 Cell::new(time(row.starts)),
                 Cell::new(time(row.not_after)),
@@ -221,5 +225,74 @@ impl Report for Listing {
         }
         writeln!(out, "{table}")?;
         output::findings(out, &self.findings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::keys::Retired;
+    use claviger_fixtures::TestKey;
+
+    const AT: &str = "2026-11-22T12:00:00Z";
+
+    fn requested() -> KeyFile {
+        let key = TestKey::generate(jose::Curve::P256);
+        KeyFile {
+            purpose: KeyPurpose::Wia,
+            generation: 1,
+            key: "wallet-wia-1".to_owned(),
+            public_key: Signer::public_key(&key).clone(),
+            made: AT.parse().unwrap(),
+            chain: Vec::new(),
+            starts: None,
+            retired: None,
+            handover: None,
+        }
+    }
+
+    fn shown(keys: Vec<Row>) -> String {
+        let listing = Listing {
+            at: AT.parse().unwrap(),
+            keys,
+            findings: Vec::new(),
+        };
+        let mut out = Vec::new();
+        listing.for_people(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_key_that_was_given_up_before_its_certificate_came_waits_for_none() {
+        let at = AT.parse().unwrap();
+        for (retired, standing) in [
+            (None, "requested"),
+            (Some(false), "retired"),
+            (Some(true), "compromised"),
+        ] {
+            let file = KeyFile {
+                retired: retired.map(|compromised| Retired { at, compromised }),
+                ..requested()
+            };
+            assert_eq!(Row::without(&file, at).standing, standing);
+        }
+    }
+
+    #[test]
+    fn a_table_is_whole_words_and_no_table_where_there_is_no_key() {
+        assert_eq!(shown(Vec::new()), "no keys\n");
+        let at = AT.parse().unwrap();
+        for standing in ["signing", "ended", "compromised"] {
+            let row = Row {
+                standing,
+                days_left: Some(9),
+                succession: Some(Succession::Open),
+                ..Row::without(&requested(), at)
+            };
+            let shown = shown(vec![row]);
+            assert!(shown.contains(standing), "{shown}");
+            assert!(!shown.contains('\u{1b}'), "{shown}");
+        }
     }
 }

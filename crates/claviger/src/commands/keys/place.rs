@@ -23,6 +23,11 @@ impl Place {
     pub(super) fn settings(&self) -> Result<Settings, Failure> {
         Settings::read(&self.config)
     }
+
+    /// The configuration's name, for a command that is told to go on with it.
+    pub(super) fn config(&self) -> String {
+        self.config.display().to_string()
+    }
 }
 
 pub(super) fn folder(settings: &Settings) -> KeyFolder {

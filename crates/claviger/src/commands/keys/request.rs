@@ -47,6 +47,13 @@ pub(super) fn run(args: &Args, output: Output) -> Done {
     let settings = args.place.settings()?;
     let profile = args.purpose.profile();
     let profile = profile.ok_or_else(|| Failure::new("such a key has no certificate"))?;
+    // Before a key is made for it.
+    if let Some(out) = &args.out
+        && out.exists()
+    {
+        let why = format!("{}: it is there already", out.display());
+        return Err(Failure::new(why));
+    }
     let (file, request) = runtime::block_on(async {
         let locked = place::folder(&settings).lock()?;
         let device = crate::device::open(&settings.device.uri).await?;
@@ -78,6 +85,7 @@ pub(super) fn run(args: &Args, output: Output) -> Done {
         kid: file.public_key.thumbprint_b64(),
         profile: profile.name(),
         out: args.out.as_ref().map(|out| out.display().to_string()),
+        config: args.place.config(),
         request,
     })?;
     Ok(Outcome::Yes)
@@ -92,6 +100,8 @@ struct Requested {
     kid: String,
     profile: &'static str,
     out: Option<String>,
+    #[serde(skip)]
+    config: String,
     request: String,
 }
 
@@ -107,8 +117,8 @@ impl Report for Requested {
         )?;
         writeln!(
             out,
-            "then: claviger keys install --purpose {} --generation {} --chain FILE",
-            self.purpose, self.generation
+            "then: claviger keys install --config {} --purpose {} --generation {} --chain FILE",
+            self.config, self.purpose, self.generation
         )
     }
 }

@@ -7,10 +7,12 @@ use owo_colors::OwoColorize;
 use trust::counterpart::{CounterpartVerdict, Half, Registration};
 
 use crate::output::{Report, findings};
+use crate::time;
 
 impl Report for CounterpartVerdict {
     fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        writeln!(out, "{}  at {}", self.kind.name().bold(), self.at)?;
+        let at = time::whole_second(self.at);
+        writeln!(out, "{}  at {at}", self.kind.name().bold())?;
         writeln!(out)?;
         half(out, "who are you?", &self.identity)?;
         if let Some(access) = &self.access {

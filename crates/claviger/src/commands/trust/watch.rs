@@ -8,7 +8,6 @@ use std::time::Duration;
 use clock::SystemClock;
 use finding::Finding;
 use jiff::Timestamp;
-use owo_colors::OwoColorize;
 use serde::Serialize;
 use trust::{Config, Limits, ListState, SignerPolicy, Source, TrustService, Upkeep, WatchedList};
 
@@ -16,7 +15,7 @@ use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{self, Output, Report};
 use crate::settings::Settings;
 use crate::wiring::{location, trust_config};
-use crate::{input, runtime, shutdown};
+use crate::{input, runtime, shutdown, time};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Watch {
@@ -145,12 +144,9 @@ impl Shown {
 
 impl Report for Shown {
     fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        writeln!(
-            out,
-            "{} list(s) at {}",
-            self.watch.lists.len(),
-            self.watch.at
-        )?;
+        let lists = output::counted(self.watch.lists.len(), "list", "lists");
+        let at = time::whole_second(self.watch.at);
+        writeln!(out, "{lists} at {at}")?;
         let mut table = output::table(&[
             "List",
             "State",
@@ -174,10 +170,10 @@ impl Report for Shown {
 
 fn row(list: &WatchedList, now: Timestamp) -> Vec<String> {
     let state = match list.state {
-        ListState::Fresh => format!("{}", "fresh".green()),
-        ListState::Grace => format!("{}", "in its grace".yellow()),
-        ListState::Stale => format!("{}", "stale".red().bold()),
-        ListState::Missing => format!("{}", "missing".red().bold()),
+        ListState::Fresh => "fresh",
+        ListState::Grace => "in its grace",
+        ListState::Stale => "stale",
+        ListState::Missing => "missing",
     };
     let led = list.led_by.as_ref().map(|_| "↳ ").unwrap_or_default();
     let territory = list.territory.as_deref().unwrap_or("?");
@@ -187,7 +183,7 @@ fn row(list: &WatchedList, now: Timestamp) -> Vec<String> {
     };
     vec![
         format!("{led}{} {territory}\n{}", list.profile, short(&list.source)),
-        state,
+        state.to_owned(),
         list.sequence.map_or_else(String::new, |n| n.to_string()),
         list.issued.map_or_else(String::new, |_| ago(list.issued)),
         match list.left_seconds {

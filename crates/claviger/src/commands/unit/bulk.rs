@@ -15,6 +15,7 @@ use serde_json::json;
 use super::{NodeArgs, Unit, Units};
 use crate::exit::{Doing, Done, Failure, Outcome};
 use crate::output::{self, Output, Report};
+use crate::time;
 
 /// How often a job is asked how far it is.
 const LOOK: Duration = Duration::from_millis(250);
@@ -75,7 +76,7 @@ struct Which {
     #[arg(long)]
     model: Option<String>,
     /// On a device whose patch level (such as 202611) lies below
-    #[arg(long, value_name = "YYYYMM")]
+    #[arg(long, value_name = "YYYYMM", value_parser = super::year_and_month)]
     patch_below: Option<u32>,
     /// With a WSCD of this type: those with a KA over keys in it
     #[arg(long, value_name = "TYPE")]
@@ -205,6 +206,11 @@ fn many(args: &Revoke, output: Output) -> Done {
     // A type is closed for units to come, whether or not there are any now.
     let closes = which.everything || which.wscd_type.is_some() || which.keystore_type.is_some();
     let nothing = selected.selected == 0 && selected.entries == 0 && !closes;
+    if nothing && !args.dry_run && output.is_json() {
+        // As whoever waits for the job's answer expects it: there is none.
+        output.print(&RevocationJobs { jobs: Vec::new() })?;
+        return Ok(Outcome::Yes);
+    }
     if args.dry_run || nothing {
         output.print(&selected)?;
         return Ok(Outcome::Yes);
@@ -337,23 +343,93 @@ impl Report for EntryRevoked {
     }
 }
 
+/// Which units a job means, and what of them, in words.
+fn units(job: &RevocationJob) -> String {
+    let Selector {
+        unit,
+        model,
+        patch_below,
+        wscd_type,
+        keystore_type,
+        version,
+        version_below,
+        everything,
+    } = &job.selector;
+    let named = |name: &str, text: &Option<String>| {
+        let text = text.as_ref()?;
+        Some(format!("{name} {text}"))
+    };
+    let parts = [
+        everything.then(|| "all".to_owned()),
+        unit.map(|unit| unit.to_string()),
+        named("model", model),
+        patch_below.map(|level| format!("patch below {level}")),
+        named("WSCD type", wscd_type),
+        named("keystore type", keystore_type),
+        named("version", version),
+        named("version below", version_below),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let which = parts.join(", ");
+    match job.extent {
+        Extent::Unit => which,
+        Extent::Keystore => format!("the keystores of {which}"),
+    }
+}
+
 impl Report for RevocationJobs {
     fn for_people(&self, out: &mut dyn Write) -> std::io::Result<()> {
         if self.jobs.is_empty() {
             return writeln!(out, "no revocations of many units");
         }
         let mut table = output::table(&["job", "units", "reason", "state", "revoked", "began"]);
+        output::keep_whole(&mut table, 0);
         for job in &self.jobs {
-            let selector = serde_json::to_string(&job.selector).unwrap_or_default();
             table.add_row(vec![
                 Cell::new(&job.job),
-                Cell::new(selector),
+                Cell::new(units(job)),
                 Cell::new(job.reason.name()),
                 Cell::new(job.state.name()),
                 Cell::new(format!("{} of {}", job.revoked, job.selected)),
-                Cell::new(job.began),
+                Cell::new(time::whole_second(job.began)),
             ]);
         }
         writeln!(out, "{table}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn the_units_of_a_job_are_told_in_words() {
+        let told = |selector, extent| {
+            units(&RevocationJob {
+                job: "1".to_owned(),
+                selector,
+                reason: RevocationReason::Security,
+                extent,
+                advisory: None,
+                name: None,
+                began: Timestamp::UNIX_EPOCH,
+                finished: None,
+                state: JobState::Done,
+                selected: 0,
+                revoked: 0,
+            })
+        };
+        assert_eq!(told(Selector::everything(), Extent::Unit), "all");
+        let selector = Selector {
+            model: Some("Example One".to_owned()),
+            patch_below: Some(202_609),
+            version: Some("1.4.0".to_owned()),
+            ..Selector::default()
+        };
+        let which = "model Example One, patch below 202609, version 1.4.0";
+        assert_eq!(told(selector.clone(), Extent::Unit), which);
+        let keystores = told(selector, Extent::Keystore);
+        assert_eq!(keystores, format!("the keystores of {which}"));
     }
 }
