@@ -177,11 +177,16 @@ impl<'de> Visitor<'de> for Strict<'_> {
             .ok_or_else(|| E::custom("not a finite number"))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
+        self.visit_string(value.to_owned())
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+    fn visit_string<E: serde::de::Error>(self, value: String) -> Result<Value, E> {
+        // It stands in no text that a person wrote, ends a string elsewhere, and there
+        // are databases that cannot hold it.
+        if value.contains('\0') {
+            return Err(E::custom("a string holds U+0000"));
+        }
         Ok(Value::String(value))
     }
 

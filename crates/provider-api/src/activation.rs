@@ -171,16 +171,24 @@ impl UnverifiedActivation {
         token::check_time(claims.iat, now)
             .map_err(|what| Problem::NotOfNow.refusal(subject, what))?;
         check_alias(&claims.alias)?;
-        if claims.wallet_version.is_empty() || claims.wallet_version.len() > 64 {
-            return Err(malformed(
-                "wallet_version is empty or longer than 64 bytes".into(),
-            ));
-        }
+        check_version(&claims.wallet_version).map_err(malformed)?;
         Ok(Self {
             signing_key,
             claims,
         })
     }
+}
+
+/// Refuses a version that operators could not read, or tell apart.
+fn check_version(version: &str) -> Result<(), String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".+-_".contains(&byte);
+    if version.is_empty() || version.len() > 64 {
+        return Err("wallet_version is empty or longer than 64 bytes".into());
+    }
+    if !version.bytes().all(fits) {
+        return Err("wallet_version has other characters than letters, digits and .+-_".into());
+    }
+    Ok(())
 }
 
 /// Refuses an alias that is empty, too long, or cannot be read back from a form.

@@ -106,10 +106,11 @@ impl Proxies {
             ProxyHeader::XForwardedFor => X_FORWARDED_FOR,
             ProxyHeader::Forwarded => header::FORWARDED,
         };
-        let lines: Vec<&str> = headers
+        // What is no text spoils the hop that it stands in, and no other.
+        let lines: Vec<_> = headers
             .get_all(name)
             .iter()
-            .map(|line| line.to_str().unwrap_or_default())
+            .map(|line| String::from_utf8_lossy(line.as_bytes()))
             .collect();
         let said = lines.join(",");
         // Too long, and it is not the proxy alone who wrote it: the end is what counts.

@@ -20,8 +20,12 @@ use crate::tls::{self, PeerCertificate, Tls};
 
 /// How long a client may take to send a request's head, or to begin the next one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// How many connections are open at once; the next one waits.
+/// How many connections are open at once on a listener; the next one waits.
 const MAX_CONNECTIONS: usize = 4_096;
+/// How many files a process keeps for its database, its lists and its own requests,
+/// whatever comes in.
+#[cfg(unix)]
+const OTHER_FILES: u64 = 512;
 /// How long open requests may take to end once the service stops.
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long to wait after a connection could not be accepted (no descriptors left).
@@ -55,6 +59,40 @@ impl From<TcpListener> for Listener {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
+/// As many as are taken.
+#[cfg(not(unix))]
+fn most_connections() -> usize {
+    MAX_CONNECTIONS
+}
+
+/// How many connections this process can have open on each of two listeners and still
+/// write its database and its lists. It may open as many files as it is ever allowed to.
+#[cfg(unix)]
+fn most_connections() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let most = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    let Some(most) = most else {
+        return MAX_CONNECTIONS;
+    };
+    let room = usize::try_from(most.saturating_sub(OTHER_FILES) / 2).unwrap_or(MAX_CONNECTIONS);
+    if room < MAX_CONNECTIONS {
+        tracing::warn!(
+            files = most,
+            connections = room.max(64),
+            "few files may be open at once (RLIMIT_NOFILE): so few connections are taken"
+        );
+    }
+    room.clamp(64, MAX_CONNECTIONS)
+}
+
 /// Serves `app` on `listener` until `shutdown` resolves, then takes no new
 /// connections and lets the open requests end, for at most twenty seconds, or until
 /// `at_once` resolves. A client that is slow to shake hands or to send its request's
@@ -66,7 +104,7 @@ pub async fn serve(
     at_once: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     let Listener { tcp, tls } = listener.into();
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Arc::new(Semaphore::new(most_connections()));
     let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {

@@ -36,6 +36,8 @@ enum Pools {
         readers: SqlitePool,
         writing: SqlitePool,
         path: Arc<Path>,
+        /// Which file it was when it was opened.
+        file: Option<(u64, u64)>,
     },
     Postgres {
         readers: PgPool,
@@ -105,6 +107,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The file was put aside under a running node: what is written goes nowhere.
+    #[error("{}: is another file than the one that was opened; start the node again", .0.display())]
+    Replaced(PathBuf),
     /// The database is there and cannot be opened, or is not there.
     #[error("{database}: is not a usable database: {source}")]
     Open {
@@ -205,6 +210,7 @@ impl Database {
                 Pools::Sqlite {
                     readers: opened.readers,
                     writing: opened.writing,
+                    file: sqlite::identity(&opened.path),
                     path: opened.path.into(),
                 }
             }
@@ -366,12 +372,26 @@ impl Database {
     pub async fn health(&self) -> Result<(), Error> {
         const ANY: &str = "SELECT version FROM _sqlx_migrations ORDER BY version LIMIT 1";
         query(ANY).fetch_optional(&mut self.reader().await?).await?;
-        // On PostgreSQL a lock is refused where nothing can be written.
-        self.write(|tx| {
+        if let Pools::Sqlite { path, file, .. } = &self.pools
+            && file.is_some()
+            && *file != sqlite::identity(path)
+        {
+            return Err(Error::Replaced(path.to_path_buf()));
+        }
+        // A row that comes and goes: a full disk takes no transaction that changes
+        // nothing for a reason.
+        let seed = format!("health {} {:?}", std::process::id(), Instant::now());
+        let hash = jose::sha256(seed.as_bytes());
+        self.write(move |tx| {
             Box::pin(async move {
-                if tx.is_postgres() {
-                    query(ANY).locking().fetch_optional(tx).await?;
-                }
+                query("INSERT INTO challenge (hash, unit, expires_at) VALUES (?, NULL, 0)")
+                    .bind(hash)
+                    .execute(tx)
+                    .await?;
+                query("DELETE FROM challenge WHERE hash = ?")
+                    .bind(hash)
+                    .execute(tx)
+                    .await?;
                 Ok(())
             })
         })

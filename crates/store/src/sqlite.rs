@@ -215,3 +215,17 @@ fn restrict(path: &Path) -> Result<(), Error> {
 fn restrict(_: &Path) -> Result<(), Error> {
     Ok(())
 }
+
+/// Which file a path names: its device and number there.
+#[cfg(unix)]
+pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// Which file a path names cannot be told here.
+#[cfg(not(unix))]
+pub(crate) fn identity(_: &Path) -> Option<(u64, u64)> {
+    None
+}

@@ -102,6 +102,20 @@ impl WalletProvider {
         Ok(ends.filter(|end| *end <= soon).min())
     }
 
+    /// How much later it is, by the clock, than a published list could have ended at the
+    /// latest while a node was at work: where it is more than a day, either none was for
+    /// that long, or the clock is wrong. To be asked at a start, before anything is
+    /// published.
+    pub async fn clock_leap(&self) -> Result<Option<SignedDuration>, Error> {
+        let lists = self.store.lists_to_publish(Timestamp::MAX).await?;
+        let published = lists.iter().filter(|list| list.published > 0);
+        let Some(last) = published.map(|list| list.published_until).max() else {
+            return Ok(None);
+        };
+        let leap = self.clock.now().duration_since(last);
+        Ok(Some(leap).filter(|leap| *leap > KEEP_ENDED))
+    }
+
     /// How long a copy of a list is used before it is fetched again, in seconds.
     pub fn list_ttl_seconds(&self) -> u32 {
         u32::try_from(self.config.list_ttl.as_secs()).unwrap_or(u32::MAX)

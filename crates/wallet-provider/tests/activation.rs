@@ -225,7 +225,7 @@ async fn an_activation_for_someone_else_or_of_another_time_is_refused() {
     let running = house.start().await;
     let phone = Phone::new();
     type Change = fn(&mut ActivationClaims);
-    let cases: [(Change, Problem); 8] = [
+    let cases: [(Change, Problem); 10] = [
         (
             |c| c.aud = "https://other.example".into(),
             Problem::WrongBinding,
@@ -236,6 +236,11 @@ async fn an_activation_for_someone_else_or_of_another_time_is_refused() {
         (|c| c.alias = String::new(), Problem::Alias),
         (|c| c.alias = "a\u{0}b".into(), Problem::Alias),
         (|c| c.wallet_version = "1".repeat(65), Problem::Malformed),
+        (
+            |c| c.wallet_version = "1\u{1b}[0m".into(),
+            Problem::Malformed,
+        ),
+        (|c| c.alias = "m\0e".into(), Problem::Malformed),
         (
             |c| {
                 c.evidence = Evidence::Android {

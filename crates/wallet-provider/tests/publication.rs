@@ -192,6 +192,23 @@ async fn a_list_that_nobody_renews_is_told_of_before_it_ends() {
     assert_eq!(running.provider.overdue_list().await.unwrap(), None);
 }
 
+/// A clock that runs ahead is seen before anything is published by it, as a long pause
+/// is: neither has anything forgotten at once.
+#[tokio::test]
+async fn a_clock_that_leaps_ahead_is_told_of() {
+    let house = House::new();
+    let running = house.start().await;
+    assert_eq!(running.provider.clock_leap().await.unwrap(), None);
+    unit(&house, &running, "mine").await;
+    house.pass(DAY + DAY / 2);
+    assert_eq!(running.provider.clock_leap().await.unwrap(), None);
+    house.pass(58 * DAY);
+    let leap = running.provider.clock_leap().await.unwrap().unwrap();
+    assert!(leap.as_secs() > 57 * DAY, "{leap:#}");
+    running.provider.publish_changed().await.unwrap();
+    assert_eq!(running.provider.clock_leap().await.unwrap(), None);
+}
+
 #[tokio::test]
 async fn older_files_that_are_put_back_do_not_last() {
     let house = House::new();

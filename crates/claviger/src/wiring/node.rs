@@ -334,9 +334,15 @@ impl Node {
 
     fn status_folder(&self) -> PathBuf {
         let provider = self.parts.provider.as_ref();
-        provider
-            .and_then(|parts| parts.status_folder.clone())
-            .unwrap_or_else(|| self.parts.data.join("public").join("status"))
+        let named = provider.and_then(|parts| parts.status_folder.clone());
+        if named.is_none() && self.database.kind() == store::Kind::Postgres {
+            tracing::warn!(
+                "PostgreSQL without wallet_provider.status_folder: where several nodes share the \
+                 database, they have to share the folder of the status lists too, or each \
+                 publishes its own"
+            );
+        }
+        named.unwrap_or_else(|| self.parts.data.join("public").join("status"))
     }
 
     fn open_trust(&self) -> Result<TrustService, Failure> {
@@ -458,6 +464,7 @@ async fn keep_up(
 ) {
     let mut pause = tokio::time::interval(UPKEEP);
     pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let forgets_from = first_round_to_forget(&provider).await;
     for round in 0u64.. {
         pause.tick().await;
         let taken_up = keys.round().await;
@@ -469,15 +476,41 @@ async fn keep_up(
             list.refresh(&provider).await;
         }
         if round % ROUNDS_A_PURGE == 0 {
-            let done = [
-                provider.purge().await.err(),
-                provider.forget_installed().await.err(),
-                provider.revoke_listed().await.err(),
-                desk.forget_older(trail_days).await.err(),
-            ];
+            let mut done = vec![provider.revoke_listed().await.err()];
+            if round >= forgets_from {
+                done.extend([
+                    provider.purge().await.err(),
+                    provider.forget_installed().await.err(),
+                    desk.forget_older(trail_days).await.err(),
+                ]);
+            }
             for error in done.into_iter().flatten() {
                 tracing::error!(%error, "upkeep was not finished; trying again");
             }
+        }
+    }
+}
+
+/// From which round on what is past its time is forgotten. A clock that runs ahead
+/// would have everything forgotten that can still be revoked, for good: so not at the
+/// start, and where the clock says that nobody published for days, only once somebody
+/// had a day to see the alarm.
+async fn first_round_to_forget(provider: &WalletProvider) -> u64 {
+    match provider.clock_leap().await {
+        Ok(None) => ROUNDS_A_PURGE,
+        Ok(Some(leap)) => {
+            tracing::error!(
+                target: "claviger::alarm",
+                event = "clock.leap",
+                days = leap.as_hours() / 24,
+                "nothing was published for days, by the clock: nothing is forgotten for a day; \
+                 if the clock is wrong, stop the node and set it"
+            );
+            24 * ROUNDS_A_PURGE
+        }
+        Err(error) => {
+            tracing::error!(%error, "the time of the last publication cannot be had");
+            24 * ROUNDS_A_PURGE
         }
     }
 }

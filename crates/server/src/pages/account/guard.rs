@@ -83,6 +83,9 @@ impl Fields {
         if fields.len() > MAX_FIELDS {
             return Err(What::TooLarge.into());
         }
+        if fields.iter().any(|(_, value)| value.contains('\0')) {
+            return Err(What::Unreadable.into());
+        }
         Ok(Self(fields))
     }
 }
