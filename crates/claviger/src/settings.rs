@@ -692,6 +692,8 @@ mod tests {
                 solution = "Solution"
                 client_id = "https://wallet.example"
                 certification = "none"
+                [notices]
+                contact = "x"
                 [[notices.webhooks]]
                 name = "a"
                 url = "https://hooks.example/"

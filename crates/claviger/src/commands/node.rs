@@ -130,7 +130,10 @@ impl Node {
         let failure = Failure::new(format!("{url}: {status}: {detail}{hint}"));
         Err(match problem.code.as_deref() {
             Some(UNKNOWN) => failure.no(),
-            _ if status.is_server_error() => failure.undecided(),
+            // What is not offered will not be later.
+            _ if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => {
+                failure.undecided()
+            }
             _ => failure,
         })
     }

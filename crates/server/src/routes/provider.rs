@@ -330,7 +330,12 @@ pub(crate) fn problem(error: Error) -> Problem {
             &error,
             Error::Store(_)
                 | Error::Publish(_)
-                | Error::Wsca(wsca::AdminError::Unavailable(_) | wsca::AdminError::Store(_))
+                // Of a state that went back, an operator judges.
+                | Error::Wsca(
+                    wsca::AdminError::Unavailable(_)
+                        | wsca::AdminError::Store(_)
+                        | wsca::AdminError::StateRolledBack
+                )
                 | Error::Sign(SignError::Unavailable(_))
                 | Error::Build(wua::BuildError::Sign(SignError::Unavailable(_)))
         );
