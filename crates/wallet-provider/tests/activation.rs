@@ -234,7 +234,7 @@ async fn an_activation_for_someone_else_or_of_another_time_is_refused() {
         (|c| c.iat += 61, Problem::NotOfNow),
         (|c| c.alias = "x".repeat(65), Problem::Alias),
         (|c| c.alias = String::new(), Problem::Alias),
-        (|c| c.alias = "a\u{0}b".into(), Problem::Alias),
+        (|c| c.alias = "a\u{1}b".into(), Problem::Alias),
         (|c| c.wallet_version = "1".repeat(65), Problem::Malformed),
         (
             |c| c.wallet_version = "1\u{1b}[0m".into(),
