@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use provider_api::{RevocationReason, Revoker};
 
+use crate::publication::ends;
 use crate::{Error, ListKind, WalletProvider};
 
 /// Attestations left the house.
@@ -31,7 +32,8 @@ impl WalletProvider {
         let now = self.clock.now();
         let challenges = self.store.waiting_activations(now).await?;
         let untold = self.revocations.count_untold().await?;
-        let unpublished = self.store.lists_to_publish(now).await?.len();
+        let lists = self.store.lists_to_publish(Timestamp::MAX).await?;
+        let unpublished = lists.iter().filter(|list| list.is_due(now)).count();
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let few = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         for (name, value) in [
@@ -41,9 +43,7 @@ impl WalletProvider {
         ] {
             metrics::gauge!(name).set(f64::from(value));
         }
-        let lists = self.store.lists_to_publish(Timestamp::MAX).await?;
-        let published = lists.iter().filter(|list| list.published > 0);
-        if let Some(ends) = published.map(|list| list.published_until).min() {
+        if let Some(ends) = ends(&lists).min() {
             let left = ends.duration_since(now).as_secs_f64();
             metrics::gauge!("claviger_status_list_seconds_left").set(left);
         }

@@ -97,9 +97,7 @@ impl WalletProvider {
         let now = self.clock.now();
         let soon = now.checked_add(quarter).unwrap_or(now);
         let lists = self.store.lists_to_publish(soon).await?;
-        let overdue = lists.iter().filter(|list| list.published > 0);
-        let ends = overdue.map(|list| list.published_until);
-        Ok(ends.filter(|end| *end <= soon).min())
+        Ok(ends(&lists).filter(|end| *end <= soon).min())
     }
 
     /// How much later it is, by the clock, than a published list could have ended at the
@@ -108,12 +106,9 @@ impl WalletProvider {
     /// published.
     pub async fn clock_leap(&self) -> Result<Option<SignedDuration>, Error> {
         let lists = self.store.lists_to_publish(Timestamp::MAX).await?;
-        let published = lists.iter().filter(|list| list.published > 0);
-        let Some(last) = published.map(|list| list.published_until).max() else {
-            return Ok(None);
-        };
-        let leap = self.clock.now().duration_since(last);
-        Ok(Some(leap).filter(|leap| *leap > KEEP_ENDED))
+        let now = self.clock.now();
+        let leap = ends(&lists).max().map(|last| now.duration_since(last));
+        Ok(leap.filter(|leap| *leap > KEEP_ENDED))
     }
 
     /// How long a copy of a list is used before it is fetched again, in seconds.
@@ -220,10 +215,7 @@ impl WalletProvider {
     ) -> Result<(Noted, Standing), Error> {
         // Read before the store is: what another node published in between is in
         // the store by then.
-        let (jwt, cwt) = (
-            self.publisher.get(&state.name, TokenFormat::Jwt).await?,
-            self.publisher.get(&state.name, TokenFormat::Cwt).await?,
-        );
+        let [jwt, cwt] = self.tokens(state).await?;
         let prints = Prints::of(jwt.as_deref(), cwt.as_deref());
         let told = match known
             .as_ref()
@@ -321,27 +313,24 @@ impl WalletProvider {
     /// ours. What is not there at all is due by itself.
     async fn is_disowned(&self, state: &ListState) -> Result<bool, Error> {
         let keys = self.keys.own_keys(Seals::Status);
-        for format in [TokenFormat::Jwt, TokenFormat::Cwt] {
-            let token = self.publisher.get(&state.name, format).await?;
-            if token.is_some_and(|token| read(&token, state, &keys).is_err()) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let mut tokens = self.tokens(state).await?.into_iter().flatten();
+        Ok(tokens.any(|token| read(&token, state, &keys).is_err()))
     }
 
     /// Whether something of this list was published later than the store knows of.
     async fn is_older(&self, state: &ListState) -> Result<bool, Error> {
         let keys = self.keys.own_keys(Seals::Status);
-        for format in [TokenFormat::Jwt, TokenFormat::Cwt] {
-            let Some(token) = self.publisher.get(&state.name, format).await? else {
-                continue;
-            };
-            if read(&token, state, &keys).is_ok_and(|told| state.is_older_than(told.until)) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let told = |token: Vec<u8>| read(&token, state, &keys);
+        let mut tokens = self.tokens(state).await?.into_iter().flatten();
+        Ok(tokens.any(|token| told(token).is_ok_and(|told| state.is_older_than(told.until))))
+    }
+
+    /// What the world reads of a list, as JWT and as CWT.
+    async fn tokens(&self, state: &ListState) -> Result<[Option<Vec<u8>>; 2], Error> {
+        Ok([
+            self.publisher.get(&state.name, TokenFormat::Jwt).await?,
+            self.publisher.get(&state.name, TokenFormat::Cwt).await?,
+        ])
     }
 
     /// The list as the world reads it now, in either form. A token that no status key
@@ -380,6 +369,12 @@ impl WalletProvider {
         now.checked_add(SignedDuration::from_secs(margin))
             .unwrap_or(now)
     }
+}
+
+/// When those of the lists end that were ever published.
+pub(crate) fn ends(lists: &[ListState]) -> impl Iterator<Item = Timestamp> {
+    let published = lists.iter().filter(|list| list.published > 0);
+    published.map(|list| list.published_until)
 }
 
 /// When a list is published.

@@ -89,8 +89,8 @@ pub(super) async fn keep_attested_keys(
     Ok(())
 }
 
-/// Takes note of keys that enter a WIA, if none was in one, or is in a KA. They are kept to the end of
-/// a day, so that the time tells no more of their WIAs than those do.
+/// Takes note of keys that enter a WIA, if none was in one, or is in a KA. They are
+/// kept to the end of a day, so that the time tells no more of their WIAs than those do.
 pub(super) async fn keep_instance_keys(
     tx: &mut Connection,
     thumbprints: &[[u8; 32]],
