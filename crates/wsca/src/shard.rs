@@ -265,15 +265,15 @@ impl Shards {
             return;
         };
         let mut anchored = shard.committing.lock().await;
-        loop {
-            let group: Vec<Waiting> = {
-                let mut waiting = shard.waiting();
-                let most = waiting.len().min(GROUP);
-                waiting.drain(..most).collect()
-            };
-            if group.is_empty() {
-                return;
-            }
+        // One group, and the lock passes on: who waits is in this group, or its own turn is
+        // still to come, and whoever else wants the lock is not kept out by ever more of
+        // them.
+        let group: Vec<Waiting> = {
+            let mut waiting = shard.waiting();
+            let most = waiting.len().min(GROUP);
+            waiting.drain(..most).collect()
+        };
+        if !group.is_empty() {
             self.commit_group(shard, group, &mut anchored).await;
         }
     }
