@@ -28,6 +28,10 @@ use store::{Database, Error};
 use support::Phone;
 use wallet_client::keystore::DeviceKeystore;
 
+/// As `claviger` has it: what the clients take is taken from what it could do.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Clients at once, each with a unit of its own.
 const CLIENTS: usize = 64;
 

@@ -13,6 +13,11 @@ pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// The same, after what stands in `text` already.
+pub fn encode_onto(text: &mut String, bytes: impl AsRef<[u8]>) {
+    URL_SAFE_NO_PAD.encode_string(bytes, text);
+}
+
 /// Reads base64url without padding.
 pub fn decode(text: impl AsRef<[u8]>) -> Result<Vec<u8>, NotBase64> {
     Ok(URL_SAFE_NO_PAD.decode(text)?)

@@ -3,6 +3,7 @@
 //! [`Unverified`] is what came from outside: bounded, well-formed, and not to be
 //! believed. Only [`Unverified::verify`] makes a [`Verified`] of it.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::json::{self, JsonError, Limits};
@@ -100,13 +101,42 @@ pub async fn sign(header: Map, payload: &[u8], signer: &dyn Signer) -> Result<St
     let mut full = Map::new();
     full.insert("alg".into(), Value::from(signer.algorithm().name()));
     full.extend(header.into_iter().filter(|(name, _)| name != "alg"));
-    let header = Value::Object(full).to_string();
-    let mut text = b64::encode(header);
+    seal(Value::Object(full).to_string().as_bytes(), payload, signer).await
+}
+
+/// Signs claims under a header, both written as they are serialized. `alg` is set from
+/// the signer and comes first; `header` has none.
+pub async fn sign_claims(
+    header: &(impl Serialize + Sync),
+    claims: &(impl Serialize + Sync),
+    signer: &dyn Signer,
+) -> Result<String, SignError> {
+    #[derive(Serialize)]
+    struct Full<'a, H> {
+        alg: &'static str,
+        #[serde(flatten)]
+        rest: &'a H,
+    }
+    let written = |error: serde_json::Error| SignError::Refused(error.to_string());
+    let header = serde_json::to_vec(&Full {
+        alg: signer.algorithm().name(),
+        rest: header,
+    })
+    .map_err(written)?;
+    let claims = serde_json::to_vec(claims).map_err(written)?;
+    seal(&header, &claims, signer).await
+}
+
+async fn seal(header: &[u8], payload: &[u8], signer: &dyn Signer) -> Result<String, SignError> {
+    // Base64 of all three, and the dots.
+    let size = (header.len() + payload.len()).div_ceil(3) * 4 + 192;
+    let mut text = String::with_capacity(size);
+    b64::encode_onto(&mut text, header);
     text.push('.');
-    text.push_str(&b64::encode(payload));
+    b64::encode_onto(&mut text, payload);
     let signature = signer.sign(text.as_bytes()).await?;
     text.push('.');
-    text.push_str(&b64::encode(signature));
+    b64::encode_onto(&mut text, signature);
     Ok(text)
 }
 

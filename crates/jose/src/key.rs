@@ -7,6 +7,7 @@ use aws_lc_rs::signature::{
     ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1, ECDSA_P521_SHA512_ASN1,
     ECDSA_P521_SHA512_FIXED, EcdsaVerificationAlgorithm, ParsedPublicKey, UnparsedPublicKey,
 };
+use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
@@ -236,7 +237,14 @@ impl std::fmt::Debug for PublicKey {
 
 impl Serialize for PublicKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.to_jwk().serialize(serializer)
+        // As [`PublicKey::to_jwk`], without the way over a map.
+        let (x, y) = self.coordinates();
+        let mut jwk = serializer.serialize_struct("jwk", 4)?;
+        jwk.serialize_field("kty", "EC")?;
+        jwk.serialize_field("crv", self.curve.name())?;
+        jwk.serialize_field("x", &b64::encode(x))?;
+        jwk.serialize_field("y", &b64::encode(y))?;
+        jwk.end()
     }
 }
 

@@ -30,7 +30,7 @@ pub struct SignedAnswer<T> {
     pub body: T,
 }
 
-impl<T: Serialize> SignedAnswer<T> {
+impl<T: Serialize + Sync> SignedAnswer<T> {
     /// Signs the answer.
     pub async fn sign(&self, signer: &dyn Signer) -> Result<String, SignError> {
         token::sign(ANSWER_TYP, self, false, signer).await

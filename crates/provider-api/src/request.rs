@@ -112,6 +112,11 @@ impl UnverifiedUnitRequest {
         self.claims.iss
     }
 
+    /// The identifier it says it has, of at most 64 characters.
+    pub fn jti(&self) -> &str {
+        &self.claims.jti
+    }
+
     /// Verifies it under the unit's device key and against what was called.
     pub fn verify(
         self,

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use jose::jws::{self, JwsError, Unverified};
-use jose::{Map, SignError, Signer};
+use jose::{PublicKey, SignError, Signer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -19,21 +19,25 @@ pub(crate) const MAX_TOKEN: usize = 16 * 1024;
 /// key itself as `jwk` where the reader does not know it yet.
 pub(crate) async fn sign(
     typ: &str,
-    claims: &impl Serialize,
+    claims: &(impl Serialize + Sync),
     show_key: bool,
     signer: &dyn Signer,
 ) -> Result<String, SignError> {
-    let payload =
-        serde_json::to_vec(claims).map_err(|error| SignError::Refused(error.to_string()))?;
-    let mut header = Map::new();
-    header.insert("typ".into(), typ.into());
-    let key = signer.public_key();
-    if show_key {
-        header.insert("jwk".into(), key.to_jwk());
-    } else {
-        header.insert("kid".into(), key.thumbprint_b64().into());
+    #[derive(Serialize)]
+    struct Header<'a> {
+        typ: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        jwk: Option<&'a PublicKey>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kid: Option<String>,
     }
-    jws::sign(header, &payload, signer).await
+    let key = signer.public_key();
+    let header = Header {
+        typ,
+        jwk: show_key.then_some(key),
+        kid: (!show_key).then(|| key.thumbprint_b64()),
+    };
+    jws::sign_claims(&header, claims, signer).await
 }
 
 /// Reads a token of `typ`, of at most `max` bytes.

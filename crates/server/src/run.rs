@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +14,15 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
 use crate::tls::{self, PeerCertificate, Tls};
 
 /// How long a client may take to send a request's head, or to begin the next one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a client may take nothing of its answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many connections are open at once on a listener; the next one waits.
 const MAX_CONNECTIONS: usize = 4_096;
 /// How many files a process keeps for its database, its lists and its own requests,
@@ -95,15 +98,25 @@ fn most_connections() -> usize {
 
 /// Serves `app` on `listener` until `shutdown` resolves, then takes no new
 /// connections and lets the open requests end, for at most twenty seconds, or until
-/// `at_once` resolves. A client that is slow to shake hands or to send its request's
-/// head is dropped, so it can neither hold a connection for ever nor hold up the end.
+/// `at_once` resolves. A client that is slow to shake hands, to send its request's head
+/// or to take its answer is dropped, so it can neither hold a connection for ever nor
+/// hold up the end.
 pub async fn serve(
     listener: impl Into<Listener>,
     app: Router,
     shutdown: impl Future<Output = ()> + Send,
     at_once: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    let Listener { tcp, tls } = listener.into();
+    serve_in_time(listener.into(), app, shutdown, at_once, WRITE_TIMEOUT).await
+}
+
+async fn serve_in_time(
+    Listener { tcp, tls }: Listener,
+    app: Router,
+    shutdown: impl Future<Output = ()> + Send,
+    at_once: impl Future<Output = ()> + Send,
+    write_timeout: Duration,
+) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(most_connections()));
     let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
@@ -126,10 +139,14 @@ pub async fn serve(
         let (app, tls, watcher) = (app.clone(), tls.clone(), graceful.watcher());
         tokio::spawn(async move {
             match tls {
-                None => converse(stream, peer, None, app, watcher).await,
+                None => {
+                    let stream = in_time(stream, write_timeout);
+                    converse(stream, peer, None, app, watcher).await;
+                }
                 Some(tls) => {
                     if let Some(stream) = tls.accept(stream).await {
                         let certificate = tls::shown(&stream);
+                        let stream = in_time(stream, write_timeout);
                         converse(stream, peer, certificate, app, watcher).await;
                     }
                 }
@@ -144,6 +161,13 @@ pub async fn serve(
         () = at_once => tracing::warn!("asked again; stopping at once"),
     }
     Ok(())
+}
+
+/// A stream that breaks where the other end takes nothing for too long.
+fn in_time<S: AsyncRead + AsyncWrite>(stream: S, limit: Duration) -> Pin<Box<TimeoutStream<S>>> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limit));
+    Box::pin(stream)
 }
 
 /// Answers one connection's requests, one after the other.
@@ -171,4 +195,50 @@ async fn converse<S>(
     let connection = protocol.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
     // A client that goes away is no news.
     let _ = watcher.watch(connection).await;
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// More than what the systems of both ends keep of an answer.
+    const LARGE: usize = 64 << 20;
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_is_let_go() {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = tcp.local_addr().unwrap();
+        let app = Router::new().route("/", get(async || vec![0u8; LARGE]));
+        let serving = serve_in_time(
+            tcp.into(),
+            app,
+            std::future::pending(),
+            std::future::pending(),
+            Duration::from_millis(100),
+        );
+        let serving = tokio::spawn(serving);
+        let ask = async |pause: Duration| {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            let request = b"GET / HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n";
+            client.write_all(request).await.unwrap();
+            tokio::time::sleep(pause).await;
+            let mut answer = Vec::new();
+            let _ = client.read_to_end(&mut answer).await;
+            answer.len()
+        };
+        assert!(
+            ask(Duration::ZERO).await > LARGE,
+            "it takes all of it at once"
+        );
+        assert!(
+            ask(Duration::from_secs(2)).await < LARGE,
+            "it was waited for"
+        );
+        serving.abort();
+    }
 }

@@ -52,6 +52,15 @@ impl Reference {
     pub fn to_status(&self) -> Value {
         json!({ "status_list": { "idx": self.idx, "uri": self.uri } })
     }
+
+    /// The same, to be written where it stands.
+    pub fn as_status(&self) -> impl Serialize + '_ {
+        #[derive(Serialize)]
+        struct Status<'a> {
+            status_list: &'a Reference,
+        }
+        Status { status_list: self }
+    }
 }
 
 impl std::fmt::Display for Reference {

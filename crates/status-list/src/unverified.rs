@@ -128,7 +128,10 @@ fn check_typ(typ: Option<&str>, expected: &str) -> Result<(), Refusal> {
     if typ == Some(expected) {
         return Ok(());
     }
-    let evidence = format!("typ is {typ:?}, {expected:?} was expected");
+    let evidence = match typ {
+        Some(typ) => format!("typ is {typ:?}, {expected:?} was expected"),
+        None => format!("typ is absent, {expected:?} was expected"),
+    };
     Err(Refusal::because(&rules::TYP, "header/typ", evidence))
 }
 

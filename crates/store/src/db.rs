@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use deadpool::managed::{self, PoolError};
 use sqlx::migrate::{MigrateError, MigrationType, Migrator};
-use sqlx::{PgPool, SqlSafeStr, SqlitePool};
+use sqlx::{PgPool, SqlSafeStr};
 use tokio::sync::Notify;
 use tracing::Instrument;
 
@@ -33,16 +34,17 @@ pub struct Database {
 #[derive(Debug, Clone)]
 enum Pools {
     Sqlite {
-        readers: SqlitePool,
-        writing: SqlitePool,
+        readers: sqlite::Pool,
+        writing: sqlite::Pool,
+        checkpoints: sqlite::Pool,
         path: Arc<Path>,
         /// Which file it was when it was opened.
         file: Option<(u64, u64)>,
     },
     Postgres {
-        readers: PgPool,
-        writers: PgPool,
-        in_turn: PgPool,
+        readers: postgres::Pool,
+        writers: postgres::Pool,
+        in_turn: postgres::Pool,
         sessions: PgPool,
         address: Arc<str>,
     },
@@ -116,7 +118,7 @@ pub enum Error {
         /// The file, or the address without its secrets.
         database: String,
         /// Why.
-        source: sqlx::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The server does not answer.
     #[error("{database}: cannot be reached: {why}")]
@@ -137,6 +139,12 @@ pub enum Error {
     /// A statement failed.
     #[error("the database refused a statement: {0}")]
     Sql(#[from] sqlx::Error),
+    /// A statement failed in SQLite.
+    #[error("the database refused a statement: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// All connections are in use, and stay so.
+    #[error("no connection to the database came free in time")]
+    Busy,
     /// The commit that held this write failed; nothing of it is kept.
     #[error("the commit failed: {0}")]
     Commit(Arc<Error>),
@@ -169,7 +177,15 @@ pub enum Error {
 impl Error {
     /// Whether a row was refused because one like it is there already.
     pub fn is_unique_violation(&self) -> bool {
-        matches!(self, Self::Sql(sqlx::Error::Database(error)) if error.is_unique_violation())
+        use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+        match self {
+            Self::Sql(sqlx::Error::Database(error)) => error.is_unique_violation(),
+            Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => matches!(
+                error.extended_code,
+                SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_UNIQUE
+            ),
+            _ => false,
+        }
     }
 }
 
@@ -210,6 +226,7 @@ impl Database {
                 Pools::Sqlite {
                     readers: opened.readers,
                     writing: opened.writing,
+                    checkpoints: opened.checkpoints,
                     file: sqlite::identity(&opened.path),
                     path: opened.path.into(),
                 }
@@ -267,8 +284,8 @@ impl Database {
     /// A connection to read from. It refuses to write.
     pub async fn reader(&self) -> Result<Connection, Error> {
         Ok(match &self.pools {
-            Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
-            Pools::Postgres { readers, .. } => Connection::Postgres(readers.acquire().await?),
+            Pools::Sqlite { readers, .. } => Connection::Sqlite(acquire(readers).await?.into()),
+            Pools::Postgres { readers, .. } => Connection::Postgres(acquire(readers).await?.into()),
         })
     }
 
@@ -305,13 +322,22 @@ impl Database {
         F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
     {
         let _measured = Measured::begin();
+        self.write_unmeasured(job).await
+    }
+
+    /// As [`Database::write`], for writes whose callers measure how long each of them took.
+    pub(crate) async fn write_unmeasured<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> JobFuture<'c, T, E> + Send + 'static,
+    {
         let Pools::Postgres { writers, .. } = &self.pools else {
             return self.writer.run(job).await;
         };
         let writers = writers.clone();
         let work = async move {
-            let connection = writers.acquire().await.map_err(Error::from)?;
-            let connection = Connection::Postgres(connection);
+            let connection = Connection::Postgres(acquire(&writers).await?.into());
             let mut transaction = Transaction::begin(connection, "BEGIN").await?;
             match job(transaction.connection()).await {
                 Ok(done) => {
@@ -420,10 +446,15 @@ impl Database {
     pub async fn close(&self) {
         match &self.pools {
             Pools::Sqlite {
-                readers, writing, ..
+                readers,
+                writing,
+                checkpoints,
+                ..
             } => {
-                readers.close().await;
-                writing.close().await;
+                for pool in [checkpoints, readers, writing] {
+                    close(pool).await;
+                    pool.manager().all_closed().await;
+                }
             }
             Pools::Postgres {
                 readers,
@@ -432,18 +463,20 @@ impl Database {
                 sessions,
                 ..
             } => {
-                readers.close().await;
-                writers.close().await;
-                in_turn.close().await;
+                close(readers).await;
+                close(writers).await;
+                close(in_turn).await;
                 sessions.close().await;
             }
         }
     }
 
     #[cfg(test)]
-    pub(crate) fn sqlite_writing(&self) -> SqlitePool {
+    pub(crate) async fn sqlite_writing(&self) -> Connection {
         match &self.pools {
-            Pools::Sqlite { writing, .. } => writing.clone(),
+            Pools::Sqlite { writing, .. } => {
+                Connection::Sqlite(acquire(writing).await.unwrap().into())
+            }
             Pools::Postgres { .. } => unreachable!("a test of SQLite"),
         }
     }
@@ -505,15 +538,15 @@ impl Drop for Transaction {
 /// Where groups of writes get their transactions.
 #[derive(Debug, Clone)]
 pub(crate) enum Turns {
-    Sqlite(SqlitePool),
-    Postgres(PgPool),
+    Sqlite(sqlite::Pool),
+    Postgres(postgres::Pool),
 }
 
 impl Turns {
     pub(crate) async fn connection(&self) -> Result<Connection, Error> {
         Ok(match self {
-            Self::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
-            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+            Self::Sqlite(pool) => Connection::Sqlite(acquire(pool).await?.into()),
+            Self::Postgres(pool) => Connection::Postgres(acquire(pool).await?.into()),
         })
     }
 
@@ -522,6 +555,11 @@ impl Turns {
             Self::Sqlite(_) => "BEGIN IMMEDIATE",
             Self::Postgres(_) => "BEGIN",
         }
+    }
+
+    /// Whether a statement blocks its thread.
+    pub(crate) fn blocks(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
     }
 
     /// What makes this transaction the only one in turn, until it ends.
@@ -534,9 +572,73 @@ impl Turns {
 }
 
 async fn durability(connection: &mut Connection) -> Result<Durability, Error> {
-    match connection {
-        Connection::Sqlite(connection) => sqlite::durability(connection).await,
-        Connection::Postgres(connection) => postgres::durability(connection).await,
+    if connection.is_postgres() {
+        let mut found = Vec::new();
+        for (name, show) in [
+            ("synchronous_commit", "SHOW synchronous_commit"),
+            ("fsync", "SHOW fsync"),
+        ] {
+            found.push((name, query(show).one::<String>(connection).await?));
+        }
+        return Ok(Durability::of(found));
+    }
+    let mode = query("PRAGMA journal_mode").one(connection).await?;
+    let mut found = vec![("journal_mode", mode)];
+    for (name, pragma) in [
+        ("synchronous", "PRAGMA synchronous"),
+        ("foreign_keys", "PRAGMA foreign_keys"),
+        ("secure_delete", "PRAGMA secure_delete"),
+    ] {
+        let value: i64 = query(pragma).one(connection).await?;
+        found.push((name, value.to_string()));
+    }
+    Ok(Durability::of(found))
+}
+
+/// A pool of so many connections; whoever needs one waits so long.
+pub(crate) fn pool<M>(
+    opener: M,
+    connections: usize,
+    patience: Duration,
+) -> Result<managed::Pool<M>, Error>
+where
+    M: managed::Manager<Error = Error>,
+{
+    managed::Pool::builder(opener)
+        .max_size(connections)
+        .queue_mode(managed::QueueMode::Lifo)
+        .wait_timeout(Some(patience))
+        .runtime(deadpool::Runtime::Tokio1)
+        .build()
+        .map_err(|_| Error::Closed)
+}
+
+/// A connection of a pool.
+pub(crate) async fn acquire<M>(pool: &managed::Pool<M>) -> Result<managed::Object<M>, Error>
+where
+    M: managed::Manager<Error = Error>,
+{
+    // All of it within one limit: of a server that has vanished, each connection that is
+    // asked after would take as long.
+    let patience = pool.timeouts().wait.unwrap_or_default() + Duration::from_secs(1);
+    match tokio::time::timeout(patience, pool.get()).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(PoolError::Backend(error))) => Err(error),
+        Err(_) | Ok(Err(PoolError::Timeout(_))) => Err(Error::Busy),
+        Ok(Err(
+            PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_),
+        )) => Err(Error::Closed),
+    }
+}
+
+/// Closes a pool, and waits for the connections that are on loan to come back.
+async fn close<M>(pool: &managed::Pool<M>)
+where
+    M: managed::Manager<Error = Error>,
+{
+    pool.close();
+    while pool.status().size > 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -585,10 +687,10 @@ pub(crate) fn migrator(
 }
 
 /// How long a write takes, from being asked for until it is on disk or undone.
-struct Measured(Instant);
+pub(crate) struct Measured(Instant);
 
 impl Measured {
-    fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         Self(Instant::now())
     }
 }

@@ -11,6 +11,7 @@ use rstest::rstest;
 
 use super::Kind::{Postgres, Sqlite};
 use super::*;
+use crate::sql::{Together, built};
 
 async fn scratch() -> (tempfile::TempDir, Database) {
     let folder = tempfile::tempdir().unwrap();
@@ -96,12 +97,10 @@ async fn every_connection_syncs_its_commits(#[values(Sqlite, Postgres)] kind: Ki
 #[tokio::test]
 async fn a_connection_that_does_not_sync_is_found_out() {
     let (_folder, database) = scratch().await;
-    let mut connection = database.sqlite_writing().acquire().await.unwrap();
-    sqlx::query("PRAGMA synchronous=NORMAL")
-        .execute(&mut *connection)
+    query("PRAGMA synchronous=NORMAL")
+        .execute(&mut database.sqlite_writing().await)
         .await
         .unwrap();
-    drop(connection);
     match database.synced().await {
         Err(Error::NotDurable {
             connection: "writing",
@@ -152,7 +151,7 @@ async fn a_reader_cannot_write(#[values(Sqlite, Postgres)] kind: Kind) {
 async fn a_write_that_fails_undoes_itself_and_not_its_neighbours() {
     let (_folder, database) = scratch().await;
     // Hold the writing connection, so that all of them queue up for one group.
-    let held = database.sqlite_writing().acquire().await.unwrap();
+    let held = database.sqlite_writing().await;
     let tasks: Vec<_> = (0..50)
         .map(|n| {
             let database = database.clone();
@@ -206,10 +205,8 @@ async fn a_write_that_panics_leaves_the_queue_running(#[values(Sqlite, Postgres)
 }
 
 async fn limit_pages(database: &Database, pages: i64) {
-    let mut connection = database.sqlite_writing().acquire().await.unwrap();
-    let pragma = format!("PRAGMA max_page_count = {pages}");
-    sqlx::query(sqlx::AssertSqlSafe(pragma))
-        .execute(&mut *connection)
+    built(format!("PRAGMA max_page_count = {pages}"))
+        .execute(&mut database.sqlite_writing().await)
         .await
         .unwrap();
 }
@@ -247,7 +244,7 @@ async fn a_full_disk_fails_the_writes_that_met_it_and_none_after_it() {
 #[tokio::test]
 async fn a_caller_that_leaves_does_not_undo_its_write() {
     let (_folder, database) = scratch().await;
-    let held = database.sqlite_writing().acquire().await.unwrap();
+    let held = database.sqlite_writing().await;
     let gone = tokio::time::timeout(Duration::from_millis(20), add(&database, 1)).await;
     assert!(gone.is_err());
     drop(held);
@@ -293,7 +290,7 @@ async fn a_closed_store_says_so(#[values(Sqlite, Postgres)] kind: Kind) {
     database.close().await;
     let refused = add(&database, 1).await;
     assert!(
-        matches!(refused, Err(Error::Commit(_) | Error::Sql(_))),
+        matches!(refused, Err(Error::Commit(_) | Error::Closed)),
         "{refused:?}"
     );
     assert!(database.health().await.is_err());
@@ -388,4 +385,101 @@ async fn writers_in_turn_do_not_overtake_each_other(#[values(Sqlite, Postgres)] 
         task.await.unwrap().unwrap();
     }
     assert_eq!(count(&database).await, 60);
+}
+
+/// Each with what it must come to; the first that does not is the answer.
+#[rstest]
+#[tokio::test]
+async fn statements_together_are_refused_by_the_first_that_does_not_hold(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some((_place, database)) = scratch_of(kind).await else {
+        return;
+    };
+    let put = async |ids: [i64; 2], there: i64, absent: i64| {
+        database
+            .write::<_, Error, _>(move |tx| {
+                Box::pin(async move {
+                    let note = |id: i64| query("SELECT 1 FROM note WHERE id = ?").bind(id);
+                    let mut all = Together::default();
+                    for id in ids {
+                        let add = query("INSERT INTO note VALUES (?1, 'x') ON CONFLICT DO NOTHING");
+                        all.changes(add.bind(id), Error::Busy);
+                    }
+                    all.finds(note(1).locking(), Error::Closed);
+                    all.finds(note(there), Error::Closed);
+                    all.finds_none(note(absent), Error::Abandoned);
+                    all.put(tx).await
+                })
+            })
+            .await
+    };
+    add(&database, 1).await.unwrap();
+    put([2, 3], 1, 9).await.unwrap();
+    assert!(matches!(put([4, 2], 9, 1).await, Err(Error::Busy)));
+    assert!(matches!(put([4, 5], 9, 1).await, Err(Error::Closed)));
+    assert!(matches!(put([4, 5], 1, 1).await, Err(Error::Abandoned)));
+    let nothing = Together::<Error>::default();
+    nothing
+        .put(&mut database.reader().await.unwrap())
+        .await
+        .unwrap();
+    assert_eq!(count(&database).await, 3);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_read_at_length_is_read_like_anything_else(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some((_place, database)) = scratch_of(kind).await else {
+        return;
+    };
+    add(&database, 1).await.unwrap();
+    let mut reader = database.reader().await.unwrap();
+    for _ in 0..2 {
+        let all = query("SELECT id FROM note").at_length();
+        assert_eq!(all.all::<i64>(&mut reader).await.unwrap(), [1]);
+    }
+    let broken = query("SELECT nothing FROM note").at_length();
+    assert!(broken.fetch_all(&mut reader).await.is_err());
+    let again = query("SELECT id FROM note").one::<i64>(&mut reader).await;
+    assert_eq!(again.unwrap(), 1);
+}
+
+/// Its answer would be taken for the next one's.
+#[tokio::test]
+async fn a_connection_left_in_the_middle_of_a_statement_is_not_used_again() {
+    let Some((_place, database)) = scratch_of(Postgres).await else {
+        return;
+    };
+    add(&database, 1).await.unwrap();
+    for _ in 0..20 {
+        let left = async {
+            let mut reader = database.reader().await.unwrap();
+            query("SELECT CAST(7 AS BIGINT) FROM pg_sleep(5)")
+                .one::<i64>(&mut reader)
+                .await
+        };
+        let left = tokio::time::timeout(Duration::from_millis(5), left).await;
+        assert!(left.is_err());
+        assert_eq!(count(&database).await, 1);
+    }
+}
+
+/// The file alone, without its log, has what was committed a moment ago.
+#[tokio::test]
+async fn what_is_committed_moves_into_the_file_by_itself() {
+    let (folder, database) = scratch().await;
+    add(&database, 1).await.unwrap();
+    let copy = folder.path().join("copy.db");
+    for _ in 0..100 {
+        std::fs::copy(database.path().unwrap(), &copy).unwrap();
+        let alone = rusqlite::Connection::open(&copy).unwrap();
+        let found = alone.query_row("SELECT count(*) FROM note", [], |row| row.get::<_, i64>(0));
+        if found.is_ok_and(|found| found == 1) {
+            return;
+        }
+        drop(alone);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it is still in the log alone");
 }

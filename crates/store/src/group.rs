@@ -46,9 +46,7 @@ impl Writer {
             let mut waiting = Vec::with_capacity(GROUP);
             while queue.recv_many(&mut waiting, GROUP).await > 0 {
                 let group = std::mem::take(&mut waiting);
-                // In a task of its own: a job that panics takes its group down
-                // (the transaction rolls back, the callers are told), not the queue.
-                if let Err(panic) = tokio::spawn(commit(turns.clone(), group)).await {
+                if let Err(panic) = apart(commit(turns.clone(), group), turns.blocks()).await {
                     tracing::error!(%panic, "a group of writes was abandoned");
                 }
             }
@@ -122,6 +120,20 @@ where
     fn refuse(self: Box<Self>, error: Error) {
         let _ = self.tell.send(Err(E::from(error)));
     }
+}
+
+/// Runs what commits a group in a task of its own: a job that panics takes its group
+/// down (the transaction rolls back, the callers are told), not the queue. What blocks
+/// its thread gets one for that.
+async fn apart(
+    work: impl Future<Output = ()> + Send + 'static,
+    blocks: bool,
+) -> Result<(), tokio::task::JoinError> {
+    if !blocks {
+        return tokio::spawn(work).await;
+    }
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(work)).await
 }
 
 /// Runs a group, commits it, and then answers everyone in it.

@@ -1,18 +1,24 @@
 //! PostgreSQL: one database of a server, shared by any number of nodes.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
+use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
+use sqlx::postgres::{
+    PgArguments, PgConnectOptions, PgConnection, PgDatabaseError, PgPoolOptions, PgRow, PgSeverity,
+    PgSslMode,
+};
+use sqlx::{ConnectOptions, Connection as _, PgPool, Postgres};
 
+use crate::Error;
 use crate::db::{self, Steps};
-use crate::{Durability, Error};
 
 /// How many connections read at once.
-const READERS: u32 = 8;
+const READERS: usize = 8;
 /// How many write at once, besides the one that writes in turn.
-const WRITERS: u32 = 16;
+const WRITERS: usize = 16;
 /// How many locks one node holds, or waits for, at once.
 const SESSIONS: u32 = 12;
 /// How long a lock is waited for.
@@ -39,11 +45,21 @@ pub(crate) const DURABLE: &[(&str, &[&str])] = &[
     ("fsync", &["on"]),
 ];
 
+/// How long a connection that nobody used is taken to stand: a longer one is asked.
+const FRESH: Duration = Duration::from_secs(1);
+/// How old a connection grows: a server that is no longer the first one is left.
+const OLDEST: Duration = Duration::from_mins(30);
+/// How long to wait before a server that is starting is tried again.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// Connections to one database.
+pub(crate) type Pool = managed::Pool<Opener>;
+
 /// An open database.
 pub(crate) struct Opened {
-    pub(crate) readers: PgPool,
-    pub(crate) writers: PgPool,
-    pub(crate) in_turn: PgPool,
+    pub(crate) readers: Pool,
+    pub(crate) writers: Pool,
+    pub(crate) in_turn: Pool,
     /// For locks of a session: see [`crate::alone`].
     pub(crate) sessions: PgPool,
     /// Without secrets.
@@ -59,37 +75,43 @@ pub(crate) fn is_address(text: &str) -> bool {
 pub(crate) async fn open(text: &str, steps: Steps<'_>) -> Result<Opened, Error> {
     let options = options(text)?;
     let address = shown(&options);
-    let failed = |source| not_opened(&address, source);
-    let pool = |connections| {
-        PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(PATIENCE)
-    };
-    let in_turn = pool(1)
-        .connect_with(options.clone())
-        .await
-        .map_err(failed)?;
     if let Some(migrator) = db::migrator(steps, |step| step.postgres) {
-        let mut connection = in_turn.acquire().await.map_err(failed)?;
+        let mut connection = connect(&options)
+            .await
+            .map_err(|source| not_opened(&address, source))?;
         // Under a lock of its own: two nodes that start at once do not meet half-way.
         migrator
-            .run_direct(None, &mut *connection, false)
+            .run_direct(None, &mut connection, false)
             .await
             .map_err(|source| Error::Migrate {
                 database: address.clone(),
                 source,
             })?;
+        // What was to be done is done, whether the server hears the goodbye or not.
+        let _ = connection.close().await;
     }
-    let writers = pool(WRITERS)
-        .connect_with(options.clone())
-        .await
-        .map_err(failed)?;
+    let pool = |options: &PgConnectOptions, connections| {
+        let opener = Opener {
+            options: options.clone(),
+            address: address.clone(),
+            broken: Arc::default(),
+        };
+        db::pool(opener, connections, PATIENCE)
+    };
+    let reading = options
+        .clone()
+        .options([("default_transaction_read_only", "on")]);
+    let (in_turn, writers) = (pool(&options, 1)?, pool(&options, WRITERS)?);
+    let readers = pool(&reading, READERS)?;
+    // One of each at once: the server can be reached, and lets us in.
+    for pool in [&in_turn, &writers, &readers] {
+        drop(db::acquire(pool).await?);
+    }
     // Opened when the first lock is taken. A node that hangs is not waited for.
-    let sessions = pool(SESSIONS).connect_lazy_with(options.clone().options(SESSION));
-    let readers = pool(READERS)
-        .connect_with(options.options([("default_transaction_read_only", "on")]))
-        .await
-        .map_err(failed)?;
+    let sessions = PgPoolOptions::new()
+        .max_connections(SESSIONS)
+        .acquire_timeout(PATIENCE)
+        .connect_lazy_with(options.options(SESSION));
     Ok(Opened {
         readers,
         writers,
@@ -97,6 +119,159 @@ pub(crate) async fn open(text: &str, steps: Steps<'_>) -> Result<Opened, Error> 
         sessions,
         address,
     })
+}
+
+/// Connects; a server that is just starting is waited for.
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    let begun = Instant::now();
+    loop {
+        let tried = tokio::time::timeout(PATIENCE, options.connect()).await;
+        let error = match tried.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+            Ok(connection) => return Ok(connection),
+            Err(error) => error,
+        };
+        let starting = match &error {
+            sqlx::Error::Io(why) => why.kind() == std::io::ErrorKind::ConnectionRefused,
+            sqlx::Error::Database(why) => why.is_transient_in_connect_phase(),
+            _ => false,
+        };
+        if !starting || begun.elapsed() >= PATIENCE {
+            return Err(error);
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// What opens connections.
+#[derive(Debug)]
+pub struct Opener {
+    options: PgConnectOptions,
+    address: String,
+    /// How many of its connections broke: where one did, the others may have too.
+    broken: Arc<AtomicU64>,
+}
+
+impl managed::Manager for Opener {
+    type Type = Link;
+    type Error = Error;
+
+    async fn create(&self) -> Result<Link, Error> {
+        let connection = connect(&self.options)
+            .await
+            .map_err(|source| not_opened(&self.address, source))?;
+        Ok(Link {
+            connection: Some(connection),
+            asked: false,
+            seen: self.broken.load(Ordering::Relaxed),
+            broken: Arc::clone(&self.broken),
+        })
+    }
+
+    async fn recycle(&self, link: &mut Link, used: &Metrics) -> RecycleResult<Error> {
+        let broken = self.broken.load(Ordering::Relaxed);
+        let fresh = used.last_used() <= FRESH && link.seen == broken;
+        let stands = match &mut link.connection {
+            Some(_) if link.asked || used.age() > OLDEST => false,
+            Some(connection) => fresh || connection.ping().await.is_ok(),
+            None => false,
+        };
+        if stands {
+            link.seen = broken;
+            return Ok(());
+        }
+        link.close();
+        Err(RecycleError::message("it broke, or was closed"))
+    }
+}
+
+/// A connection, until it is closed.
+#[derive(Debug)]
+pub struct Link {
+    connection: Option<PgConnection>,
+    /// Whether it is in the middle of a statement, or broke in one.
+    asked: bool,
+    /// How many had broken when it was last known to stand.
+    seen: u64,
+    broken: Arc<AtomicU64>,
+}
+
+impl Link {
+    fn close(&mut self) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            // Whether the server hears the goodbye or not.
+            runtime.spawn(connection.close());
+        }
+    }
+}
+
+/// A connection on loan.
+#[derive(Debug)]
+pub struct Loan(Object<Opener>);
+
+impl From<Object<Opener>> for Loan {
+    fn from(object: Object<Opener>) -> Self {
+        Self(object)
+    }
+}
+
+type Statement = sqlx::query::Query<'static, Postgres, PgArguments>;
+
+impl Loan {
+    /// Closes the connection, which undoes whatever it had not committed.
+    pub(crate) fn spoil(&mut self) {
+        self.0.close();
+    }
+
+    /// Runs a statement; how many rows it changed.
+    pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64, Error> {
+        let done = statement.execute(self.ask()?).await;
+        Ok(self.answered(done)?.rows_affected())
+    }
+
+    /// Runs a statement; all its rows.
+    pub(crate) async fn fetch_all(&mut self, statement: Statement) -> Result<Vec<PgRow>, Error> {
+        let done = statement.fetch_all(self.ask()?).await;
+        self.answered(done)
+    }
+
+    /// Runs a statement; its first row.
+    pub(crate) async fn fetch_optional(
+        &mut self,
+        statement: Statement,
+    ) -> Result<Option<PgRow>, Error> {
+        let done = statement.fetch_optional(self.ask()?).await;
+        self.answered(done)
+    }
+
+    /// From here until the answer, whoever goes leaves a connection behind that nobody
+    /// can go on with.
+    fn ask(&mut self) -> Result<&mut PgConnection, Error> {
+        let link = &mut *self.0;
+        link.asked = true;
+        link.connection.as_mut().ok_or(Error::Closed)
+    }
+
+    fn answered<T>(&mut self, done: Result<T, sqlx::Error>) -> Result<T, Error> {
+        // A refusal is an answer. What ends the session breaks the connection, and so does
+        // whatever else is no answer.
+        self.0.asked = match &done {
+            Ok(_) | Err(sqlx::Error::RowNotFound) => false,
+            Err(sqlx::Error::Database(why)) => {
+                let severity = why.try_downcast_ref::<PgDatabaseError>();
+                severity.is_some_and(|why| {
+                    matches!(why.severity(), PgSeverity::Fatal | PgSeverity::Panic)
+                })
+            }
+            Err(_) => true,
+        };
+        if self.0.asked {
+            self.0.broken.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(done?)
+    }
 }
 
 /// A server that is away is not one that refuses.
@@ -109,7 +284,7 @@ fn not_opened(address: &str, source: sqlx::Error) -> Error {
         _ => {
             return Error::Open {
                 database: address.to_owned(),
-                source,
+                source: Box::new(source),
             };
         }
     };
@@ -145,18 +320,6 @@ fn shown(options: &PgConnectOptions) -> String {
     };
     let name = options.get_database().unwrap_or_default();
     format!("postgres://{place}/{name}")
-}
-
-pub(crate) async fn durability(connection: &mut PgConnection) -> Result<Durability, Error> {
-    let mut found = Vec::new();
-    for (name, show) in [
-        ("synchronous_commit", "SHOW synchronous_commit"),
-        ("fsync", "SHOW fsync"),
-    ] {
-        let value: String = sqlx::query_scalar(show).fetch_one(&mut *connection).await?;
-        found.push((name, value));
-    }
-    Ok(Durability::of(found))
 }
 
 #[cfg(test)]

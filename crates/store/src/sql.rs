@@ -8,23 +8,25 @@
 //! PostgreSQL locks the rows that were read.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
-use sqlx::pool::PoolConnection;
+use rusqlite::types::FromSql;
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{
-    Arguments, AssertSqlSafe, Decode, Postgres, Row as _, SqlSafeStr, SqlStr, Sqlite, Type,
-};
+use sqlx::{Arguments, AssertSqlSafe, Decode, Postgres, Row as _, Type};
 
-use crate::Error;
+use crate::{Error, postgres, sqlite};
 
-/// A connection to either database.
+/// A connection to either database, on loan.
+///
+/// SQLite works in the caller's own thread: a statement is a call, not a message. What
+/// takes longer than a look at some rows is marked ([`Query::at_length`]), and goes to
+/// a thread where it holds nobody up.
 #[derive(Debug)]
 pub enum Connection {
     /// To SQLite.
-    Sqlite(PoolConnection<Sqlite>),
+    Sqlite(sqlite::Loan),
     /// To PostgreSQL.
-    Postgres(PoolConnection<Postgres>),
+    Postgres(postgres::Loan),
 }
 
 impl Connection {
@@ -37,8 +39,8 @@ impl Connection {
     /// not committed.
     pub(crate) fn spoil(&mut self) {
         match self {
-            Self::Sqlite(connection) => connection.close_on_drop(),
-            Self::Postgres(connection) => connection.close_on_drop(),
+            Self::Sqlite(loan) => loan.spoil(),
+            Self::Postgres(loan) => loan.spoil(),
         }
     }
 }
@@ -49,6 +51,7 @@ pub fn query(sql: &'static str) -> Query {
         sql: Cow::Borrowed(sql),
         values: Vec::new(),
         locking: false,
+        at_length: false,
     }
 }
 
@@ -59,6 +62,7 @@ pub(crate) fn built(sql: String) -> Query {
         sql: Cow::Owned(sql),
         values: Vec::new(),
         locking: false,
+        at_length: false,
     }
 }
 
@@ -69,6 +73,7 @@ pub struct Query {
     sql: Cow<'static, str>,
     values: Vec<Value>,
     locking: bool,
+    at_length: bool,
 }
 
 /// A value of a statement. A NULL has a type too.
@@ -107,60 +112,56 @@ impl Query {
         self
     }
 
+    /// Says that it reads much: thousands of rows, or a whole table.
+    pub fn at_length(mut self) -> Self {
+        self.at_length = true;
+        self
+    }
+
     /// Puts the statement; how many rows it changed.
     pub async fn execute(self, connection: &mut Connection) -> Result<u64, Error> {
-        Ok(match connection {
-            Connection::Sqlite(to) => {
-                let (sql, values) = self.for_sqlite()?;
-                let done = sqlx::query_with(sql, values).execute(&mut **to).await?;
-                done.rows_affected()
-            }
-            Connection::Postgres(to) => {
+        match connection {
+            Connection::Sqlite(loan) => loan.execute(self.for_sqlite()).await,
+            Connection::Postgres(loan) => {
                 let (sql, values) = self.for_postgres()?;
-                let done = sqlx::query_with(AssertSqlSafe(sql), values)
-                    .execute(&mut **to)
-                    .await?;
-                done.rows_affected()
+                loan.execute(sqlx::query_with(AssertSqlSafe(sql), values))
+                    .await
             }
-        })
+        }
     }
 
     /// All rows.
     pub async fn fetch_all(self, connection: &mut Connection) -> Result<Vec<Row>, Error> {
-        Ok(match connection {
-            Connection::Sqlite(from) => {
-                let (sql, values) = self.for_sqlite()?;
-                let rows = sqlx::query_with(sql, values).fetch_all(&mut **from).await?;
-                rows.into_iter().map(Row::Sqlite).collect()
+        match connection {
+            Connection::Sqlite(loan) => {
+                let rows = loan.fetch(self.for_sqlite(), usize::MAX).await?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
             }
-            Connection::Postgres(from) => {
+            Connection::Postgres(loan) => {
                 let (sql, values) = self.for_postgres()?;
-                let rows = sqlx::query_with(AssertSqlSafe(sql), values)
-                    .fetch_all(&mut **from)
+                let rows = loan
+                    .fetch_all(sqlx::query_with(AssertSqlSafe(sql), values))
                     .await?;
-                rows.into_iter().map(Row::Postgres).collect()
+                Ok(rows.into_iter().map(Row::Postgres).collect())
             }
-        })
+        }
     }
 
     /// The first row, if there is one.
     pub async fn fetch_optional(self, connection: &mut Connection) -> Result<Option<Row>, Error> {
-        Ok(match connection {
-            Connection::Sqlite(from) => {
-                let (sql, values) = self.for_sqlite()?;
-                let row = sqlx::query_with(sql, values)
-                    .fetch_optional(&mut **from)
-                    .await?;
-                row.map(Row::Sqlite)
+        match connection {
+            Connection::Sqlite(loan) => {
+                let rows = loan.fetch(self.for_sqlite(), 1).await?;
+                Ok(rows.into_iter().next().map(Row::Sqlite))
             }
-            Connection::Postgres(from) => {
+            Connection::Postgres(loan) => {
                 let (sql, values) = self.for_postgres()?;
-                let row = sqlx::query_with(AssertSqlSafe(sql), values)
-                    .fetch_optional(&mut **from)
+                let row = loan
+                    .fetch_optional(sqlx::query_with(AssertSqlSafe(sql), values))
                     .await?;
-                row.map(Row::Postgres)
+                Ok(row.map(Row::Postgres))
             }
-        })
+        }
     }
 
     /// The row that must be there.
@@ -189,60 +190,172 @@ impl Query {
         T::read(&self.fetch_one(connection).await?)
     }
 
-    fn for_sqlite(self) -> Result<(SqlStr, SqliteArguments), Error> {
-        let mut arguments = SqliteArguments::default();
-        for value in self.values {
-            match value {
-                Value::Int(value) => arguments.add(value),
-                Value::Text(value) => arguments.add(value),
-                Value::Bytes(value) => arguments.add(value),
-            }
-            .map_err(sqlx::Error::Encode)?;
+    fn for_sqlite(self) -> sqlite::Asked {
+        sqlite::Asked {
+            sql: self.sql,
+            values: self.values,
+            at_length: self.at_length,
         }
-        let sql = match self.sql {
-            Cow::Borrowed(sql) => sql.into_sql_str(),
-            Cow::Owned(sql) => AssertSqlSafe(sql).into_sql_str(),
-        };
-        Ok((sql, arguments))
     }
 
     fn for_postgres(self) -> Result<(String, PgArguments), Error> {
-        let mut arguments = PgArguments::default();
-        for value in self.values {
-            match value {
-                Value::Int(value) => arguments.add(value),
-                Value::Text(value) => arguments.add(value),
-                Value::Bytes(value) => arguments.add(value),
-            }
-            .map_err(sqlx::Error::Encode)?;
-        }
-        let mut sql = dollars(&self.sql);
+        let mut sql = String::with_capacity(self.sql.len() + 32);
+        dollars(&self.sql, 0, &mut sql);
         if self.locking {
             sql.push_str(" FOR UPDATE");
         }
-        Ok((sql, arguments))
+        Ok((sql, arguments(self.values)?))
     }
 }
 
-/// The statement with PostgreSQL's placeholders. No statement of ours has a question
-/// mark of another meaning.
-fn dollars(sql: &str) -> String {
-    let mut out = String::with_capacity(sql.len() + 16);
-    let mut next = 1;
-    let mut rest = sql.chars().peekable();
-    while let Some(char) = rest.next() {
-        if char != '?' {
-            out.push(char);
-            continue;
-        }
-        out.push('$');
-        if rest.peek().is_some_and(char::is_ascii_digit) {
-            continue;
-        }
-        out.push_str(&next.to_string());
-        next += 1;
+/// Statements that have nothing to do with each other, as none looks at what another one
+/// changes, each with what it must come to. PostgreSQL gets them as one statement, on one
+/// way there and back (those that lock as one before the others); SQLite one after the
+/// other.
+///
+/// The first refusal in their order is the answer, and then a transaction is for undoing
+/// what the others changed.
+#[derive(Debug)]
+pub struct Together<E> {
+    parts: Vec<Part<E>>,
+}
+
+#[derive(Debug)]
+struct Part<E> {
+    query: Query,
+    does: Does,
+    refusal: E,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Does {
+    Change,
+    Find,
+    FindNone,
+}
+
+impl<E> Default for Together<E> {
+    fn default() -> Self {
+        Self { parts: Vec::new() }
     }
-    out
+}
+
+impl<E: From<Error>> Together<E> {
+    /// A statement that must change a row, or it is refused.
+    pub fn changes(&mut self, query: Query, refusal: E) {
+        self.add(query, Does::Change, refusal);
+    }
+
+    /// A statement that must find a row.
+    pub fn finds(&mut self, query: Query, refusal: E) {
+        self.add(query, Does::Find, refusal);
+    }
+
+    /// A statement that must find no row.
+    pub fn finds_none(&mut self, query: Query, refusal: E) {
+        self.add(query, Does::FindNone, refusal);
+    }
+
+    fn add(&mut self, query: Query, does: Does, refusal: E) {
+        self.parts.push(Part {
+            query,
+            does,
+            refusal,
+        });
+    }
+
+    /// Puts them to a database.
+    pub async fn put(self, connection: &mut Connection) -> Result<(), E> {
+        if connection.is_postgres() {
+            return self.put_as_one(connection).await;
+        }
+        for part in self.parts {
+            let count = match part.does {
+                Does::Change => part.query.execute(connection).await?,
+                Does::Find | Does::FindNone => {
+                    u64::from(part.query.fetch_optional(connection).await?.is_some())
+                }
+            };
+            if (count == 0) != (part.does == Does::FindNone) {
+                return Err(part.refusal);
+            }
+        }
+        Ok(())
+    }
+
+    async fn put_as_one(self, connection: &mut Connection) -> Result<(), E> {
+        // What waits for a lock goes first: one statement sees the rows of one moment, and
+        // those of before the wait would be the wrong ones.
+        let (locking, others) = self.parts.into_iter().partition(|part| part.query.locking);
+        for parts in [locking, others] {
+            Self { parts }.put_in_one_trip(connection).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_in_one_trip(self, connection: &mut Connection) -> Result<(), E> {
+        if self.parts.is_empty() {
+            return Ok(());
+        }
+        let (mut with, mut counts) = (String::new(), String::new());
+        let (mut values, mut ends) = (Vec::new(), Vec::new());
+        for (place, part) in self.parts.into_iter().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            let _ = write!(with, "{comma}part{place} AS (");
+            dollars(&part.query.sql, values.len(), &mut with);
+            with.push_str(match part.does {
+                Does::Change => " RETURNING 1)",
+                Does::Find | Does::FindNone if part.query.locking => " FOR UPDATE)",
+                Does::Find | Does::FindNone => ")",
+            });
+            let _ = write!(counts, "{comma}(SELECT count(*) FROM part{place})");
+            values.extend(part.query.values);
+            ends.push((part.does, part.refusal));
+        }
+        let mut whole = built(format!("WITH {with} SELECT {counts}"));
+        whole.values = values;
+        let row = whole.fetch_one(connection).await?;
+        for (place, (does, refusal)) in ends.into_iter().enumerate() {
+            let count: i64 = row.at(place)?;
+            if (count == 0) != (does == Does::FindNone) {
+                return Err(refusal);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn arguments(values: Vec<Value>) -> Result<PgArguments, Error> {
+    let mut arguments = PgArguments::default();
+    for value in values {
+        match value {
+            Value::Int(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+/// Writes the statement with PostgreSQL's placeholders, the first of them the one after
+/// `before`. No statement of ours has a question mark of another meaning.
+fn dollars(sql: &str, before: usize, out: &mut String) {
+    let mut next = before;
+    let mut rest = sql.split('?');
+    out.push_str(rest.next().unwrap_or_default());
+    for after in rest {
+        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, text) = after.split_at(digits);
+        let place = match number.parse::<usize>() {
+            Ok(number) => before + number,
+            Err(_) => {
+                next += 1;
+                next
+            }
+        };
+        let _ = write!(out, "${place}{text}");
+    }
 }
 
 macro_rules! values {
@@ -292,7 +405,7 @@ impl<const N: usize> From<&[u8; N]> for Value {
 /// A row of either database.
 pub enum Row {
     /// Of SQLite.
-    Sqlite(SqliteRow),
+    Sqlite(sqlite::Row),
     /// Of PostgreSQL.
     Postgres(PgRow),
 }
@@ -304,29 +417,23 @@ impl std::fmt::Debug for Row {
 }
 
 /// What a column can be read as.
-pub trait Cell<'r>:
-    Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>
-{
-}
+pub trait Cell: FromSql + for<'r> Decode<'r, Postgres> + Type<Postgres> {}
 
-impl<'r, T> Cell<'r> for T where
-    T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>
-{
-}
+impl<T> Cell for T where T: FromSql + for<'r> Decode<'r, Postgres> + Type<Postgres> {}
 
 impl Row {
     /// The column of this name.
-    pub fn get<'r, T: Cell<'r>>(&'r self, column: &str) -> Result<T, Error> {
+    pub fn get<T: Cell>(&self, column: &str) -> Result<T, Error> {
         Ok(match self {
-            Self::Sqlite(row) => row.try_get(column)?,
+            Self::Sqlite(row) => row.get(column)?,
             Self::Postgres(row) => row.try_get(column)?,
         })
     }
 
     /// The column at this place.
-    pub fn at<'r, T: Cell<'r>>(&'r self, place: usize) -> Result<T, Error> {
+    pub fn at<T: Cell>(&self, place: usize) -> Result<T, Error> {
         Ok(match self {
-            Self::Sqlite(row) => row.try_get(place)?,
+            Self::Sqlite(row) => row.at(place)?,
             Self::Postgres(row) => row.try_get(place)?,
         })
     }
@@ -362,7 +469,7 @@ macro_rules! tuples {
     ($(($($of:ident $place:tt),+))*) => {$(
         impl<$($of),+> Columns for ($($of,)+)
         where
-            $($of: for<'r> Cell<'r>),+
+            $($of: Cell),+
         {
             fn read(row: &Row) -> Result<Self, Error> {
                 Ok(($(row.at::<$of>($place)?,)+))
@@ -396,7 +503,9 @@ mod tests {
             ("SELECT ?2, ?1, ?2", "SELECT $2, $1, $2"),
             ("?12)", "$12)"),
         ] {
-            assert_eq!(dollars(ours), theirs);
+            let mut out = String::new();
+            dollars(ours, 0, &mut out);
+            assert_eq!(out, theirs);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where the indices of new attestations come from.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use status_list::{Allocator, Permutation, Reference};
 use tokio::sync::Mutex;
@@ -23,6 +23,24 @@ struct Taken {
     list: i64,
     uri: String,
     indices: Allocator,
+    /// Those of issuances that were refused: no attestation with one of them has left the
+    /// house.
+    returned: std::sync::Mutex<Vec<u64>>,
+}
+
+impl Taken {
+    fn returned(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.returned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn draw(&self) -> Option<u64> {
+        let returned = self.returned().pop();
+        returned.or_else(|| self.indices.draw())
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.indices.remaining() == 0 && self.returned().is_empty()
+    }
 }
 
 /// An index that nobody else has.
@@ -82,9 +100,8 @@ impl WalletProvider {
         while drawn.len() < count {
             let taken = {
                 let mut slot = self.allocation.of(kind).lock().await;
-                let sound = |taken: &&Arc<Taken>| {
-                    taken.indices.remaining() > 0 && !self.lists.has_ended(taken.list)
-                };
+                let sound =
+                    |taken: &&Arc<Taken>| !taken.is_used_up() && !self.lists.has_ended(taken.list);
                 match slot.as_ref().filter(sound) {
                     Some(taken) => taken.clone(),
                     None => {
@@ -99,7 +116,7 @@ impl WalletProvider {
                 }
             };
             while drawn.len() < count {
-                let Some(index) = taken.indices.draw() else {
+                let Some(index) = taken.draw() else {
                     break;
                 };
                 drawn.push(Allocated {
@@ -109,6 +126,16 @@ impl WalletProvider {
             }
         }
         Ok(drawn)
+    }
+
+    /// Takes indices back that were drawn for an issuance which the store refused: what
+    /// was sealed with them was thrown away.
+    pub(crate) async fn give_back(&self, kind: ListKind, drawn: &[Allocated]) {
+        let slot = self.allocation.of(kind).lock().await;
+        // Those of a block that is used up are lost.
+        let Some(taken) = slot.as_ref() else { return };
+        let own = drawn.iter().filter(|drawn| drawn.list == taken.list);
+        taken.returned().extend(own.map(|own| own.reference.idx));
     }
 
     /// Gives up the blocks of those lists that another node purged meanwhile; whether
@@ -171,6 +198,7 @@ impl WalletProvider {
             list: block.list,
             uri: block.uri,
             indices: Allocator::new(Arc::new(permutation), block.counters),
+            returned: std::sync::Mutex::default(),
         })
     }
 }

@@ -63,6 +63,7 @@ impl Order {
 
 impl WalletProvider {
     /// Seals what was ordered and records it. Only what was recorded leaves the house.
+    /// What can be refused before is the caller's to refuse.
     ///
     /// An entry that is kept for a holder is looked up first, and taken note of with the
     /// issuance. Where another issuance took note of another one meanwhile, this one is
@@ -73,7 +74,6 @@ impl WalletProvider {
         order: &Order,
         maintained_until: Timestamp,
     ) -> Result<Vec<String>, Error> {
-        self.check_issuance(&issuance).await?;
         for _ in 0..TRIES {
             let entries = self.entries(&issuance, order).await?;
             let sealed = self.seal(order, &entries, maintained_until).await?;
@@ -93,7 +93,12 @@ impl WalletProvider {
                         return Err(error.into());
                     }
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    if refuses_all(&error) && issuance.holder.is_none() {
+                        self.give_back(order.list(), &entries).await;
+                    }
+                    return Err(error.into());
+                }
             }
         }
         let what = "the entries did not stay the same";
@@ -201,6 +206,27 @@ impl WalletProvider {
             })?;
         Ok(Some(Holder::Issuer { scope, about, most }))
     }
+}
+
+/// Whether the store refused an issuance for what it is, and so keeps nothing of it. An
+/// index that is in use is somebody's, and a failure says nothing.
+fn refuses_all(error: &StoreError) -> bool {
+    use StoreError::{
+        ChallengeExpired, ChallengeUnknown, CounterBack, DeviceWorse, KeyAttested, KeyUsed,
+        Replayed, StorageRevoked, UnitState,
+    };
+    matches!(
+        error,
+        ChallengeExpired
+            | ChallengeUnknown
+            | CounterBack
+            | DeviceWorse
+            | KeyAttested(_)
+            | KeyUsed(_)
+            | Replayed
+            | StorageRevoked
+            | UnitState(_)
+    )
 }
 
 fn recorded(entry: &Allocated, maintained_until: Timestamp) -> NewEntry {

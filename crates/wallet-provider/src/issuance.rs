@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use jose::PublicKey;
 use provider_api::{Attestations, KeyProof, Problem, WiaRequest};
+use sci::UnitId;
 use wsca::AdminError;
 
 use crate::entries::Order;
@@ -15,6 +16,7 @@ impl WalletProvider {
     #[tracing::instrument(name = "provider.wia", skip_all)]
     pub async fn issue_wia(&self, caller: &Caller, request: &WiaRequest) -> Result<String, Error> {
         caller.operational()?;
+        caller.sound()?;
         self.check_batch(request.proofs.len())?;
         let now = self.clock.now();
         let checked = self.last_check(caller, now)?;
@@ -39,7 +41,6 @@ impl WalletProvider {
         let mut issuance = Issuance::new(caller.unit(), caller.spent(), now);
         issuance.instance_keys = keys.iter().map(PublicKey::thumbprint).collect();
         issuance.holder = holder;
-        issuance.checked_at = (checked == now).then_some(now);
         let order = Order::Wias {
             version: caller.unit.wallet_version.clone(),
             keys,
@@ -47,6 +48,7 @@ impl WalletProvider {
             expires,
             generation,
         };
+        self.serves(issuance.unit).await?;
         let attestations = self.issue(issuance, &order, maintained_until).await?;
         tracing::info!(event = "wia.issued", count = attestations.len());
         counts::issued(ListKind::Wia, attestations.len());
@@ -76,13 +78,19 @@ impl WalletProvider {
 
     /// Refuses an issuance before an index or a signature is spent on it: one that
     /// the store would refuse when it records, and one to a unit that the WSCA does
-    /// not serve. The WSCA's memory is another: where the store was restored from
-    /// before a revocation, the WSCA still knows.
+    /// not serve.
     pub(crate) async fn check_issuance(&self, issuance: &Issuance) -> Result<(), Error> {
         self.store.check_issuance(issuance).await?;
+        self.serves(issuance.unit).await
+    }
+
+    /// Refuses a unit that the WSCA does not serve. The WSCA's memory is another than
+    /// the store's: where that was restored from before a revocation, the WSCA still
+    /// knows.
+    async fn serves(&self, unit: UnitId) -> Result<(), Error> {
         let refused = |problem, what| Err(Error::refused(problem, "unit", what));
         let frozen = "the WSCA has retired, frozen or destroyed its keys";
-        match self.wsca.unit_state(issuance.unit).await {
+        match self.wsca.unit_state(unit).await {
             Ok(state) if state.retired || state.frozen || state.destroyed => {
                 refused(Problem::UnitRevoked, frozen)
             }

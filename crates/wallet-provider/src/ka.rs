@@ -140,6 +140,7 @@ impl WalletProvider {
             expires,
             generation,
         };
+        self.check_issuance(&issuance).await?;
         let attestations = self.issue(issuance, &order, maintained_until).await?;
         tracing::info!(event = "ka.issued", count, keys = keys.len());
         counts::issued(ListKind::Ka, attestations.len());

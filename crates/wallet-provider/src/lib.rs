@@ -69,9 +69,9 @@ pub use ports::revocation::{
     SpentPidRequest, StorageRevocation,
 };
 pub use ports::store::{
-    AccountRecord, Activated, AgreedText, Block, EndedList, Event, Issuance, ListContent, ListKind,
-    ListState, NewEntry, NewList, NewUnit, Noted, ProviderStore, Purged, Purpose, Revocation,
-    Revoked, SpentRequest, StoreError, UnitRecord,
+    AccountRecord, Activated, AgreedText, Block, CallerRecord, EndedList, Event, Issuance,
+    ListContent, ListKind, ListState, NewEntry, NewList, NewUnit, Noted, ProviderStore, Purged,
+    Purpose, Revocation, Revoked, SpentRequest, StoreError, UnitRecord,
 };
 pub use ports::tally::Tally;
 pub use ports::turn::{Turn, Work};

@@ -16,9 +16,9 @@ use wsca::WscaAdmin;
 use crate::allocation::Allocation;
 use crate::publication::KnownLists;
 use crate::{
-    Config, ConfigError, DeviceRecord, Error, Event, IndexSecret, Keyring, PidProviderCheck,
-    ProviderStore, Publisher, Purpose, RevocationStore, SpentRequest, StoreError, UnitRecord,
-    secrets,
+    CallerRecord, Config, ConfigError, DeviceRecord, Error, Event, IndexSecret, Keyring,
+    PidProviderCheck, ProviderStore, Publisher, Purpose, RevocationStore, SpentRequest, StoreError,
+    UnitRecord, secrets,
 };
 
 /// The wallet provider. One instance serves any number of requests at once.
@@ -87,6 +87,7 @@ pub struct Parts {
 pub struct Caller {
     pub(crate) unit: UnitRecord,
     pub(crate) request: VerifiedUnitRequest,
+    worse: bool,
 }
 
 impl Caller {
@@ -109,6 +110,14 @@ impl Caller {
         let unit = &self.unit;
         let app_attest = record.app_attest.as_ref().map(|kept| &kept.key);
         [&unit.signing_key, &unit.agreement_key].contains(&key) || app_attest == Some(key)
+    }
+
+    /// Refuses a unit whose device turned out worse. The store asks once more too.
+    pub(crate) fn sound(&self) -> Result<(), Error> {
+        if self.worse {
+            return Err(StoreError::DeviceWorse.into());
+        }
+        Ok(())
     }
 
     /// Refuses a unit that is not operational. The store asks once more when it
@@ -242,7 +251,8 @@ impl WalletProvider {
     /// holds, `method` in capitals, `path` as the provider's interface has it
     /// (with a slash at its beginning), `body` as it came.
     ///
-    /// It does not spend the request: the operation that follows does.
+    /// It refuses a request that was made before, and does not spend it: the operation
+    /// that follows does.
     #[tracing::instrument(name = "provider.authenticate", skip_all)]
     pub async fn authenticate(
         &self,
@@ -252,7 +262,8 @@ impl WalletProvider {
         body: &[u8],
     ) -> Result<Caller, Error> {
         let request = UnverifiedUnitRequest::parse(header)?;
-        let unit = self.find(request.unit()).await?;
+        let found = self.store.caller(request.unit(), request.jti()).await?;
+        let CallerRecord { unit, spent, worse } = found.ok_or_else(unknown)?;
         let uri = format!("{}{path}", self.config.base_url);
         let request = request.verify(
             &unit.signing_key,
@@ -264,7 +275,14 @@ impl WalletProvider {
                 now: self.clock.now(),
             },
         )?;
-        Ok(Caller { unit, request })
+        if spent {
+            return Err(StoreError::Replayed.into());
+        }
+        Ok(Caller {
+            unit,
+            request,
+            worse,
+        })
     }
 
     /// The caller's unit as the provider sees it, signed. A revoked unit may ask
@@ -321,14 +339,11 @@ impl WalletProvider {
     }
 
     pub(crate) async fn find(&self, unit: UnitId) -> Result<UnitRecord, Error> {
-        self.store
-            .unit(unit)
-            .await?
-            .ok_or_else(|| Error::refused(Problem::UnknownUnit, "unit", "there is no such unit"))
+        self.store.unit(unit).await?.ok_or_else(unknown)
     }
 
     /// Signs an answer under the key that the app pins, or was handed over to.
-    pub(crate) async fn answer<T: Serialize>(
+    pub(crate) async fn answer<T: Serialize + Sync>(
         &self,
         in_reply_to: &str,
         body: T,
@@ -378,6 +393,10 @@ impl WalletProvider {
         now.checked_add(self.config.challenge_lifetime)
             .unwrap_or(now)
     }
+}
+
+fn unknown() -> Error {
+    Error::refused(Problem::UnknownUnit, "unit", "there is no such unit")
 }
 
 /// ARF `WIAM_08`: a unit is activated only over a WSCA and device that are

@@ -181,7 +181,10 @@ fn refuse_typ(typ: Option<&str>, expected: &str) -> Result<(), Refusal> {
     if typ == Some(expected) {
         return Ok(());
     }
-    let evidence = format!("typ is {typ:?}, {expected:?} was expected");
+    let evidence = match typ {
+        Some(typ) => format!("typ is {typ:?}, {expected:?} was expected"),
+        None => format!("typ is absent, {expected:?} was expected"),
+    };
     Err(Refusal::because(&rules::TYP, "header", evidence))
 }
 

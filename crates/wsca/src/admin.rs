@@ -30,8 +30,6 @@ pub struct UnitState {
     pub has_factor: bool,
     /// Whether the PIN is blocked for good.
     pub pin_blocked: bool,
-    /// How many keys can be used.
-    pub active_keys: usize,
     /// Whether nothing is added to it any more: [`WscaAdmin::retire`].
     #[serde(default)]
     pub retired: bool,

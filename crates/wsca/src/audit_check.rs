@@ -263,7 +263,10 @@ impl<'a> Check<'a> {
         if tail > 0 {
             self.found(AUDIT_TAIL.finding(
                 "the log",
-                format!("no checkpoint covers its last {tail} entries yet"),
+                match tail {
+                    1 => "no checkpoint covers its last entry yet".to_owned(),
+                    _ => format!("no checkpoint covers its last {tail} entries yet"),
+                },
             ));
         }
         AuditReport {

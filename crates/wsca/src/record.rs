@@ -116,6 +116,29 @@ impl Vouched {
         *versions = Versions::default();
     }
 
+    /// Checks the MAC over a record, and that it is the unit's that was asked for. After
+    /// it, anything odd in the row was written by the WSCA itself.
+    pub(crate) async fn vouch(
+        &self,
+        row: &UnitRow,
+        asked: UnitId,
+        device: &dyn Wscd,
+    ) -> Result<(), WscaError> {
+        let hash = record_hash(row);
+        let seen = sha256(&[hash.as_slice(), &row.mac].concat());
+        if !self.knows(&seen) {
+            let mac = record_mac(&hash, device).await?;
+            if aws_lc_rs::constant_time::verify_slices_are_equal(&mac, &row.mac).is_err() {
+                return Err(altered(asked, "the record's MAC"));
+            }
+            self.learn(seen, row.unit, row.version);
+        }
+        if row.unit != asked {
+            return Err(altered(asked, "the unit"));
+        }
+        Ok(())
+    }
+
     fn knows(&self, row: &[u8; 32]) -> bool {
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         rows.contains(row)
@@ -130,6 +153,24 @@ impl Vouched {
         drop(rows);
         self.wrote(unit, version);
     }
+}
+
+fn altered(unit: UnitId, what: &str) -> WscaError {
+    tracing::error!(
+        target: "claviger::alarm",
+        %unit, what,
+        "a unit's record was altered outside the WSCA"
+    );
+    Code::RecordAltered.into()
+}
+
+/// Where a unit stands by its record, which was vouched for.
+pub(crate) fn standing(row: &UnitRow) -> Result<(Status, RetryPolicy), WscaError> {
+    let altered = |what| altered(row.unit, what);
+    Ok((
+        Status::from_name(&row.state).ok_or_else(|| altered("the state"))?,
+        serde_json::from_slice(&row.policy).map_err(|_| altered("the policy"))?,
+    ))
 }
 
 impl Unit {
@@ -147,36 +188,18 @@ impl Unit {
             items,
             ..
         } = holdings;
-        let altered = |what: &str| {
-            tracing::error!(
-                target: "claviger::alarm",
-                unit = %asked, what,
-                "a unit's record was altered outside the WSCA"
-            );
-            WscaError::from(Code::RecordAltered)
-        };
-        let hash = record_hash(&row);
-        let seen = sha256(&[hash.as_slice(), &row.mac].concat());
-        if !vouched.knows(&seen) {
-            let mac = record_mac(&hash, device).await?;
-            if aws_lc_rs::constant_time::verify_slices_are_equal(&mac, &row.mac).is_err() {
-                return Err(altered("the record's MAC"));
-            }
-            vouched.learn(seen, row.unit, row.version);
-        }
-        // From here on, anything odd in the row was written by the WSCA itself.
-        if row.unit != asked {
-            return Err(altered("the unit"));
-        }
+        vouched.vouch(&row, asked, device).await?;
+        let altered = |what| altered(asked, what);
         if holdings_hash(&keys, &items).as_slice() != row.holdings {
             return Err(altered("the keys or items"));
         }
         let key = |der: &[u8]| PublicKey::from_spki_der(der).map_err(|_| altered("a device key"));
+        let (status, policy) = standing(&row)?;
         Ok(Self {
             signing: key(&row.signing_key)?,
             agreement: key(&row.agreement_key)?,
-            policy: serde_json::from_slice(&row.policy).map_err(|_| altered("the policy"))?,
-            status: Status::from_name(&row.state).ok_or_else(|| altered("the state"))?,
+            policy,
+            status,
             row,
             keys,
             items,

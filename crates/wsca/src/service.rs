@@ -10,12 +10,12 @@ use crate::admin::{AdminError, DeviceKeys, UnitState, WscaAdmin};
 use crate::audit::Entry;
 use crate::audit::word;
 use crate::information::information;
-use crate::record::{self, Status, Unit, Vouched};
+use crate::record::{self, Status, Unit, Vouched, standing};
 use crate::secrets::Secrets;
-use crate::shard::{Change, Shards};
+use crate::shard::{Change, Seen, Shards};
 use crate::{
     Appended, Batch, CommitError, Config, Decision, Guard, KeyRow, Member, OpenError, Recovery,
-    ServiceIdentity, UnitRow, Write, WscaError, WscaStore,
+    ServiceIdentity, ShardRow, UnitRow, Write, WscaError, WscaStore,
 };
 
 /// The remote WSCA.
@@ -152,16 +152,52 @@ impl Wsca {
 
     /// Reads a unit and checks it. `None` where there is none.
     pub(crate) async fn load(&self, id: UnitId) -> Result<Option<Unit>, WscaError> {
-        let seen = self.shards.seen(self.shards.of(id));
-        let version = self.vouched.version(id);
+        let before = self.before(id);
         let Some(holdings) = self.store.holdings(id).await? else {
-            if version > 0 {
-                return Err(self.shards.lock_for(self.shards.of(id), id));
-            }
-            return Ok(None);
+            return self.missing(before, id).map(|()| None);
         };
         let shard = holdings.shard.clone();
         let unit = Unit::check(holdings, id, &*self.device, &self.vouched).await?;
+        self.observe(before, unit.row(), &shard).await?;
+        Ok(Some(unit))
+    }
+
+    /// Reads a unit's record and checks it, without what the unit holds.
+    async fn record(&self, id: UnitId) -> Result<Option<UnitRow>, WscaError> {
+        let before = self.before(id);
+        let Some((row, shard)) = self.store.record(id).await? else {
+            return self.missing(before, id).map(|()| None);
+        };
+        self.vouched.vouch(&row, id, &*self.device).await?;
+        self.observe(before, &row, &shard).await?;
+        Ok(Some(row))
+    }
+
+    /// How far a unit and its shard had come: taken before a read, so that the read can
+    /// be measured against it.
+    fn before(&self, id: UnitId) -> Before {
+        Before {
+            shard: self.shards.seen(self.shards.of(id)),
+            version: self.vouched.version(id),
+        }
+    }
+
+    /// Refuses that a unit which was seen is not there.
+    fn missing(&self, before: Before, id: UnitId) -> Result<(), WscaError> {
+        match before.version {
+            0 => Ok(()),
+            _ => Err(self.shards.lock_for(self.shards.of(id), id)),
+        }
+    }
+
+    /// Refuses a read that is older than what was seen before it.
+    async fn observe(
+        &self,
+        before: Before,
+        row: &UnitRow,
+        shard: &ShardRow,
+    ) -> Result<(), WscaError> {
+        let id = row.unit;
         // The device vouches for the row: so the configuration has changed.
         if shard.shard != self.shards.of(id) {
             return Err(WscaError::Internal(format!(
@@ -169,11 +205,11 @@ impl Wsca {
                 shard.shard
             )));
         }
-        self.shards.observe(seen, &shard).await?;
-        if unit.row().version < version {
-            return Err(self.shards.lock_for(unit.row().shard, id));
+        self.shards.observe(before.shard, shard).await?;
+        if row.version < before.version {
+            return Err(self.shards.lock_for(row.shard, id));
         }
-        Ok(Some(unit))
+        Ok(())
     }
 
     /// One request of a unit at a time, where it would only run into the others.
@@ -342,6 +378,12 @@ impl Wsca {
     }
 }
 
+/// How far a unit and its shard had come.
+struct Before {
+    shard: Seen,
+    version: u64,
+}
+
 /// What an administrator's request does.
 enum Administered {
     Nothing,
@@ -386,16 +428,14 @@ impl WscaAdmin for Wsca {
     }
 
     async fn unit_state(&self, id: UnitId) -> Result<UnitState, AdminError> {
-        let unit = self.load(id).await?.ok_or(AdminError::UnknownUnit)?;
-        let row = unit.row();
+        let row = self.record(id).await?.ok_or(AdminError::UnknownUnit)?;
+        let (status, policy) = standing(&row)?;
         Ok(UnitState {
             has_factor: row.pin_record.is_some(),
-            pin_blocked: unit.policy.decide(row.tries, row.last_try, self.now())
-                == Decision::Blocked,
-            active_keys: unit.active_keys(),
-            retired: unit.status() == Status::Retired,
-            frozen: unit.status() == Status::Frozen,
-            destroyed: unit.status() == Status::Destroyed,
+            pin_blocked: policy.decide(row.tries, row.last_try, self.now()) == Decision::Blocked,
+            retired: status == Status::Retired,
+            frozen: status == Status::Frozen,
+            destroyed: status == Status::Destroyed,
         })
     }
 

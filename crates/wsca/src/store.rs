@@ -16,6 +16,9 @@ pub trait WscaStore: std::fmt::Debug + Send + Sync {
     /// A unit with all it holds and its shard's row, as of one moment.
     async fn holdings(&self, unit: UnitId) -> Result<Option<Holdings>, StoreError>;
 
+    /// A unit's record and its shard's, as of one moment.
+    async fn record(&self, unit: UnitId) -> Result<Option<(UnitRow, ShardRow)>, StoreError>;
+
     /// A session.
     async fn session(&self, id: &str) -> Result<Option<SessionRow>, StoreError>;
 

@@ -189,7 +189,6 @@ async fn a_destroyed_unit_is_gone_for_good() {
         UnitState {
             has_factor: false,
             pin_blocked: false,
-            active_keys: 0,
             retired: false,
             frozen: false,
             destroyed: true

@@ -89,7 +89,7 @@ impl Association {
             ("exp", json!(self.expires.as_second())),
             ("keys", json!(self.keys)),
         ]);
-        token::sign(ASSOCIATION_TYP, x5c, Map::new(), claims, signer).await
+        token::sign(ASSOCIATION_TYP, x5c, Map::new(), &claims, signer).await
     }
 }
 

@@ -2,9 +2,9 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use jose::{Map, PublicKey, Signer};
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use crate::token::{claims, sign};
+use crate::token::sign;
 use crate::{BuildError, Level, StatusPeriod};
 
 /// What a Key Attestation says (TS3 v1.5.2, 2.3.2; OpenID4VCI 1.0, Appendix D).
@@ -50,30 +50,34 @@ impl Ka {
         if url::Url::parse(&self.certification).is_err() {
             return Err(BuildError::Malformed("certification", "not a URL"));
         }
-        sign(KA_TYP, x5c, Map::new(), self.claims(), signer).await
-    }
-
-    fn claims(&self) -> Map {
-        let keys: Vec<Value> = self.keys.iter().map(PublicKey::to_jwk).collect();
-        claims([
-            ("iat", json!(self.issued.as_second())),
-            ("exp", json!(self.expires.as_second())),
-            ("attested_keys", keys.into()),
-            ("key_storage", levels(&self.key_storage)),
-            ("user_authentication", levels(&self.user_authentication)),
-            ("certification", json!(self.certification)),
-            ("nonce", json!(self.nonce)),
-            ("key_storage_status", self.status.to_json()),
-        ])
+        let claims = Claims {
+            iat: self.issued.as_second(),
+            exp: self.expires.as_second(),
+            attested_keys: &self.keys,
+            key_storage: &self.key_storage,
+            user_authentication: &self.user_authentication,
+            certification: &self.certification,
+            nonce: self.nonce.as_deref(),
+            key_storage_status: &self.status,
+        };
+        sign(KA_TYP, x5c, Map::new(), &claims, signer).await
     }
 }
 
-/// An empty array is not allowed: the claim is left out instead.
-fn levels(levels: &[Level]) -> Value {
-    if levels.is_empty() {
-        return Value::Null;
-    }
-    levels.iter().map(Level::as_str).collect()
+#[derive(Serialize)]
+struct Claims<'a> {
+    iat: i64,
+    exp: i64,
+    attested_keys: &'a [PublicKey],
+    /// An empty array is not allowed: the claim is left out instead.
+    #[serde(skip_serializing_if = "<[Level]>::is_empty")]
+    key_storage: &'a [Level],
+    #[serde(skip_serializing_if = "<[Level]>::is_empty")]
+    user_authentication: &'a [Level],
+    certification: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+    key_storage_status: &'a StatusPeriod,
 }
 
 pub(crate) const KA_TYP: &str = "key-attestation+jwt";

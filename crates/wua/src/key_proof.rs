@@ -64,7 +64,7 @@ impl KeyProof {
             ("iat", json!(self.issued.as_second())),
             ("nonce", json!(self.nonce)),
         ]);
-        sign(PROOF_TYP, &[], header, claims, signer).await
+        sign(PROOF_TYP, &[], header, &claims, signer).await
     }
 }
 

@@ -1,3 +1,5 @@
+use serde::{Serialize, Serializer};
+
 /// What attack potential a keystore or a user authentication resists
 /// (OpenID4VCI 1.0, D.2), the strongest first in the order of comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +63,12 @@ impl Level {
             Level::Iso(level) => level.name(),
             Level::Other(text) => text,
         }
+    }
+}
+
+impl Serialize for Level {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

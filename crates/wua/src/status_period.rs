@@ -1,6 +1,8 @@
 use finding::Rule;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use status_list::{Reference, numeric_date};
 
 use crate::claims::Reader;
@@ -16,12 +18,12 @@ pub struct StatusPeriod {
     pub maintained_until: Timestamp,
 }
 
-impl StatusPeriod {
-    pub(crate) fn to_json(&self) -> Value {
-        json!({
-            "status": self.reference.to_status(),
-            "exp": self.maintained_until.as_second(),
-        })
+impl Serialize for StatusPeriod {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut claim = serializer.serialize_struct("status", 2)?;
+        claim.serialize_field("status", &self.reference.as_status())?;
+        claim.serialize_field("exp", &self.maintained_until.as_second())?;
+        claim.end()
     }
 }
 

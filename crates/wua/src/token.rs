@@ -3,6 +3,7 @@
 use finding::{Refusal, Rule};
 use jose::jws::{self, JwsError};
 use jose::{Map, PublicKey, Signer, b64};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::BuildError;
@@ -26,7 +27,11 @@ impl TokenRules {
     pub(crate) fn parse(&self, text: &str, max_bytes: usize) -> Result<jws::Unverified, Refusal> {
         let jws = jws::parse(text, max_bytes).map_err(|e| self.refuse(&e))?;
         if jws.typ() != Some(self.typ_value) {
-            let evidence = format!("typ is {:?}, {:?} was expected", jws.typ(), self.typ_value);
+            let expected = self.typ_value;
+            let evidence = match jws.typ() {
+                Some(typ) => format!("typ is {typ:?}, {expected:?} was expected"),
+                None => format!("typ is absent, {expected:?} was expected"),
+            };
             return Err(Refusal::because(self.typ, "header/typ", evidence));
         }
         Ok(jws)
@@ -80,18 +85,23 @@ pub(crate) async fn sign(
     typ: &str,
     x5c: &[Vec<u8>],
     extra: Map,
-    claims: Map,
+    claims: &(impl Serialize + Sync),
     signer: &dyn Signer,
 ) -> Result<String, BuildError> {
-    let mut header = Map::new();
-    header.insert("typ".into(), typ.into());
-    if !x5c.is_empty() {
-        let chain: Vec<Value> = x5c.iter().map(|c| b64::encode_std(c).into()).collect();
-        header.insert("x5c".into(), chain.into());
+    #[derive(Serialize)]
+    struct Header<'a> {
+        typ: &'a str,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        x5c: Vec<String>,
+        #[serde(flatten)]
+        extra: Map,
     }
-    header.extend(extra);
-    let payload = Value::Object(claims).to_string();
-    Ok(jws::sign(header, payload.as_bytes(), signer).await?)
+    let header = Header {
+        typ,
+        x5c: x5c.iter().map(b64::encode_std).collect(),
+        extra,
+    };
+    Ok(jws::sign_claims(&header, claims, signer).await?)
 }
 
 /// Claims in the order given; those that are `null` are left out.

@@ -1,8 +1,9 @@
 use jiff::Timestamp;
 use jose::{Map, PublicKey, Signer};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::token::{claims, sign};
+use crate::token::sign;
 use crate::{BuildError, StatusPeriod};
 
 /// What a Wallet Instance Attestation says (TS3 v1.5.2, 2.3.1; OpenID4VCI 1.0,
@@ -79,31 +80,47 @@ impl Wia {
         {
             return Err(BuildError::Malformed("wallet_link", "not a URI"));
         }
-        sign(WIA_TYP, x5c, Map::new(), self.claims(draft)?, signer).await
-    }
-
-    fn claims(&self, draft: ClientAttestationDraft) -> Result<Map, BuildError> {
         let issuer = match (draft, &self.issuer) {
             (ClientAttestationDraft::Draft07, None) => return Err(BuildError::Missing("iss")),
-            (ClientAttestationDraft::Draft07, Some(issuer)) => json!(issuer),
-            (ClientAttestationDraft::Draft10, _) => Value::Null,
+            (ClientAttestationDraft::Draft07, Some(issuer)) => Some(issuer.as_str()),
+            (ClientAttestationDraft::Draft10, _) => None,
         };
-        Ok(claims([
-            ("iss", issuer),
-            ("sub", json!(self.client_id)),
-            ("iat", json!(self.issued.map(Timestamp::as_second))),
-            ("exp", json!(self.expires.as_second())),
-            ("cnf", json!({ "jwk": self.key.to_jwk() })),
-            ("wallet_name", json!(self.wallet_name)),
-            ("wallet_version", json!(self.wallet_version)),
-            ("wallet_link", json!(self.wallet_link)),
-            (
-                "wallet_solution_certification_information",
-                self.certification.clone(),
-            ),
-            ("client_status", self.status.to_json()),
-        ]))
+        let claims = Claims {
+            iss: issuer,
+            sub: &self.client_id,
+            iat: self.issued.map(Timestamp::as_second),
+            exp: self.expires.as_second(),
+            cnf: Confirmation { jwk: &self.key },
+            wallet_name: &self.wallet_name,
+            wallet_version: &self.wallet_version,
+            wallet_link: self.wallet_link.as_deref(),
+            wallet_solution_certification_information: &self.certification,
+            client_status: &self.status,
+        };
+        sign(WIA_TYP, x5c, Map::new(), &claims, signer).await
     }
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<&'a str>,
+    sub: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iat: Option<i64>,
+    exp: i64,
+    cnf: Confirmation<'a>,
+    wallet_name: &'a str,
+    wallet_version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wallet_link: Option<&'a str>,
+    wallet_solution_certification_information: &'a Value,
+    client_status: &'a StatusPeriod,
+}
+
+#[derive(Serialize)]
+struct Confirmation<'a> {
+    jwk: &'a PublicKey,
 }
 
 pub(crate) const WIA_TYP: &str = "oauth-client-attestation+jwt";

@@ -44,7 +44,7 @@ impl WiaProof {
             ("iat", json!(self.issued.as_second())),
             ("challenge", json!(self.challenge)),
         ]);
-        sign(POP_TYP, &[], Map::new(), claims, signer).await
+        sign(POP_TYP, &[], Map::new(), &claims, signer).await
     }
 }
 

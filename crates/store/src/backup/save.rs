@@ -32,7 +32,11 @@ pub async fn save<W: Write>(
         writer.table(&table.head)?;
         let mut after = Vec::new();
         loop {
-            let page = table.page(&after, PAGE).fetch_all(connection).await?;
+            let page = table
+                .page(&after, PAGE)
+                .at_length()
+                .fetch_all(connection)
+                .await?;
             for row in &page {
                 let row = values(row, &table.head)?;
                 writer.row(&table.head, &row)?;

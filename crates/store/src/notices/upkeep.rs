@@ -55,7 +55,7 @@ pub(super) async fn standing(connection: &mut Connection) -> Result<Standing, Ou
         )
         .bind(Failed::NoAddress.to_string()),
     ] {
-        let (count, oldest): (i64, Option<i64>) = counted.one(connection).await?;
+        let (count, oldest): (i64, Option<i64>) = counted.at_length().one(connection).await?;
         let oldest = oldest
             .map(Timestamp::from_millisecond)
             .transpose()

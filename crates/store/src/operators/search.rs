@@ -37,6 +37,7 @@ impl UnitSearch for SqlProviderStore {
         .bind(filter.patch_level_up_to)
         .bind(i64::from(filter.device_worse))
         .bind(limit)
+        .at_length()
         .all(&mut self.database().reader().await?)
         .await?;
         rows.into_iter().map(FoundRow::found).collect()

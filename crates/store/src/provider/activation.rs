@@ -80,8 +80,9 @@ pub(super) async fn complete(
     request: SpentRequest,
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    let state = locked_state(tx, unit).await?;
     spend_request(tx, unit, &request).await?;
-    match locked_state(tx, unit).await? {
+    match state {
         UnitState::Operational => return Ok(()),
         UnitState::Installed => {}
         revoked => return Err(StoreError::UnitState(revoked)),

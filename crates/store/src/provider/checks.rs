@@ -1,6 +1,6 @@
 //! Checks of wallet instances.
 
-use crate::sql::{Connection, query};
+use crate::sql::{Connection, Query, query};
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::{FailedCheck, InstanceCheck, Purpose, SpentCheck, StoreError, UnitState};
@@ -38,16 +38,9 @@ pub(super) async fn record(tx: &mut Connection, check: InstanceCheck) -> Result<
     checked(tx, unit, check.spent.at).await
 }
 
-/// Refuses a unit whose device turned out worse and was not found sound since.
-pub(super) async fn not_worse(connection: &mut Connection, unit: UnitId) -> Result<(), StoreError> {
-    let found = query("SELECT 1 FROM failed_check WHERE unit = ?")
-        .bind(unit.as_bytes())
-        .fetch_optional(connection)
-        .await?;
-    match found {
-        Some(_) => Err(StoreError::DeviceWorse),
-        None => Ok(()),
-    }
+/// A check that the unit's device failed, and has not passed since.
+pub(super) fn failed_one(unit: UnitId) -> Query {
+    query("SELECT 1 FROM failed_check WHERE unit = ?").bind(unit.as_bytes())
 }
 
 pub(super) async fn record_failed(
@@ -151,8 +144,9 @@ pub(super) async fn checked(
 }
 
 async fn spend(tx: &mut Connection, spent: &SpentCheck) -> Result<(), StoreError> {
+    let state = locked_state(tx, spent.unit).await?;
     spend_request(tx, spent.unit, &spent.request).await?;
-    match locked_state(tx, spent.unit).await? {
+    match state {
         UnitState::Operational => {}
         other => return Err(StoreError::UnitState(other)),
     }

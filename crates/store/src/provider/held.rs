@@ -1,6 +1,6 @@
 //! Status entries that are used again: for one issuer, or for a type of storage.
 
-use crate::sql::{Connection, query};
+use crate::sql::{Connection, Together, query};
 use sci::UnitId;
 use wallet_provider::{HeldEntry, Holder, Issuance, NewEntry, Storage, StoreError};
 
@@ -93,7 +93,14 @@ async fn keep_for_issuer(
         if scopes >= i64::from(most) {
             return Err(StoreError::TooManyScopes(most));
         }
-        add_entry(tx, issuance.unit, entry, issuance.storage.as_ref()).await?;
+        let mut entries = Together::default();
+        add_entry(
+            &mut entries,
+            issuance.unit,
+            entry,
+            issuance.storage.as_ref(),
+        );
+        entries.put(tx).await?;
         query(
             "INSERT INTO issuer_scope (unit, scope, about, list, idx, maintained_until)
              VALUES (?, ?, ?, ?, ?, ?)",

@@ -61,7 +61,7 @@ pub(super) async fn count(
     extent: Extent,
 ) -> Result<u64, StoreError> {
     if selector.version_below.is_none() {
-        let all = query(selected!("SELECT count(*)", ""));
+        let all = query(selected!("SELECT count(*)", "")).at_length();
         let count: i64 = bind(all, selector, extent, &[], i64::MAX)
             .one(connection)
             .await?;
@@ -92,7 +92,9 @@ async fn page(
         "SELECT id, wallet_version",
         "ORDER BY id LIMIT ?10"
     ));
-    let some = bind(some, selector, extent, after, at).bind(limit);
+    let some = bind(some, selector, extent, after, at)
+        .bind(limit)
+        .at_length();
     Ok(some.all(connection).await?)
 }
 

@@ -141,12 +141,14 @@ pub(super) async fn content(
          FROM status_set WHERE list = ?",
     )
     .bind(list)
+    .at_length()
     .one(connection)
     .await?;
     // No entry was set with a revision below zero.
     let revoked: Vec<i64> = query("SELECT idx FROM status_set WHERE list = ? AND revision > ?")
         .bind(list)
         .bind(since.unwrap_or(-1))
+        .at_length()
         .all(connection)
         .await?;
     let unsigned = |number| rows::unsigned("status_set", "idx", number);

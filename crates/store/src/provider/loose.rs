@@ -6,11 +6,11 @@ use wallet_provider::{
     EntryName, LooseIssuance, LooseSelection, Purpose, ReferenceStore, StoreError,
 };
 
-use super::issuance::{answer_challenge, keep_attested_keys, keep_instance_keys, waits};
+use super::issuance::{answer_challenge, attest_keys, end_of_day, keep_instance_keys, waits};
 use super::revocation::mark_changed;
 use super::storages::set_entry;
 use super::{SqlProviderStore, boxed, seconds, signed};
-use crate::sql::{Connection, query};
+use crate::sql::{Connection, Together, query};
 
 #[async_trait]
 impl ReferenceStore for SqlProviderStore {
@@ -41,17 +41,25 @@ async fn issue(tx: &mut Connection, issuance: LooseIssuance) -> Result<(), Store
     if let Some(challenge) = issuance.challenge {
         answer_challenge(tx, challenge, Purpose::Activation, issuance.at).await?;
     }
-    keep_attested_keys(tx, &issuance.keys).await?;
     let Some(entry) = issuance.entry else {
         return Err(StoreError::Failed("an attestation has an entry".into()));
     };
-    keep_instance_keys(tx, &issuance.instance_keys, entry.maintained_until).await?;
+    let mut record = Together::default();
+    attest_keys(&mut record, &issuance.keys);
+    keep_instance_keys(
+        &mut record,
+        &issuance.instance_keys,
+        end_of_day(entry.maintained_until),
+    );
+    let in_use = || StoreError::IndexInUse {
+        list: entry.list,
+        index: entry.index,
+    };
     let taken = query("SELECT 1 FROM status_entry WHERE list = ? AND idx = ?")
         .bind(entry.list)
-        .bind(signed(entry.index))
-        .fetch_optional(tx)
-        .await?;
-    let added = query(
+        .bind(signed(entry.index));
+    record.finds_none(taken, in_use());
+    let add = query(
         "INSERT INTO loose_entry (list, idx, maintained_until, device_model, patch_level)
          VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
@@ -59,15 +67,9 @@ async fn issue(tx: &mut Connection, issuance: LooseIssuance) -> Result<(), Store
     .bind(signed(entry.index))
     .bind(seconds(entry.maintained_until))
     .bind(issuance.device_model)
-    .bind(issuance.patch_level)
-    .execute(tx)
-    .await?;
-    if added == 0 || taken.is_some() {
-        return Err(StoreError::IndexInUse {
-            list: entry.list,
-            index: entry.index,
-        });
-    }
+    .bind(issuance.patch_level);
+    record.changes(add, in_use());
+    record.put(tx).await?;
     Ok(())
 }
 
@@ -99,7 +101,7 @@ async fn chosen(
         LooseSelection::PatchedBefore(month) => query(unset!(" AND patch_level < ?")).bind(month),
         LooseSelection::All => query(unset!("")),
     };
-    Ok(chosen.all(connection).await?)
+    Ok(chosen.at_length().all(connection).await?)
 }
 
 async fn revoke(tx: &mut Connection, selection: LooseSelection) -> Result<u64, StoreError> {

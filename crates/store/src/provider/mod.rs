@@ -3,6 +3,7 @@
 mod activation;
 mod checks;
 pub(crate) mod forgetting;
+mod gathered;
 mod held;
 mod issuance;
 mod issuance_store;
@@ -17,29 +18,35 @@ mod turns;
 mod upkeep;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sci::UnitId;
 use wallet_provider::{
-    AccountId, AccountRecord, Activated, Block, Event, Issuance, ListContent, ListState, NewList,
-    NewUnit, Noted, ProviderStore, Purged, Purpose, Revocation, Revoked, SpentRequest, StoreError,
-    Turn, UnitRecord, Work,
+    AccountId, AccountRecord, Activated, Block, CallerRecord, Event, Issuance, ListContent,
+    ListState, NewList, NewUnit, Noted, ProviderStore, Purged, Purpose, Revocation, Revoked,
+    SpentRequest, StoreError, Turn, UnitRecord, Work,
 };
 
-use crate::{Database, Error};
+use self::gathered::Gathered;
+use crate::{Database, Error, Kind};
 
 /// The wallet provider's memory in a [`Database`].
 #[derive(Debug, Clone)]
 pub struct SqlProviderStore {
     database: Database,
+    /// Where issuances go that are recorded many at once; from the first one on.
+    gathered: Arc<OnceLock<Gathered>>,
 }
 
 impl SqlProviderStore {
     /// The store in `database`.
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self {
+            database,
+            gathered: Arc::default(),
+        }
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -129,6 +136,10 @@ impl ProviderStore for SqlProviderStore {
         rows::unit(&mut self.database.reader().await?, unit).await
     }
 
+    async fn caller(&self, unit: UnitId, jti: &str) -> Result<Option<CallerRecord>, StoreError> {
+        rows::caller(&mut self.database.reader().await?, unit, jti).await
+    }
+
     async fn history(&self, unit: UnitId) -> Result<Vec<Event>, StoreError> {
         rows::history(&mut self.database.reader().await?, unit).await
     }
@@ -172,12 +183,16 @@ impl ProviderStore for SqlProviderStore {
     }
 
     async fn check_issuance(&self, issuance: &Issuance) -> Result<(), StoreError> {
-        let mut snapshot = self.database.snapshot().await?;
-        issuance::check(snapshot.connection(), issuance).await?;
-        Ok(snapshot.end().await?)
+        issuance::check(&mut self.database.reader().await?, issuance).await
     }
 
     async fn issue(&self, issuance: Issuance) -> Result<(), StoreError> {
+        if self.database.kind() == Kind::Postgres && gathered::takes(&issuance) {
+            let gathered = self
+                .gathered
+                .get_or_init(|| Gathered::start(self.database.clone()));
+            return gathered.issue(issuance).await;
+        }
         self.database
             .write(move |tx| boxed(issuance::issue(tx, issuance)))
             .await

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jose::PublicKey;
 use sci::UnitId;
-use wallet_provider::{AccountId, AccountRecord, Event, StoreError, UnitRecord};
+use wallet_provider::{AccountId, AccountRecord, CallerRecord, Event, StoreError, UnitRecord};
 
 use crate::Error;
 use crate::sql::{Columns, Connection, Row, query};
@@ -17,6 +17,31 @@ pub(super) async fn unit(
         .optional(connection)
         .await?;
     row.map(UnitRow::record).transpose()
+}
+
+pub(super) async fn caller(
+    connection: &mut Connection,
+    unit: UnitId,
+    jti: &str,
+) -> Result<Option<CallerRecord>, StoreError> {
+    let found = query(
+        "SELECT unit.*,
+                EXISTS (SELECT 1 FROM spent_request WHERE unit = ?1 AND jti = ?2) AS spent,
+                EXISTS (SELECT 1 FROM failed_check WHERE unit = ?1) AS worse
+         FROM unit WHERE id = ?1",
+    )
+    .bind(unit.as_bytes().as_slice())
+    .bind(jti)
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = found else {
+        return Ok(None);
+    };
+    Ok(Some(CallerRecord {
+        unit: UnitRow::read(&row)?.record()?,
+        spent: row.get("spent")?,
+        worse: row.get("worse")?,
+    }))
 }
 
 pub(super) async fn units(

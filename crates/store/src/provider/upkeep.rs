@@ -73,6 +73,7 @@ impl UpkeepStore for SqlProviderStore {
             "SELECT count(*), count(CASE WHEN state = 'revoked' THEN 1 END),
                     count(CASE WHEN freeze_due <> 0 THEN 1 END) FROM unit",
         )
+        .at_length()
         .one(&mut self.database.reader().await?)
         .await?;
         Ok(UnitCounts {
@@ -240,7 +241,10 @@ async fn adopt(tx: &mut Connection, list: Adopted, until: Timestamp) -> Result<(
 async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
     let mut faults = Vec::new();
     if !connection.is_postgres() {
-        let said: Vec<String> = query("PRAGMA integrity_check(20)").all(connection).await?;
+        let said: Vec<String> = query("PRAGMA integrity_check(20)")
+            .at_length()
+            .all(connection)
+            .await?;
         let wrong = said.into_iter().filter(|line| line != "ok");
         faults.extend(wrong.map(Fault::Integrity));
     }

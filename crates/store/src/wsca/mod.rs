@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use sci::UnitId;
 use wsca::{
     Appended, AuditRow, Batch, CheckpointRow, CommitError, ExchangeRow, Holdings, Member,
-    RotationRow, SessionRow, ShardRow, StoreError, WscaStore,
+    RotationRow, SessionRow, ShardRow, StoreError, UnitRow, WscaStore,
 };
 
 use crate::{Database, Error};
@@ -30,6 +30,12 @@ impl SqlWscaStore {
 impl WscaStore for SqlWscaStore {
     async fn holdings(&self, unit: UnitId) -> Result<Option<Holdings>, StoreError> {
         read::holdings(&self.database, unit)
+            .await
+            .map_err(store_error)
+    }
+
+    async fn record(&self, unit: UnitId) -> Result<Option<(UnitRow, ShardRow)>, StoreError> {
+        read::record(&self.database, unit)
             .await
             .map_err(store_error)
     }

@@ -1,7 +1,7 @@
 use sci::UnitId;
 use wsca::{
     Appended, AuditRow, CheckpointRow, ExchangeRow, Holdings, Member, RotationRow, SessionRow,
-    ShardRow,
+    ShardRow, UnitRow,
 };
 
 use super::rows;
@@ -12,23 +12,10 @@ use crate::{Database, Error};
 pub(super) async fn holdings(database: &Database, id: UnitId) -> Result<Option<Holdings>, Error> {
     let mut snapshot = database.snapshot().await?;
     let tx = snapshot.connection();
-    let unit = query("SELECT * FROM wsca_unit WHERE unit = ?")
-        .bind(id.as_bytes().as_slice())
-        .fetch_optional(tx)
-        .await?;
-    let Some(unit) = unit else {
+    let Some((unit, shard)) = record_on(tx, id).await? else {
+        snapshot.end().await?;
         return Ok(None);
     };
-    let unit = rows::unit(&unit)?;
-    let shard = query("SELECT * FROM wsca_shard WHERE shard = ?")
-        .bind(i64::from(unit.shard))
-        .fetch_optional(tx)
-        .await?
-        .ok_or(Error::Damaged {
-            table: "wsca_unit",
-            column: "shard",
-            what: "there is no such shard".into(),
-        })?;
     let keys = query("SELECT * FROM wsca_key WHERE unit = ? ORDER BY id")
         .bind(id.as_bytes().as_slice())
         .fetch_all(tx)
@@ -40,10 +27,36 @@ pub(super) async fn holdings(database: &Database, id: UnitId) -> Result<Option<H
     snapshot.end().await?;
     Ok(Some(Holdings {
         unit,
-        shard: rows::shard(&shard)?,
+        shard,
         keys: keys.iter().map(rows::key).collect::<Result<_, _>>()?,
         items: items.iter().map(rows::item).collect::<Result<_, _>>()?,
     }))
+}
+
+/// A unit's record and its shard's, in one statement and so as of one moment.
+pub(super) async fn record(
+    database: &Database,
+    id: UnitId,
+) -> Result<Option<(UnitRow, ShardRow)>, Error> {
+    record_on(&mut database.reader().await?, id).await
+}
+
+async fn record_on(
+    connection: &mut Connection,
+    id: UnitId,
+) -> Result<Option<(UnitRow, ShardRow)>, Error> {
+    let found = query(
+        "SELECT wsca_unit.*, wsca_shard.epoch AS shard_epoch,
+                wsca_shard.state AS shard_state, wsca_shard.mac AS shard_mac
+         FROM wsca_unit LEFT JOIN wsca_shard ON wsca_shard.shard = wsca_unit.shard
+         WHERE wsca_unit.unit = ?",
+    )
+    .bind(id.as_bytes().as_slice())
+    .fetch_optional(connection)
+    .await?;
+    found
+        .map(|row| Ok((rows::unit(&row)?, rows::shard_of_unit(&row)?)))
+        .transpose()
 }
 
 pub(super) async fn session(database: &Database, id: &str) -> Result<Option<SessionRow>, Error> {
@@ -142,6 +155,7 @@ async fn members_on(
     .bind(i64::from(shard))
     .bind(after)
     .bind(i64::from(limit))
+    .at_length()
     .fetch_all(connection)
     .await?
     .iter()
@@ -204,6 +218,7 @@ pub(super) async fn last_checkpoint(database: &Database) -> Result<Option<Checkp
 
 pub(super) async fn unit_count(database: &Database) -> Result<u64, Error> {
     let count: i64 = query("SELECT count(*) FROM wsca_unit")
+        .at_length()
         .one(&mut database.reader().await?)
         .await?;
     Ok(count.unsigned_abs())

@@ -19,7 +19,7 @@ struct Of<'r> {
 }
 
 impl<'r> Of<'r> {
-    fn get<T: Cell<'r>>(self, column: &'static str) -> Result<T, Error> {
+    fn get<T: Cell>(self, column: &'static str) -> Result<T, Error> {
         self.row.get(column)
     }
 
@@ -32,7 +32,7 @@ impl<'r> Of<'r> {
     }
 
     fn unit(self) -> Result<UnitId, Error> {
-        UnitId::from_slice(self.get::<&[u8]>("unit")?)
+        UnitId::from_slice(&self.get::<Vec<u8>>("unit")?)
             .map_err(|_| self.damaged("unit", "not a unit's identifier"))
     }
 
@@ -58,7 +58,7 @@ impl<'r> Of<'r> {
     }
 
     fn hash(self, column: &'static str) -> Result<[u8; 32], Error> {
-        <[u8; 32]>::try_from(self.get::<&[u8]>(column)?)
+        <[u8; 32]>::try_from(self.get::<Vec<u8>>(column)?)
             .map_err(|_| self.damaged(column, "not 32 bytes"))
     }
 }
@@ -118,6 +118,21 @@ pub(super) fn shard(row: &Row) -> Result<ShardRow, Error> {
     })
 }
 
+/// The shard that stands beside its unit.
+pub(super) fn shard_of_unit(row: &Row) -> Result<ShardRow, Error> {
+    let of = Of {
+        table: "wsca_unit",
+        row,
+    };
+    let epoch = of.optional("shard_epoch")?;
+    Ok(ShardRow {
+        shard: of.number("shard")?,
+        epoch: epoch.ok_or_else(|| of.damaged("shard", "there is no such shard"))?,
+        state: of.get("shard_state")?,
+        mac: of.get("shard_mac")?,
+    })
+}
+
 pub(super) fn key(row: &Row) -> Result<KeyRow, Error> {
     let of = Of {
         table: "wsca_key",
@@ -125,7 +140,7 @@ pub(super) fn key(row: &Row) -> Result<KeyRow, Error> {
     };
     Ok(KeyRow {
         unit: of.unit()?,
-        id: KeyId::from_slice(of.get::<&[u8]>("id")?)
+        id: KeyId::from_slice(&of.get::<Vec<u8>>("id")?)
             .map_err(|_| of.damaged("id", "not a key's identifier"))?,
         public_key: of.get("public_key")?,
         wrapped: of.get("wrapped")?,
@@ -154,7 +169,7 @@ pub(super) fn exchange(row: &Row) -> Result<ExchangeRow, Error> {
     Ok(ExchangeRow {
         id: of.get("id")?,
         unit: of.unit()?,
-        kind: ExchangeKind::from_name(of.get("kind")?)
+        kind: ExchangeKind::from_name(&of.get::<String>("kind")?)
             .ok_or_else(|| of.damaged("kind", "not a kind of exchange"))?,
         message: of.hash("message")?,
         session: of.get("session")?,

@@ -62,6 +62,9 @@ pub trait ProviderStore: IssuanceStore + ReferenceStore {
     /// The unit; `None` where there is none.
     async fn unit(&self, unit: UnitId) -> Result<Option<UnitRecord>, StoreError>;
 
+    /// The unit that makes a request of this `jti`; `None` where there is none.
+    async fn caller(&self, unit: UnitId, jti: &str) -> Result<Option<CallerRecord>, StoreError>;
+
     /// The unit's history, the oldest event first.
     async fn history(&self, unit: UnitId) -> Result<Vec<Event>, StoreError>;
 
@@ -85,8 +88,7 @@ pub trait ProviderStore: IssuanceStore + ReferenceStore {
     ) -> Result<(), StoreError>;
 
     /// Refuses what [`ProviderStore::issue`] would refuse of the issuance's request,
-    /// unit, nonce and keys, and changes nothing: asked before anything is spent on
-    /// it. Its entries are not looked at.
+    /// unit, nonce and keys, and changes nothing. Its entries are not looked at.
     async fn check_issuance(&self, issuance: &Issuance) -> Result<(), StoreError>;
 
     /// Records an issuance to an operational unit: its request and nonce are spent, its
@@ -345,6 +347,17 @@ pub struct UnitRecord {
     pub checked_at: Timestamp,
 }
 
+/// A unit that makes a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerRecord {
+    /// The unit.
+    pub unit: UnitRecord,
+    /// Whether it made the request before.
+    pub spent: bool,
+    /// Whether its device turned out worse, and was not found sound since.
+    pub worse: bool,
+}
+
 /// A change of a unit's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -394,8 +407,6 @@ pub struct Issuance {
     pub certificates: Vec<[u8; 32]>,
     /// The counter of the App Attest key's assertion over the keys.
     pub counter: Option<u32>,
-    /// When the wallet instance was checked, where the request itself is the check.
-    pub checked_at: Option<Timestamp>,
     /// When.
     pub at: Timestamp,
 }
@@ -414,7 +425,6 @@ impl Issuance {
             storage: None,
             certificates: Vec::new(),
             counter: None,
-            checked_at: None,
             at,
         }
     }

@@ -834,7 +834,6 @@ impl WscaAdmin for TestWsca {
         Ok(wsca::UnitState {
             has_factor: state.factors.contains(&unit),
             pin_blocked: false,
-            active_keys: 0,
             retired: state.retired.contains(&unit) && !state.frozen.contains(&unit),
             frozen: state.frozen.contains(&unit),
             destroyed: state.destroyed.contains(&unit),

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sci::UnitId;
 use wsca::{
     Appended, AuditRow, Batch, CheckpointRow, CommitError, ExchangeRow, Holdings, Member,
-    RotationRow, SessionRow, ShardRow, StoreError, WscaStore,
+    RotationRow, SessionRow, ShardRow, StoreError, UnitRow, WscaStore,
 };
 
 #[derive(Debug)]
@@ -44,6 +44,10 @@ impl WscaStore for ForgedLog {
     }
 
     async fn holdings(&self, _: UnitId) -> Result<Option<Holdings>, StoreError> {
+        nothing_else()
+    }
+
+    async fn record(&self, _: UnitId) -> Result<Option<(UnitRow, ShardRow)>, StoreError> {
         nothing_else()
     }
 

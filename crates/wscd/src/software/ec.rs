@@ -1,3 +1,5 @@
+use std::sync::{Arc, OnceLock};
+
 use aws_lc_rs::agreement::{self, ECDH_P256, ECDH_P384, ECDH_P521, UnparsedPublicKey};
 use aws_lc_rs::digest::{Digest, SHA256, SHA384, SHA512};
 use aws_lc_rs::encoding::{AsBigEndian, EcPrivateKeyBin};
@@ -17,6 +19,9 @@ use crate::{DeviceError, digest_len};
 pub(super) struct EcKey {
     scalar: Secret,
     public: PublicKey,
+    /// The same key as the library signs with it, from its first signature on. It
+    /// overwrites its memory when it is freed.
+    signing: Arc<OnceLock<EcdsaKeyPair>>,
 }
 
 impl EcKey {
@@ -36,13 +41,18 @@ impl EcKey {
         Ok(Self {
             scalar: Secret::copy(scalar.as_ref()),
             public,
+            signing: Arc::default(),
         })
     }
 
     /// A key from its parts. That they belong together is checked when the key
     /// is used.
     pub(super) fn from_parts(scalar: Secret, public: PublicKey) -> Self {
-        Self { scalar, public }
+        Self {
+            scalar,
+            public,
+            signing: Arc::default(),
+        }
     }
 
     pub(super) fn public(&self) -> &PublicKey {
@@ -72,12 +82,18 @@ impl EcKey {
             what: "sign",
             cause: cause.to_owned(),
         };
-        let pair = EcdsaKeyPair::from_private_key_and_public_key(
-            ecdsa(curve),
-            self.scalar.expose(),
-            self.public.point(),
-        )
-        .map_err(|error| failed(&error.to_string()))?;
+        let pair = match self.signing.get() {
+            Some(pair) => pair,
+            None => {
+                let pair = EcdsaKeyPair::from_private_key_and_public_key(
+                    ecdsa(curve),
+                    self.scalar.expose(),
+                    self.public.point(),
+                )
+                .map_err(|error| failed(&error.to_string()))?;
+                self.signing.get_or_init(|| pair)
+            }
+        };
         let algorithm = match curve {
             Curve::P256 => &SHA256,
             Curve::P384 => &SHA384,

@@ -493,3 +493,105 @@ async fn what_belongs_to_no_unit_keeps_its_list_alive(#[values(Sqlite, Postgres)
     assert_eq!((revoked, scene.set(list).await), (1, vec![1]));
     assert_eq!(purge(scene.later(1000)).await.len(), 1);
 }
+
+/// On PostgreSQL they are recorded together, until one of them is refused.
+#[rstest]
+#[tokio::test]
+async fn of_many_at_once_only_those_that_are_no_good_are_refused(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let (good, revoked) = (scene.unit("good", 0).await, scene.unit("bad", 2).await);
+    let list = scene.block(16).await.list;
+    scene.store.revoke(scene.revocation(revoked)).await.unwrap();
+    let rows = async |table| {
+        let count: i64 = query(table)
+            .one(&mut scene.database.reader().await.unwrap())
+            .await
+            .unwrap();
+        count
+    };
+    let spent_before = rows("SELECT count(*) FROM spent_request").await;
+    let with_key = |unit, index: u8| {
+        let mut issuance = scene.issuance(unit, list, u64::from(index));
+        issuance.instance_keys = vec![[index; 32]];
+        issuance
+    };
+    let mut all: Vec<Issuance> = (0..12).map(|index| with_key(good, index)).collect();
+    let mut replayed = with_key(good, 12);
+    replayed.request = all[0].request.clone();
+    let mut index_again = with_key(good, 13);
+    index_again.entries[0].index = 3;
+    let mut key_again = with_key(good, 14);
+    key_again.instance_keys = vec![[5; 32]];
+    all.extend([replayed, index_again, key_again, with_key(revoked, 15)]);
+    let tasks: Vec<_> = all
+        .into_iter()
+        .map(|issuance| {
+            let store = scene.store.clone();
+            tokio::spawn(async move { store.issue(issuance).await })
+        })
+        .collect();
+    let mut done = Vec::new();
+    for task in tasks {
+        done.push(task.await.unwrap());
+    }
+    // Of two that cannot both be, one is.
+    for (one, other) in [(0, 12), (3, 13), (5, 14)] {
+        let refused = match (&done[one], &done[other]) {
+            (Ok(()), Err(refused)) | (Err(refused), Ok(())) => refused,
+            both => panic!("{both:?}"),
+        };
+        let named = match other {
+            12 => matches!(refused, StoreError::Replayed),
+            13 => matches!(refused, StoreError::IndexInUse { .. }),
+            _ => matches!(refused, StoreError::KeyUsed(0)),
+        };
+        assert!(named, "{other}: {refused:?}");
+    }
+    assert!(
+        matches!(done[15], Err(StoreError::UnitState(UnitState::Revoked))),
+        "{:?}",
+        done[15]
+    );
+    assert_eq!(done.iter().filter(|done| done.is_ok()).count(), 12);
+    // Nothing is left of those that were refused.
+    let spent = rows("SELECT count(*) FROM spent_request").await - spent_before;
+    let entries = rows("SELECT count(*) FROM status_entry").await;
+    let keys = rows("SELECT count(*) FROM instance_key").await;
+    assert_eq!((spent, entries, keys), (12, 12, 12));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_caller_comes_with_what_it_did(#[values(Sqlite, Postgres)] kind: Kind) {
+    let Some(scene) = scene(kind).await else {
+        return;
+    };
+    let unit = scene.unit("mine", 0).await;
+    let request = scene.request();
+    let caller = async |jti: &str| scene.store.caller(unit, jti).await.unwrap().unwrap();
+    let before = caller(&request.jti).await;
+    assert_eq!(
+        (before.unit.unit, before.spent, before.worse),
+        (unit, false, false)
+    );
+    scene
+        .store
+        .spend(unit, request.clone(), None)
+        .await
+        .unwrap();
+    assert!(caller(&request.jti).await.spent);
+    let failed = scene.spent(unit);
+    scene
+        .store
+        .record_failed_check(failed, "a rooted device".into())
+        .await
+        .unwrap();
+    let after = caller("another").await;
+    assert_eq!((after.spent, after.worse), (false, true));
+    let nobody = scene.store.caller(UnitId::random(), "another").await;
+    assert_eq!(nobody.unwrap(), None);
+}
