@@ -472,11 +472,9 @@ impl Database {
     }
 
     #[cfg(test)]
-    pub(crate) async fn sqlite_writing(&self) -> Connection {
+    pub(crate) async fn sqlite_writing(&self) -> Result<Connection, Error> {
         match &self.pools {
-            Pools::Sqlite { writing, .. } => {
-                Connection::Sqlite(acquire(writing).await.unwrap().into())
-            }
+            Pools::Sqlite { writing, .. } => Ok(Connection::Sqlite(acquire(writing).await?.into())),
             Pools::Postgres { .. } => unreachable!("a test of SQLite"),
         }
     }

@@ -98,7 +98,7 @@ async fn every_connection_syncs_its_commits(#[values(Sqlite, Postgres)] kind: Ki
 async fn a_connection_that_does_not_sync_is_found_out() {
     let (_folder, database) = scratch().await;
     query("PRAGMA synchronous=NORMAL")
-        .execute(&mut database.sqlite_writing().await)
+        .execute(&mut database.sqlite_writing().await.unwrap())
         .await
         .unwrap();
     match database.synced().await {
@@ -151,7 +151,7 @@ async fn a_reader_cannot_write(#[values(Sqlite, Postgres)] kind: Kind) {
 async fn a_write_that_fails_undoes_itself_and_not_its_neighbours() {
     let (_folder, database) = scratch().await;
     // Hold the writing connection, so that all of them queue up for one group.
-    let held = database.sqlite_writing().await;
+    let held = database.sqlite_writing().await.unwrap();
     let tasks: Vec<_> = (0..50)
         .map(|n| {
             let database = database.clone();
@@ -206,7 +206,7 @@ async fn a_write_that_panics_leaves_the_queue_running(#[values(Sqlite, Postgres)
 
 async fn limit_pages(database: &Database, pages: i64) {
     built(format!("PRAGMA max_page_count = {pages}"))
-        .execute(&mut database.sqlite_writing().await)
+        .execute(&mut database.sqlite_writing().await.unwrap())
         .await
         .unwrap();
 }
@@ -244,7 +244,7 @@ async fn a_full_disk_fails_the_writes_that_met_it_and_none_after_it() {
 #[tokio::test]
 async fn a_caller_that_leaves_does_not_undo_its_write() {
     let (_folder, database) = scratch().await;
-    let held = database.sqlite_writing().await;
+    let held = database.sqlite_writing().await.unwrap();
     let gone = tokio::time::timeout(Duration::from_millis(20), add(&database, 1)).await;
     assert!(gone.is_err());
     drop(held);
