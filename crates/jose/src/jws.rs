@@ -140,6 +140,14 @@ async fn seal(header: &[u8], payload: &[u8], signer: &dyn Signer) -> Result<Stri
     Ok(text)
 }
 
+/// What a refusal says of a token whose `typ` is not the expected one.
+pub fn unexpected_typ(found: Option<&str>, expected: &str) -> String {
+    match found {
+        Some(found) => format!("typ is {found:?}, {expected:?} was expected"),
+        None => format!("typ is absent, {expected:?} was expected"),
+    }
+}
+
 /// Reads a compact JWS of at most `max_bytes`.
 pub fn parse(text: &str, max_bytes: usize) -> Result<Unverified, JwsError> {
     parse_accepting(text, Accept::bytes(max_bytes))

@@ -97,8 +97,7 @@ impl PublicKey {
 
     /// The key as a JWK with the members `kty`, `crv`, `x`, `y`.
     pub fn to_jwk(&self) -> Value {
-        let (x, y) = self.coordinates();
-        json!({"kty": "EC", "crv": self.curve.name(), "x": b64::encode(x), "y": b64::encode(y)})
+        json!(self)
     }
 
     /// A key from a DER SubjectPublicKeyInfo (RFC 5480) with a named curve and
@@ -237,7 +236,6 @@ impl std::fmt::Debug for PublicKey {
 
 impl Serialize for PublicKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // As [`PublicKey::to_jwk`], without the way over a map.
         let (x, y) = self.coordinates();
         let mut jwk = serializer.serialize_struct("jwk", 4)?;
         jwk.serialize_field("kty", "EC")?;

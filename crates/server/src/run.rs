@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,15 +139,11 @@ async fn serve_in_time(
         let (app, tls, watcher) = (app.clone(), tls.clone(), graceful.watcher());
         tokio::spawn(async move {
             match tls {
-                None => {
-                    let stream = in_time(stream, write_timeout);
-                    converse(stream, peer, None, app, watcher).await;
-                }
+                None => converse(stream, peer, None, app, watcher, write_timeout).await,
                 Some(tls) => {
                     if let Some(stream) = tls.accept(stream).await {
                         let certificate = tls::shown(&stream);
-                        let stream = in_time(stream, write_timeout);
-                        converse(stream, peer, certificate, app, watcher).await;
+                        converse(stream, peer, certificate, app, watcher, write_timeout).await;
                     }
                 }
             }
@@ -163,23 +159,20 @@ async fn serve_in_time(
     Ok(())
 }
 
-/// A stream that breaks where the other end takes nothing for too long.
-fn in_time<S: AsyncRead + AsyncWrite>(stream: S, limit: Duration) -> Pin<Box<TimeoutStream<S>>> {
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(limit));
-    Box::pin(stream)
-}
-
-/// Answers one connection's requests, one after the other.
+/// Answers one connection's requests, one after the other, and breaks it where the other
+/// end takes nothing for too long.
 async fn converse<S>(
     stream: S,
     peer: SocketAddr,
     certificate: Option<PeerCertificate>,
     app: Router,
     watcher: Watcher,
+    write_timeout: Duration,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Send + 'static,
 {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(write_timeout));
     let app = app.map_request(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
         if let Some(certificate) = &certificate {
@@ -192,7 +185,10 @@ async fn converse<S>(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(64 * 1024);
-    let connection = protocol.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let connection = protocol.serve_connection(
+        TokioIo::new(Box::pin(stream)),
+        TowerToHyperService::new(app),
+    );
     // A client that goes away is no news.
     let _ = watcher.watch(connection).await;
 }

@@ -50,7 +50,7 @@ impl Reference {
 
     /// The `status` member: `{"status_list": {"idx", "uri"}}`.
     pub fn to_status(&self) -> Value {
-        json!({ "status_list": { "idx": self.idx, "uri": self.uri } })
+        json!(self.as_status())
     }
 
     /// The same, to be written where it stands.

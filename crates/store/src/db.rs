@@ -452,7 +452,7 @@ impl Database {
                 ..
             } => {
                 for pool in [checkpoints, readers, writing] {
-                    close(pool).await;
+                    pool.close();
                     pool.manager().all_closed().await;
                 }
             }

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinError;
 
 use crate::db::Turns;
 use crate::sql::{Connection, query};
@@ -41,15 +42,8 @@ impl Writer {
     /// Starts the task that writes in `turns`. It ends when the last `Writer` is
     /// dropped and the queue is empty.
     pub(crate) fn start(turns: Turns) -> Self {
-        let (jobs, mut queue) = mpsc::channel::<Box<dyn Job>>(QUEUE);
-        tokio::spawn(async move {
-            let mut waiting = Vec::with_capacity(GROUP);
-            while queue.recv_many(&mut waiting, GROUP).await > 0 {
-                let group = std::mem::take(&mut waiting);
-                if let Err(panic) = apart(commit(turns.clone(), group), turns.blocks()).await {
-                    tracing::error!(%panic, "a group of writes was abandoned");
-                }
-            }
+        let jobs = in_groups(GROUP, move |group| {
+            apart(commit(turns.clone(), group), turns.blocks())
         });
         Self { jobs }
     }
@@ -66,6 +60,29 @@ impl Writer {
         self.jobs.send(queued).await.map_err(|_| Error::Closed)?;
         told.await.map_err(|_| Error::Abandoned)?
     }
+}
+
+/// A queue whose far end takes all that wait, so many at most, and runs them before it
+/// takes the next. It ends when the last sender is dropped and the queue is empty. `run`
+/// does its work in a task of its own: one that panics ends that group, not the queue.
+pub(crate) fn in_groups<T, F>(
+    most: usize,
+    run: impl Fn(Vec<T>) -> F + Send + 'static,
+) -> mpsc::Sender<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<(), JoinError>> + Send,
+{
+    let (sender, mut queue) = mpsc::channel(QUEUE);
+    tokio::spawn(async move {
+        let mut waiting = Vec::with_capacity(most);
+        while queue.recv_many(&mut waiting, most).await > 0 {
+            if let Err(panic) = run(std::mem::take(&mut waiting)).await {
+                tracing::error!(%panic, "a group of writes was abandoned");
+            }
+        }
+    });
+    sender
 }
 
 /// A write that waits for its turn.
@@ -128,7 +145,7 @@ where
 async fn apart(
     work: impl Future<Output = ()> + Send + 'static,
     blocks: bool,
-) -> Result<(), tokio::task::JoinError> {
+) -> Result<(), JoinError> {
     if !blocks {
         return tokio::spawn(work).await;
     }

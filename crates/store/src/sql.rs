@@ -200,18 +200,23 @@ impl Query {
 
     fn for_postgres(self) -> Result<(String, PgArguments), Error> {
         let mut sql = String::with_capacity(self.sql.len() + 32);
-        dollars(&self.sql, 0, &mut sql);
-        if self.locking {
-            sql.push_str(" FOR UPDATE");
-        }
+        self.write_postgres(0, &mut sql);
         Ok((sql, arguments(self.values)?))
+    }
+
+    /// Writes the statement for PostgreSQL, where so many values stand before its own.
+    fn write_postgres(&self, before: usize, out: &mut String) {
+        dollars(&self.sql, before, out);
+        if self.locking {
+            out.push_str(" FOR UPDATE");
+        }
     }
 }
 
 /// Statements that have nothing to do with each other, as none looks at what another one
 /// changes, each with what it must come to. PostgreSQL gets them as one statement, on one
-/// way there and back (those that lock as one before the others); SQLite one after the
-/// other.
+/// way there and back; SQLite one after the other. One statement sees the rows of one
+/// moment: what the others are to see only once it is locked is locked before.
 ///
 /// The first refusal in their order is the answer, and then a transaction is for undoing
 /// what the others changed.
@@ -284,16 +289,6 @@ impl<E: From<Error>> Together<E> {
     }
 
     async fn put_as_one(self, connection: &mut Connection) -> Result<(), E> {
-        // What waits for a lock goes first: one statement sees the rows of one moment, and
-        // those of before the wait would be the wrong ones.
-        let (locking, others) = self.parts.into_iter().partition(|part| part.query.locking);
-        for parts in [locking, others] {
-            Self { parts }.put_in_one_trip(connection).await?;
-        }
-        Ok(())
-    }
-
-    async fn put_in_one_trip(self, connection: &mut Connection) -> Result<(), E> {
         if self.parts.is_empty() {
             return Ok(());
         }
@@ -302,10 +297,9 @@ impl<E: From<Error>> Together<E> {
         for (place, part) in self.parts.into_iter().enumerate() {
             let comma = if place == 0 { "" } else { ", " };
             let _ = write!(with, "{comma}part{place} AS (");
-            dollars(&part.query.sql, values.len(), &mut with);
+            part.query.write_postgres(values.len(), &mut with);
             with.push_str(match part.does {
                 Does::Change => " RETURNING 1)",
-                Does::Find | Does::FindNone if part.query.locking => " FOR UPDATE)",
                 Does::Find | Does::FindNone => ")",
             });
             let _ = write!(counts, "{comma}(SELECT count(*) FROM part{place})");

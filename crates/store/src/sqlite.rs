@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, Connection as _};
 
 use crate::Error;
 use crate::db::{self, Steps};
-use crate::sql::Value;
+use crate::sql::{Connection, Value, query};
 
 /// How long a connection waits for another process's write.
 const BUSY: Duration = Duration::from_secs(10);
@@ -93,18 +93,14 @@ async fn move_on(pool: managed::WeakPool<Opener>) {
     loop {
         tokio::time::sleep(CHECKPOINT_EVERY).await;
         let Some(pool) = pool.upgrade() else { return };
-        let mut loan: Loan = match db::acquire(&pool).await {
-            Ok(loan) => loan.into(),
+        let mut connection = match db::acquire(&pool).await {
+            Ok(loan) => Connection::Sqlite(loan.into()),
             Err(Error::Closed) => return,
             // It is tried again, and after so much of a log the writer does it itself.
             Err(_) => continue,
         };
-        let checkpoint = Asked {
-            sql: "PRAGMA wal_checkpoint(PASSIVE)".into(),
-            values: Vec::new(),
-            at_length: true,
-        };
-        let done = loan.execute(checkpoint).await;
+        let checkpoint = query("PRAGMA wal_checkpoint(PASSIVE)").at_length();
+        let done = checkpoint.execute(&mut connection).await;
         if let Err(error) = &done
             && !failing
         {

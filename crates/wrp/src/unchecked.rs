@@ -181,10 +181,7 @@ fn refuse_typ(typ: Option<&str>, expected: &str) -> Result<(), Refusal> {
     if typ == Some(expected) {
         return Ok(());
     }
-    let evidence = match typ {
-        Some(typ) => format!("typ is {typ:?}, {expected:?} was expected"),
-        None => format!("typ is absent, {expected:?} was expected"),
-    };
+    let evidence = jose::jws::unexpected_typ(typ, expected);
     Err(Refusal::because(&rules::TYP, "header", evidence))
 }
 

@@ -27,11 +27,7 @@ impl TokenRules {
     pub(crate) fn parse(&self, text: &str, max_bytes: usize) -> Result<jws::Unverified, Refusal> {
         let jws = jws::parse(text, max_bytes).map_err(|e| self.refuse(&e))?;
         if jws.typ() != Some(self.typ_value) {
-            let expected = self.typ_value;
-            let evidence = match jws.typ() {
-                Some(typ) => format!("typ is {typ:?}, {expected:?} was expected"),
-                None => format!("typ is absent, {expected:?} was expected"),
-            };
+            let evidence = jws::unexpected_typ(jws.typ(), self.typ_value);
             return Err(Refusal::because(self.typ, "header/typ", evidence));
         }
         Ok(jws)

@@ -13,14 +13,12 @@ use wallet_provider::{Issuance, StoreError};
 
 use super::{boxed, issuance, seconds, signed};
 use crate::db::Measured;
+use crate::group::in_groups;
 use crate::sql::Connection;
 use crate::{Database, Error};
 
 /// How many are recorded together at most.
 const GROUP: usize = 64;
-
-/// How many may wait. Past it, callers wait before they queue.
-const QUEUE: usize = 1024;
 
 /// The queue's near end.
 #[derive(Debug, Clone)]
@@ -58,17 +56,8 @@ pub(super) fn takes(issuance: &Issuance) -> bool {
 impl Gathered {
     /// Starts the task that records. It ends when the last `Gathered` is dropped.
     pub(super) fn start(database: Database) -> Self {
-        let (waiting, mut queue) = mpsc::channel::<Waiting>(QUEUE);
-        tokio::spawn(async move {
-            let mut group = Vec::with_capacity(GROUP);
-            while queue.recv_many(&mut group, GROUP).await > 0 {
-                let group = std::mem::take(&mut group);
-                // In a task of its own, so that one that panics ends nothing else.
-                let done = tokio::spawn(record(database.clone(), group)).await;
-                if let Err(panic) = done {
-                    tracing::error!(%panic, "a group of issuances was abandoned");
-                }
-            }
+        let waiting = in_groups(GROUP, move |group| {
+            tokio::spawn(record(database.clone(), group))
         });
         Self { waiting }
     }
@@ -134,7 +123,7 @@ fn one_by_one(database: &Database, group: Vec<Waiting>) {
 /// The rows of all issuances of a group, column by column.
 #[derive(Debug, Default)]
 struct Columns {
-    /// The units, each once, in their order.
+    /// The units, each once.
     units: BTreeSet<Vec<u8>>,
     spent_units: Vec<Vec<u8>>,
     spent_jtis: Vec<String>,

@@ -10,11 +10,12 @@ use super::{activation, checks, held, rows, seconds, signed, storages};
 
 pub(super) async fn issue(tx: &mut Connection, issuance: Issuance) -> Result<(), StoreError> {
     let unit = issuance.unit;
-    let mut first = Together::default();
     // The lock keeps a revocation away until this is committed: what that finds of the
     // unit's entries is then all of them.
-    first.finds(operational(unit).locking(), StoreError::UnitUnknown);
-    or_its_state(first.put(tx).await, tx, unit).await?;
+    match locked_state(tx, unit).await? {
+        UnitState::Operational => {}
+        other => return Err(StoreError::UnitState(other)),
+    }
     if let Some(nonce) = issuance.nonce {
         answer_challenge(tx, nonce, Purpose::Statement(unit), issuance.at).await?;
     }
