@@ -1,5 +1,6 @@
 use jose::b64;
 use jose::cbor::{self, Value as Cbor};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::compression::{self, CompressionEffort, InflateError};
@@ -101,7 +102,10 @@ impl StatusList {
 
     /// The JSON form (draft-20, section 4.2): `{"bits", "lst"}`.
     pub fn to_json(&self, effort: CompressionEffort) -> Value {
-        packed_json(self.bits, &compression::deflate(&self.bytes, effort))
+        json!(packed_json(
+            self.bits,
+            &compression::deflate(&self.bytes, effort)
+        ))
     }
 
     /// Reads the JSON form, decompressing no further than `limits` allow.
@@ -171,8 +175,18 @@ impl std::fmt::Debug for StatusList {
 }
 
 /// The JSON form of a list that is compressed already.
-pub(crate) fn packed_json(bits: Bits, lst: &[u8]) -> Value {
-    json!({ "bits": bits.count(), "lst": b64::encode(lst) })
+pub(crate) fn packed_json(bits: Bits, lst: &[u8]) -> PackedJson {
+    PackedJson {
+        bits: bits.count(),
+        lst: b64::encode(lst),
+    }
+}
+
+/// What [`packed_json`] answers.
+#[derive(Serialize)]
+pub(crate) struct PackedJson {
+    bits: u8,
+    lst: String,
 }
 
 /// The CBOR form of a list that is compressed already.

@@ -1,10 +1,11 @@
 use jiff::{SignedDuration, Timestamp};
 use jose::cbor::{self, Value as Cbor};
 use jose::{SignError, Signer, b64, cose, jws};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::claims::{self, CWT_TYP, JWT_TYP};
-use crate::{Bits, CompressionEffort, StatusList, compression, list};
+use crate::list::{self, PackedJson};
+use crate::{Bits, CompressionEffort, StatusList, compression};
 
 /// A status list with what its token says about it (draft-20, section 5),
 /// ready to be signed in either form.
@@ -98,14 +99,11 @@ impl PackedToken {
     /// certificate leads `x5c` (DER, leaf first). An empty `x5c` leaves the header
     /// out.
     pub async fn sign(&self, x5c: &[Vec<u8>], signer: &dyn Signer) -> Result<String, BuildError> {
-        let mut header = jose::Map::new();
-        header.insert("typ".into(), JWT_TYP.into());
-        if !x5c.is_empty() {
-            let chain: Vec<Value> = x5c.iter().map(|c| b64::encode_std(c).into()).collect();
-            header.insert("x5c".into(), chain.into());
-        }
-        let payload = self.json_claims().to_string();
-        Ok(jws::sign(header, payload.as_bytes(), signer).await?)
+        let header = JwtHeader {
+            typ: JWT_TYP,
+            x5c: x5c.iter().map(b64::encode_std).collect(),
+        };
+        Ok(jws::sign_claims(&header, &self.json_claims(), signer).await?)
     }
 
     /// The token as a CWT: a tagged COSE_Sign1 in binary, with `x5chain` (DER,
@@ -124,20 +122,17 @@ impl PackedToken {
         Ok(cose::sign(header, &payload, signer).await?)
     }
 
-    fn json_claims(&self) -> Value {
-        let mut claims = json!({ "sub": self.uri, "iat": self.times.issued });
-        if let Some(expires) = self.times.expires {
-            set(&mut claims, "exp", expires.into());
+    fn json_claims(&self) -> JsonClaims<'_> {
+        JsonClaims {
+            sub: &self.uri,
+            iat: self.times.issued,
+            exp: self.times.expires,
+            ttl: self.times.ttl,
+            status_list: JsonList {
+                packed: list::packed_json(self.bits, &self.lst),
+                aggregation_uri: self.aggregation_uri.as_deref(),
+            },
         }
-        if let Some(ttl) = self.times.ttl {
-            set(&mut claims, "ttl", ttl.into());
-        }
-        let mut list = list::packed_json(self.bits, &self.lst);
-        if let Some(uri) = &self.aggregation_uri {
-            set(&mut list, "aggregation_uri", uri.as_str().into());
-        }
-        set(&mut claims, "status_list", list);
-        claims
     }
 
     fn cbor_claims(&self) -> Cbor {
@@ -157,6 +152,33 @@ impl PackedToken {
             .filter_map(|(key, value)| Some((key.into(), value?)));
         Cbor::Map(entries.collect())
     }
+}
+
+#[derive(Serialize)]
+struct JwtHeader {
+    typ: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    x5c: Vec<String>,
+}
+
+/// A token's claims as JSON (draft-20, section 5.1).
+#[derive(Serialize)]
+struct JsonClaims<'a> {
+    sub: &'a str,
+    iat: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl: Option<i64>,
+    status_list: JsonList<'a>,
+}
+
+#[derive(Serialize)]
+struct JsonList<'a> {
+    #[serde(flatten)]
+    packed: PackedJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aggregation_uri: Option<&'a str>,
 }
 
 /// In seconds, and not contradicting each other.
@@ -179,10 +201,4 @@ pub enum BuildError {
     /// The key was not used.
     #[error("the status list was not signed: {0}")]
     Sign(#[from] SignError),
-}
-
-fn set(object: &mut Value, name: &str, value: Value) {
-    if let Value::Object(map) = object {
-        map.insert(name.to_owned(), value);
-    }
 }
