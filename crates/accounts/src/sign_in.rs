@@ -1,6 +1,6 @@
 //! How a user comes in again: with a passkey, or with a recovery code.
 
-use provider_api::{AccountId, MAX_ALIAS, account_code_hash};
+use provider_api::{AccountId, account_code_hash, compose_alias};
 
 use crate::ceremony::{Ceremony, SigningIn};
 use crate::passkeys::read;
@@ -14,9 +14,10 @@ impl Accounts {
     /// Begins a sign-in with a passkey. An alias that nobody has gets an answer like
     /// any other.
     pub async fn begin_sign_in(&self, alias: &str) -> Result<Begun, Error> {
-        let account = match alias.len() <= 4 * MAX_ALIAS {
-            true => self.store.by_alias(alias).await?,
-            false => None,
+        let composed = compose_alias(alias);
+        let account = match &composed {
+            Some(alias) => self.store.by_alias(alias).await?,
+            None => None,
         };
         let passkeys = match account {
             Some(account) => self.store.passkeys(account).await?,
@@ -25,6 +26,8 @@ impl Accounts {
         let passkeys = passkeys.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let (mut options, state) = self.relying_party.begin_sign_in(&passkeys)?;
         if passkeys.is_empty() {
+            // The same for one alias however it was typed, as where there are some.
+            let alias = composed.as_deref().unwrap_or(alias);
             options = self.relying_party.make_up_sign_in(alias)?;
         }
         let state = SigningIn {
@@ -104,12 +107,10 @@ impl Accounts {
         code: &str,
         before: Option<&Token>,
     ) -> Result<Token, Error> {
-        if alias.len() > 4 * MAX_ALIAS {
-            return Err(crate::StoreError::Code.into());
-        }
+        let alias = compose_alias(alias).ok_or(crate::StoreError::Code)?;
         let (token, sign_in) = self.new_sign_in(before)?;
         self.store
-            .sign_in_by_code(alias.to_owned(), account_code_hash(code), sign_in)
+            .sign_in_by_code(alias, account_code_hash(code), sign_in)
             .await?;
         tracing::info!(event = "account.signed-in", by = "recovery code");
         Ok(token)

@@ -30,20 +30,20 @@ impl std::fmt::Debug for SignUp {
 impl Accounts {
     /// Begins a sign-up: the browser is asked to make a passkey.
     pub async fn begin_sign_up(&self, wish: SignUp) -> Result<Begun, Error> {
-        provider_api::check_alias(&wish.alias).map_err(|refusal| Error::Refused {
+        let alias = provider_api::check_alias(&wish.alias).map_err(|refusal| Error::Refused {
             problem: Problem::Alias,
             refusal,
         })?;
         let consent = self.check_consent(wish.consent.as_deref())?;
-        if self.store.by_alias(&wish.alias).await?.is_some() {
+        if self.store.by_alias(&alias).await?.is_some() {
             return Err(crate::StoreError::AliasTaken.into());
         }
         let handle = new_handle()?;
         let (options, passkey) =
             self.relying_party
-                .begin_registration(handle, &wish.alias, Vec::new())?;
+                .begin_registration(handle, &alias, Vec::new())?;
         let state = SigningUp {
-            alias: wish.alias,
+            alias,
             language: language(wish.language),
             handle,
             consent,

@@ -300,6 +300,7 @@ async fn an_alias_is_one_that_can_be_and_belongs_to_one(#[values(Sqlite, Postgre
         (" mine", Problem::Alias),
         ("a\nb", Problem::Alias),
         (&*"x".repeat(65), Problem::Alias),
+        ("mi\u{200b}ne", Problem::Alias),
         ("mine", Problem::AliasTaken),
     ] {
         let begun = house.accounts.begin_sign_up(wish(alias)).await;
@@ -319,6 +320,13 @@ async fn an_alias_is_one_that_can_be_and_belongs_to_one(#[values(Sqlite, Postgre
     let late = house.accounts.finish_sign_up(finished(&two, second), None);
     assert_eq!(problem(late.await), Some(Problem::AliasTaken));
     house.sign_in("mine", &mut passkey).await.unwrap();
+    // Typed on another keyboard, it is the same one.
+    let (mut passkey, _) = house.user("Zoe\u{308}").await;
+    let taken = house.accounts.begin_sign_up(wish("Zoë")).await;
+    assert_eq!(problem(taken), Some(Problem::AliasTaken));
+    for typed in ["Zoë", "Zoe\u{308}"] {
+        house.sign_in(typed, &mut passkey).await.unwrap();
+    }
 }
 
 #[rstest]

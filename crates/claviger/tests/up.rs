@@ -76,6 +76,16 @@ async fn a_restart_goes_on_where_it_was() {
     let phone = Phone::activate(&up, "user").await;
     let wallet_list = get(&format!("{}/lists/wallet.jws", up.url)).await;
     let identity = get(&format!("{}/wallet-provider/provider", up.url)).await;
+    let signed = format!("{}/wallet-provider/provider?challenge=", up.url);
+    let answer = reqwest::get(format!("{signed}{}", "x".repeat(22))).await;
+    assert_eq!(
+        answer.unwrap().headers()["content-type"],
+        "application/jose"
+    );
+    let refused = reqwest::get(format!("{signed}short")).await.unwrap();
+    assert_eq!(refused.status(), 400);
+    let problem: serde_json::Value = refused.json().await.unwrap();
+    assert_eq!(problem["code"], "malformed");
     drop(up);
 
     let up = Up::start(&data, &listen);

@@ -6,13 +6,10 @@ use sci::{ActivationInfo, UnitId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Problem, UnitState, token};
+use crate::{Problem, UnitState, check_alias, token};
 
 /// The typ of an activation.
 pub const ACTIVATION_TYP: &str = "wallet-activation+jwt";
-
-/// The longest alias, in characters.
-pub const MAX_ALIAS: usize = 64;
 
 /// Begins an activation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -164,13 +161,13 @@ impl UnverifiedActivation {
         let verified = parsed
             .verify(&signing_key)
             .map_err(|error| Problem::DeviceProof.refusal(subject, error.to_string()))?;
-        let claims: ActivationClaims = token::claims(&verified).map_err(malformed)?;
+        let mut claims: ActivationClaims = token::claims(&verified).map_err(malformed)?;
         if claims.aud != provider {
             return Err(Problem::WrongBinding.refusal(subject, "aud names another provider"));
         }
         token::check_time(claims.iat, now)
             .map_err(|what| Problem::NotOfNow.refusal(subject, what))?;
-        check_alias(&claims.alias)?;
+        claims.alias = check_alias(&claims.alias)?;
         check_version(&claims.wallet_version).map_err(malformed)?;
         Ok(Self {
             signing_key,
@@ -189,21 +186,6 @@ fn check_version(version: &str) -> Result<(), String> {
         return Err("wallet_version has other characters than letters, digits and .+-_".into());
     }
     Ok(())
-}
-
-/// Refuses an alias that is empty, too long, or cannot be read back from a form.
-pub fn check_alias(alias: &str) -> Result<(), Refusal> {
-    let long = alias.chars().take(MAX_ALIAS + 1).count();
-    let what = if long > MAX_ALIAS {
-        format!("longer than {MAX_ALIAS} characters")
-    } else if alias.trim() != alias || alias.is_empty() {
-        "empty, or with space at an end".to_owned()
-    } else if alias.chars().any(char::is_control) {
-        "holds a control character".to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(Problem::Alias.refusal("alias", what))
 }
 
 /// Proves an agreement key, which cannot sign: a MAC, under a key that the two

@@ -4,7 +4,7 @@ use jose::{PublicKey, SignError, Signer};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{rules, token};
+use crate::{Problem, rules, token};
 
 /// The typ of a signed answer.
 pub const ANSWER_TYP: &str = "wallet-provider-response+jwt";
@@ -21,8 +21,8 @@ const MAX_ANSWER: usize = 4 * 1024 * 1024;
 pub struct SignedAnswer<T> {
     /// The provider.
     pub iss: String,
-    /// What it answers: the `jti` of a signed unit request, or the challenge of
-    /// an activation.
+    /// What it answers: the `jti` of a signed unit request, the challenge of an
+    /// activation, or what [`view_asked`] makes of an instance's.
     pub in_reply_to: String,
     /// When it was made, in seconds since 1970.
     pub iat: i64,
@@ -64,4 +64,23 @@ impl<T: DeserializeOwned> SignedAnswer<T> {
         token::check_time(answer.iat, now).map_err(refuse)?;
         Ok(answer.body)
     }
+
+    /// What the answer in `text` says, which nobody has vouched for yet.
+    pub fn claimed(text: &str) -> Result<Self, Refusal> {
+        let refuse = |what: String| Refusal::because(&rules::ANSWER, "answer", what);
+        let parsed = token::parse(text, ANSWER_TYP, MAX_ANSWER).map_err(refuse)?;
+        token::claims(&parsed).map_err(refuse)
+    }
+}
+
+/// What a signed [`crate::ProviderView`] is in reply to: the challenge that the instance
+/// chose for it. No `jti` and no challenge of an activation looks like it, so an answer
+/// that anybody may ask for passes for no other.
+pub fn view_asked(challenge: &str) -> Result<String, Refusal> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if !(22..=86).contains(&challenge.len()) || !challenge.bytes().all(fits) {
+        let what = "not 22 to 86 characters of base64url";
+        return Err(Problem::Malformed.refusal("challenge", what));
+    }
+    Ok(format!("provider:{challenge}"))
 }

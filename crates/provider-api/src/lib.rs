@@ -21,6 +21,7 @@
 
 mod account;
 mod activation;
+mod alias;
 mod answer;
 mod attestation;
 mod check;
@@ -40,10 +41,11 @@ mod unit;
 
 pub use account::{AccountCode, AccountId, ConsentView, account_code_hash};
 pub use activation::{
-    ACTIVATION_TYP, ActivationAnswer, ActivationClaims, ActivationRequest, Evidence, MAX_ALIAS,
-    UnverifiedActivation, WscaView, agreement_proof, check_alias, verify_agreement_proof,
+    ACTIVATION_TYP, ActivationAnswer, ActivationClaims, ActivationRequest, Evidence,
+    UnverifiedActivation, WscaView, agreement_proof, verify_agreement_proof,
 };
-pub use answer::{ANSWER_TYP, SignedAnswer};
+pub use alias::{MAX_ALIAS, check_alias, compose_alias};
+pub use answer::{ANSWER_TYP, SignedAnswer, view_asked};
 pub use attestation::{
     AssociationAnswer, AssociationRequest, Attestations, KaRequest, MAX_PROOFS, ProofType,
     WiaRequest,

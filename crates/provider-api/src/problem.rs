@@ -41,6 +41,8 @@ pub enum Problem {
     Consent,
     /// There is no such unit.
     UnknownUnit,
+    /// There is no such job, entry or key storage.
+    NotFound,
     /// The unit is not in a state that allows this.
     WrongState,
     /// The unit is revoked.
@@ -82,7 +84,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every code.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::ChallengeUnknown,
         Self::ChallengeExpired,
         Self::WrongDeviceKey,
@@ -97,6 +99,7 @@ impl Problem {
         Self::AccountCode,
         Self::Consent,
         Self::UnknownUnit,
+        Self::NotFound,
         Self::WrongState,
         Self::UnitRevoked,
         Self::NoFactor,
@@ -133,6 +136,7 @@ impl Problem {
             Self::AccountCode => &rules::ACCOUNT,
             Self::Consent => &rules::CONSENT,
             Self::UnknownUnit => &rules::UNIT_UNKNOWN,
+            Self::NotFound => &rules::NOT_FOUND,
             Self::WrongState => &rules::UNIT_STATE,
             Self::UnitRevoked => &rules::UNIT_REVOKED,
             Self::NoFactor => &rules::FACTOR,
@@ -171,6 +175,7 @@ impl Problem {
             Self::AccountCode => "account-code",
             Self::Consent => "consent",
             Self::UnknownUnit => "unknown-unit",
+            Self::NotFound => "not-found",
             Self::WrongState => "wrong-state",
             Self::UnitRevoked => "unit-revoked",
             Self::NoFactor => "no-factor",

@@ -27,6 +27,8 @@ finding::rules! {
         "an activation says that the user agreed to the provider's text on the processing of data";
     UNIT_UNKNOWN = "WP-UNIT-UNKNOWN", "ARF 3.0, WUA_37", Error,
         "the unit is one of this provider";
+    NOT_FOUND = "WP-NOT-FOUND", "Claviger wallet provider protocol 1, 9", Error,
+        "the job, the entry or the key storage that a request names is there";
     UNIT_STATE = "WP-UNIT-STATE", "ARF 3.0, 4.6.4", Error,
         "the unit is in a state that allows the request";
     UNIT_REVOKED = "WP-UNIT-REVOKED", "ARF 3.0, 4.6.4", Error,

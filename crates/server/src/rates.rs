@@ -210,9 +210,9 @@ impl AccountGate {
 
 /// What aliases that a person would call the same have in common.
 fn alike(alias: &str) -> [u8; 32] {
-    let folded: String = alias
+    let composed = provider_api::compose_alias(alias).unwrap_or_default();
+    let folded: String = composed
         .chars()
-        .take(4 * provider_api::MAX_ALIAS)
         .filter(|c| c.is_alphanumeric())
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
@@ -415,6 +415,7 @@ mod tests {
         ] {
             assert_eq!(alike(same), alike("ada lovelace"), "{same}");
         }
+        assert_eq!(alike("Zoe\u{308}"), alike("zoë"));
         assert_eq!(alike("straße"), alike("STRASSE"));
         assert_ne!(alike("ada"), alike("adam"));
     }

@@ -3,6 +3,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use clock::Clock;
 use finding::Refusal;
+use jiff::Timestamp;
 use jose::json::{self, JsonError, Limits};
 use jose::{KeyAgreement, SignError, Signer, b64};
 use provider_api::{
@@ -18,9 +19,6 @@ use url::Url;
 
 use crate::Platform;
 use crate::http::{self, HttpError, MAX_ANSWER};
-
-/// The largest provider view, in bytes: with every handover that is read.
-const MAX_VIEW: usize = 256 << 10;
 
 /// Speaks with the wallet provider for one wallet instance.
 ///
@@ -103,9 +101,9 @@ impl ProviderError {
 }
 
 impl ProviderClient {
-    /// Asks the provider at `base` who it is, and pins its answer key: trust on
-    /// first use, for development. An app ships the key and uses
-    /// [`ProviderClient::pinned`].
+    /// Asks the provider at `base` who it is, and pins the answer key that signs what
+    /// it says of itself: trust on first use, for development. An app ships the key and
+    /// uses [`ProviderClient::pinned`].
     pub async fn discover(base: &str, clock: Arc<dyn Clock>) -> Result<Self, ProviderError> {
         Self::discover_by(http::client()?, base, clock).await
     }
@@ -121,14 +119,10 @@ impl ProviderClient {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        let view = fetch_view(&http, &base).await?;
-        let pinned = PinnedKeys::follow(
-            view.answer_key.clone(),
-            &view.answer_key_handovers,
-            &view.issuer,
-        )?;
+        let told = Told::by(&http, &base).await?;
+        let pinned = told.keys_from(told.view.answer_key.clone())?;
         Ok(Self {
-            view,
+            view: told.believed(&pinned, clock.now())?,
             answer_keys: Arc::new(RwLock::new(pinned)),
             base,
             http,
@@ -348,23 +342,23 @@ impl ProviderClient {
 
     /// The key that the answer names, if that is believed now.
     fn answer_key(&self, text: &str) -> Option<jose::PublicKey> {
-        let token = jose::jws::parse(text, MAX_ANSWER).ok()?;
-        let kid = token.header().get("kid")?.as_str()?;
         let keys = self.answer_keys.read();
         let keys = keys.unwrap_or_else(PoisonError::into_inner);
-        keys.at(kid, self.clock.now()).cloned()
+        named(text, &keys, self.clock.now())
     }
 
     /// Learns of handovers that were made since the provider was asked last.
     async fn follow(&self) -> Result<(), ProviderError> {
-        let view = fetch_view(&self.http, &self.base).await?;
+        let told = Told::by(&self.http, &self.base).await?;
         let from = {
             let keys = self.answer_keys.read();
             let keys = keys.unwrap_or_else(PoisonError::into_inner);
             keys.pinned().clone()
         };
-        let handovers = &view.answer_key_handovers;
-        self.believe_in(PinnedKeys::follow(from, handovers, &self.view.issuer)?);
+        let handovers = &told.view.answer_key_handovers;
+        let keys = PinnedKeys::follow(from, handovers, &self.view.issuer)?;
+        told.believed(&keys, self.clock.now())?;
+        self.believe_in(keys);
         Ok(())
     }
 
@@ -378,11 +372,54 @@ impl ProviderClient {
     }
 }
 
-async fn fetch_view(http: &reqwest::Client, base: &Url) -> Result<ProviderView, ProviderError> {
-    let address = base.join("provider").map_err(|_| ProviderError::Address)?;
-    let response = http.get(address).send().await;
-    let bytes = http::body(response.map_err(HttpError::Unreachable)?).await?;
-    Ok(json::parse_as(&bytes, Limits::bytes(MAX_VIEW))?)
+/// What somebody at the provider's address says of the provider.
+struct Told {
+    text: String,
+    /// What it has to be in reply to.
+    asked: String,
+    /// As it claims.
+    view: ProviderView,
+}
+
+impl Told {
+    async fn by(http: &reqwest::Client, base: &Url) -> Result<Self, ProviderError> {
+        let challenge = fresh_id()?;
+        let asked = provider_api::view_asked(&challenge)?;
+        let mut address = base.join("provider").map_err(|_| ProviderError::Address)?;
+        address
+            .query_pairs_mut()
+            .append_pair("challenge", &challenge);
+        let response = http.get(address).send().await;
+        let bytes = http::body(response.map_err(HttpError::Unreachable)?).await?;
+        let text = String::from_utf8(bytes).unwrap_or_default();
+        let view = SignedAnswer::<ProviderView>::claimed(&text)?.body;
+        Ok(Self { text, asked, view })
+    }
+
+    /// The keys that those from `pinned` on handed over to, by what is claimed.
+    fn keys_from(&self, pinned: jose::PublicKey) -> Result<PinnedKeys, Refusal> {
+        PinnedKeys::follow(pinned, &self.view.answer_key_handovers, &self.view.issuer)
+    }
+
+    /// The view, if one of these keys signed it now, in reply to what was asked.
+    fn believed(self, keys: &PinnedKeys, now: Timestamp) -> Result<ProviderView, ProviderError> {
+        let key = named(&self.text, keys, now).ok_or(ProviderError::NotPinned)?;
+        let issuer = &self.view.issuer;
+        Ok(SignedAnswer::verify(
+            &self.text,
+            &key,
+            issuer,
+            &self.asked,
+            now,
+        )?)
+    }
+}
+
+/// The key that an answer names, if it is one of these and may sign now.
+fn named(text: &str, keys: &PinnedKeys, now: Timestamp) -> Option<jose::PublicKey> {
+    let token = jose::jws::parse(text, MAX_ANSWER).ok()?;
+    let kid = token.header().get("kid")?.as_str()?;
+    keys.at(kid, now).cloned()
 }
 
 fn encode(body: &impl Serialize) -> Result<Vec<u8>, ProviderError> {
@@ -396,4 +433,110 @@ pub(crate) fn fresh_id() -> Result<String, ProviderError> {
         .fill(&mut bytes)
         .map_err(|_| ProviderError::Random)?;
     Ok(b64::encode(bytes))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use claviger_fixtures::TestKey;
+    use jose::Curve;
+
+    const ISSUER: &str = "https://provider.example";
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_800_000_000).unwrap()
+    }
+
+    fn pinned(key: &TestKey) -> PinnedKeys {
+        PinnedKeys::only(Signer::public_key(key).clone())
+    }
+
+    /// What a provider with this key says in reply to a challenge.
+    async fn told(key: &TestKey, challenge: &str, at: Timestamp) -> String {
+        let public = Signer::public_key(key).clone();
+        let view = ProviderView {
+            issuer: ISSUER.into(),
+            answer_key: public.clone(),
+            answer_key_handovers: Vec::new(),
+            agreement_key: public,
+            wallet_name: "A Wallet".into(),
+            certification: "none".into(),
+            consent: None,
+            offers: provider_api::Offers::default(),
+        };
+        let answer = SignedAnswer {
+            iss: ISSUER.into(),
+            in_reply_to: provider_api::view_asked(challenge).unwrap(),
+            iat: at.as_second(),
+            body: view,
+        };
+        answer.sign(key).await.unwrap()
+    }
+
+    fn read(text: String, challenge: &str) -> Result<Told, Refusal> {
+        Ok(Told {
+            asked: provider_api::view_asked(challenge).unwrap(),
+            view: SignedAnswer::<ProviderView>::claimed(&text)?.body,
+            text,
+        })
+    }
+
+    #[tokio::test]
+    async fn a_provider_is_believed_about_itself_under_the_pinned_key_alone() {
+        let key = TestKey::generate(Curve::P256);
+        let challenge = fresh_id().unwrap();
+        let text = told(&key, &challenge, now()).await;
+        let honest = read(text.clone(), &challenge).unwrap();
+        let view = honest.believed(&pinned(&key), now()).unwrap();
+        assert_eq!(view.wallet_name, "A Wallet");
+
+        // Somebody else's key, and a text of somebody else under the pinned key's name.
+        let other = TestKey::generate(Curve::P256);
+        let told_by_other = read(told(&other, &challenge, now()).await, &challenge).unwrap();
+        let refused = told_by_other.believed(&pinned(&key), now());
+        assert!(matches!(refused, Err(ProviderError::NotPinned)));
+        let parts: Vec<&str> = text.split('.').collect();
+        let [header, payload, signature] = parts[..] else {
+            unreachable!()
+        };
+        let mut claims: serde_json::Value =
+            serde_json::from_slice(&b64::decode(payload).unwrap()).unwrap();
+        *claims.pointer_mut("/body/wallet_name").unwrap() = "Another Wallet".into();
+        let altered = b64::encode(claims.to_string());
+        let altered = read(format!("{header}.{altered}.{signature}"), &challenge).unwrap();
+        let refused = altered.believed(&pinned(&key), now());
+        assert!(matches!(refused, Err(ProviderError::NotBelieved(_))));
+
+        // What another instance was told, and what this one was told two minutes ago.
+        let again = read(text.clone(), &fresh_id().unwrap()).unwrap();
+        let refused = again.believed(&pinned(&key), now());
+        assert!(matches!(refused, Err(ProviderError::NotBelieved(_))));
+        let later = now() + jiff::SignedDuration::from_secs(600);
+        let late = read(text, &challenge)
+            .unwrap()
+            .believed(&pinned(&key), later);
+        assert!(matches!(late, Err(ProviderError::NotBelieved(_))));
+        // And what nobody signed.
+        assert!(read("{}".into(), &challenge).is_err());
+    }
+
+    /// Anybody may have a view signed: it answers nothing else, whatever is asked.
+    #[tokio::test]
+    async fn a_view_is_no_answer_to_a_request() {
+        let key = TestKey::generate(Curve::P256);
+        let jti = fresh_id().unwrap();
+        let text = told(&key, &jti, now()).await;
+        let public = Signer::public_key(&key);
+        let taken = SignedAnswer::<serde_json::Value>::verify(&text, public, ISSUER, &jti, now());
+        assert!(taken.is_err());
+        for bad in [
+            "",
+            "short",
+            &"x".repeat(87),
+            "provider:aaaaaaaaaaaaaaaaaaaaaa",
+        ] {
+            assert!(provider_api::view_asked(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -207,6 +207,14 @@ impl WalletProvider {
         }
     }
 
+    /// The same, signed in reply to a challenge that the instance chose: what it shows
+    /// its user, the certification and the consent, comes from nobody else (ARF
+    /// `WIAM_10a`, `WIAM_12`).
+    pub async fn signed_view(&self, challenge: &str) -> Result<String, Error> {
+        let asked = provider_api::view_asked(challenge)?;
+        self.answer(&asked, self.view()).await
+    }
+
     /// What the solution and its key storage are certified for, for whoever follows
     /// a KA's `certification`. Without a certification it says so.
     pub fn certification(&self) -> serde_json::Value {

@@ -160,10 +160,9 @@ impl WalletProvider {
     /// An unknown alias and a wrong code are told apart by nobody.
     async fn open_account(&self, alias: &str, code: &str) -> Result<AccountRecord, Error> {
         let shown = account_code_hash(code);
-        let account = if alias.len() > 4 * provider_api::MAX_ALIAS {
-            None
-        } else {
-            self.store.account(alias).await?
+        let account = match provider_api::compose_alias(alias) {
+            Some(alias) => self.store.account(&alias).await?,
+            None => None,
         };
         account
             .filter(|account| account.has_code(&shown))

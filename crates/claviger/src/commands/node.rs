@@ -129,7 +129,7 @@ impl Node {
         };
         let failure = Failure::new(format!("{url}: {status}: {detail}{hint}"));
         Err(match problem.code.as_deref() {
-            Some(UNKNOWN) => failure.no(),
+            Some("unknown-unit" | "not-found") => failure.no(),
             // What is not offered will not be later.
             _ if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => {
                 failure.undecided()
@@ -138,9 +138,6 @@ impl Node {
         })
     }
 }
-
-/// The code of the answer that there is no such unit, entry or job.
-const UNKNOWN: &str = "unknown-unit";
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jose::SignError;
@@ -15,6 +15,7 @@ use provider_api::{
     Empty, KaRequest, KeystoreKaRequest, NonceRequest, PidRevocationAnswer, PidRevocationRequest,
     ProviderView, REQUEST_HEADER, RevocationRequest, UnitView, WiaRequest,
 };
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -60,11 +61,31 @@ impl IntoResponse for Signed {
 
 type Answer = Result<Signed, Problem>;
 
+#[derive(Deserialize)]
+struct ViewQuery {
+    challenge: Option<String>,
+}
+
 /// What a wallet instance has to know of its provider
 #[utoipa::path(get, path = "/provider", tag = "wallet provider",
-    responses((status = 200, body = ProviderView)))]
-async fn view(State(provider): State<Provider>) -> Json<ProviderView> {
-    Json(provider.view())
+    params(("challenge" = Option<String>, Query,
+        description = "22 to 86 characters of base64url, chosen at random: the view is signed in reply to it")),
+    responses(
+        (status = 200, content((ProviderView = "application/json"), (String = "application/jose")),
+            description = "The view; with a challenge, signed"),
+        (status = 400, body = Problem, description = "That is no challenge")))]
+async fn view(
+    State(provider): State<Provider>,
+    Query(asked): Query<ViewQuery>,
+) -> Result<Response, Problem> {
+    match asked.challenge {
+        None => Ok(Json(provider.view()).into_response()),
+        Some(challenge) => {
+            let view = provider.signed_view(&challenge).await;
+            view.map(|view| Signed(view).into_response())
+                .map_err(problem)
+        }
+    }
 }
 
 /// What the solution and its key storage are certified for: where a KA's
@@ -359,7 +380,7 @@ pub(crate) fn problem(error: Error) -> Problem {
         | Code::NotOfNow
         | Code::ChallengeUnknown
         | Code::ChallengeExpired => StatusCode::UNAUTHORIZED,
-        Code::UnknownUnit => StatusCode::NOT_FOUND,
+        Code::UnknownUnit | Code::NotFound => StatusCode::NOT_FOUND,
         Code::Replayed | Code::WrongState | Code::DeviceKnown | Code::NoFactor | Code::CheckDue => {
             StatusCode::CONFLICT
         }
