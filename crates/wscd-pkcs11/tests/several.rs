@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Place, with_softhsm, with_tokens};
+use common::{Place, as_other, with_softhsm, with_tokens};
 use cryptoki::object::{Attribute, AttributeType};
 use cryptoki::session::UserType;
 use cryptoki::slot::Slot;
@@ -506,35 +506,63 @@ fn anchors_in(place: &Place, token: &str) -> Vec<u64> {
         .collect()
 }
 
-/// The labels of a token's data objects of a name, asked past the crate under test;
-/// none while the module is being started anew.
+/// What begins a line with a label in the other process's output.
+const FOUND: &str = "label: ";
+
+/// The labels of a token's data objects of a name, asked past the crate under test, and
+/// in another process: in this one the module may be started anew at any time, and
+/// whoever is in a call then brings it down.
 fn labels(place: &Place, token: &str, name: &str) -> Vec<String> {
-    let module = common::raw::module(place);
-    let read = || -> Option<Vec<String>> {
-        let slots = module.get_slots_with_initialized_token().ok()?;
-        let named = |slot: &Slot| {
-            module
-                .get_token_info(*slot)
-                .is_ok_and(|about| about.label() == token)
-        };
-        let session = module
-            .open_ro_session(slots.into_iter().find(named)?)
-            .ok()?;
-        let _ = session.login(UserType::User, Some(&common::raw::auth(common::PIN)));
-        let mut labels = Vec::new();
-        for slot in ["a", "b"] {
-            let name = Attribute::Application(format!("{name}{slot}").into_bytes());
-            for object in session.find_objects(&[name]).ok()? {
-                let found = session
-                    .get_attributes(object, &[AttributeType::Label])
-                    .ok()?;
-                labels.extend(found.into_iter().filter_map(|attribute| match attribute {
-                    Attribute::Label(label) => String::from_utf8(label).ok(),
-                    _ => None,
-                }));
-            }
+    let other = place.start_other(&format!("{token} {name}"));
+    let output = other.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{text}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let found = text.lines().filter_map(|line| line.strip_prefix(FOUND));
+    found.map(str::to_owned).collect()
+}
+
+#[test]
+#[allow(clippy::print_stdout)]
+fn the_other_process() {
+    as_other(async |role, place| {
+        let (token, name) = role.split_once(' ').unwrap();
+        // On a line of its own, whatever the harness has begun to write.
+        println!();
+        for label in read_labels(&place, token, name).unwrap_or_default() {
+            println!("{FOUND}{label}");
         }
-        Some(labels)
+    });
+}
+
+/// None where the token is not there, or is just being written to.
+fn read_labels(place: &Place, token: &str, name: &str) -> Option<Vec<String>> {
+    let module = common::raw::module(place);
+    let slots = module.get_slots_with_initialized_token().ok()?;
+    let named = |slot: &Slot| {
+        module
+            .get_token_info(*slot)
+            .is_ok_and(|about| about.label() == token)
     };
-    read().unwrap_or_default()
+    let session = module
+        .open_ro_session(slots.into_iter().find(named)?)
+        .ok()?;
+    let _ = session.login(UserType::User, Some(&common::raw::auth(common::PIN)));
+    let mut labels = Vec::new();
+    for slot in ["a", "b"] {
+        let name = Attribute::Application(format!("{name}{slot}").into_bytes());
+        for object in session.find_objects(&[name]).ok()? {
+            let found = session
+                .get_attributes(object, &[AttributeType::Label])
+                .ok()?;
+            labels.extend(found.into_iter().filter_map(|attribute| match attribute {
+                Attribute::Label(label) => String::from_utf8(label).ok(),
+                _ => None,
+            }));
+        }
+    }
+    Some(labels)
 }
