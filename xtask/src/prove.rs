@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::requirements::{FILE, PROOFS, Requirement, Requirements, TestIndex, TestRef, proof_ids};
-use crate::suite::SKIP_LOG;
+use crate::suite::{PYTHON, SKIP_LOG};
 use crate::workspace::{Workspace, cargo_in};
 use crate::{Doing, Failure};
 
@@ -163,6 +163,9 @@ fn run(workspace: &Workspace, tree: &Worktree, test: &TestRef) -> Result<Outcome
     // From the worktree, the path that tests know by themselves leads nowhere.
     let vectors = std::env::var_os("CLAVIGER_VECTORS")
         .unwrap_or_else(|| workspace.root.join("../shared/vectors").into_os_string());
+    // Nor to the Python that was made for them beside it.
+    let python = std::env::var_os(PYTHON)
+        .unwrap_or_else(|| workspace.target.join("xtask/python/bin/python").into());
     // A target folder of its own, though that builds every dependency once more:
     // cargo keeps one binary per name, and a broken one must not be left where
     // the next test looks for a whole one.
@@ -175,6 +178,7 @@ fn run(workspace: &Workspace, tree: &Worktree, test: &TestRef) -> Result<Outcome
             .args(more)
             .env("CARGO_TARGET_DIR", &target)
             .env("CLAVIGER_VECTORS", &vectors)
+            .env(PYTHON, &python)
             .env(SKIP_LOG, &skips);
         command
     };

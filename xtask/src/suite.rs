@@ -30,7 +30,7 @@ const PROVIDER: &str = "crates/wallet-provider";
 
 /// Where the tests' mail server stands; the tests find its Python by the variable.
 const MAIL: &str = "tests/mail";
-const PYTHON: &str = "CLAVIGER_PYTHON";
+pub const PYTHON: &str = "CLAVIGER_PYTHON";
 
 /// Runs everything. `Ok(false)` when a test failed.
 pub fn run(workspace: &Workspace) -> Result<bool, Failure> {

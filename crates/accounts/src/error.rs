@@ -35,7 +35,7 @@ pub enum Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The alias is empty, too long, or holds control characters.
+    /// The alias is empty, too long, or holds what cannot be seen.
     Alias,
     /// The alias belongs to somebody.
     AliasTaken,

@@ -300,7 +300,8 @@ async fn an_alias_is_one_that_can_be_and_belongs_to_one(#[values(Sqlite, Postgre
         (" mine", Problem::Alias),
         ("a\nb", Problem::Alias),
         (&*"x".repeat(65), Problem::Alias),
-        ("mi\u{200b}ne", Problem::Alias),
+        ("mine\u{2800}", Problem::Alias),
+        ("mi\u{200b}ne", Problem::AliasTaken),
         ("mine", Problem::AliasTaken),
     ] {
         let begun = house.accounts.begin_sign_up(wish(alias)).await;

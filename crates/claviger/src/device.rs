@@ -5,8 +5,20 @@ use std::sync::Arc;
 use wscd::Wscd;
 
 use crate::exit::{Doing, Failure};
+use crate::settings::Device;
 
-/// Opens the device that a URI names: `software:…` or `pkcs11:…`.
+/// Opens the device of a configuration, with what its operator vouches for.
+pub(crate) async fn configured(device: &Device) -> Result<Arc<dyn Wscd>, Failure> {
+    match &device.assurance {
+        Some(assurance) => wscd_pkcs11::open_as(&device.uri, assurance.assured())
+            .await
+            .doing("the device"),
+        None => open(&device.uri).await,
+    }
+}
+
+/// Opens the device that a URI names, `software:…` or `pkcs11:…`, as one that claims no
+/// level.
 pub(crate) async fn open(uri: &str) -> Result<Arc<dyn Wscd>, Failure> {
     let scheme = uri.split(':').next().unwrap_or_default();
     if scheme.eq_ignore_ascii_case(wscd_pkcs11::SCHEME) {

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use config::{Config, Environment, File, FileFormat};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use wscd::{Assurance, AttackPotential};
+use wscd_pkcs11::Assured;
 
 use crate::exit::Failure;
 use crate::input;
@@ -260,6 +262,35 @@ impl<'de> Deserialize<'de> for Role {
 pub(crate) struct Device {
     /// Its URI: `software:PATH?key-file=FILE`.
     pub(crate) uri: String,
+    /// What it is certified for, by the operator's word.
+    pub(crate) assurance: Option<AssuranceSettings>,
+}
+
+/// `[device.assurance]`: a device cannot say how it was certified.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AssuranceSettings {
+    /// The scheme: `EUCC`, `Common Criteria`.
+    scheme: String,
+    /// The certificate's number or address.
+    certificate: String,
+    /// What attacks the device's keys withstand, by that certificate.
+    key_storage: AttackPotential,
+    /// What attacks the user authentication of the WSCA over this device withstands.
+    user_authentication: AttackPotential,
+}
+
+impl AssuranceSettings {
+    pub(crate) fn assured(&self) -> Assured {
+        Assured {
+            assurance: Assurance::Certified {
+                scheme: self.scheme.clone(),
+                certificate: self.certificate.clone(),
+            },
+            key_storage: Some(self.key_storage),
+            user_authentication: Some(self.user_authentication),
+        }
+    }
 }
 
 /// `[wallet_provider]`
@@ -462,6 +493,9 @@ impl Settings {
                     "device.uri",
                     "a device in memory forgets its keys at each start: software:PATH?key-file=FILE",
                 );
+            }
+            "software" if self.device.assurance.is_some() => {
+                return wrong("device.assurance", "nobody certified the software device");
             }
             "software" => {}
             _ => return wrong("device.uri", "neither pkcs11: nor software:"),

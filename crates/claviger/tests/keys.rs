@@ -7,200 +7,18 @@
     clippy::panic
 )]
 
+mod operator;
 mod support;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clock::SystemClock;
+use operator::{CONFORMING, ENDED, NOW, Operator, SUBJECT};
 use serde_json::Value;
 use support::served::{Served, free_address};
 use support::{Phone, claviger, rules};
-use wallet_client::ProviderClient;
-
-const SUBJECT: &str =
-    "C=BE,O=Example,organizationIdentifier=VATBE-0876866142,CN=Example wallet attestations";
-
-/// What a certificate of TS 119 412-6, clause 5, has beside what the request asks for.
-const CONFORMING: &str = "authorityKeyIdentifier=keyid\n\
-    certificatePolicies=0.4.0.2042.1.1\n\
-    crlDistributionPoints=URI:http://ca.example/ca.crl\n\
-    authorityInfoAccess=caIssuers;URI:http://ca.example/ca.cer\n";
-
-/// A provider's configuration and data, and OpenSSL as its CA.
-struct Operator {
-    folder: PathBuf,
-    _temporary: tempfile::TempDir,
-    environment: Vec<(String, PathBuf)>,
-}
-
-impl Operator {
-    /// On the software device. `None` where there is no OpenSSL.
-    fn new(test: &str) -> Option<Self> {
-        let operator = Self::without_device(test)?;
-        let folder = operator.folder.display();
-        operator.secret("device.key", &"7".repeat(64));
-        let device = format!("software:{folder}/device.store?key-file={folder}/device.key");
-        operator.configure(&device, "127.0.0.1:0");
-        Some(operator)
-    }
-
-    fn without_device(test: &str) -> Option<Self> {
-        let there = Command::new("openssl").arg("version").output();
-        if !there.is_ok_and(|output| output.status.success()) {
-            claviger_fixtures::skip(test, "openssl is not on this machine");
-            return None;
-        }
-        let temporary = tempfile::tempdir().unwrap();
-        let operator = Self {
-            folder: temporary.path().to_owned(),
-            _temporary: temporary,
-            environment: Vec::new(),
-        };
-        operator.make_ca();
-        Some(operator)
-    }
-
-    fn configure(&self, device: &str, listen: &str) {
-        let text = format!(
-            "development = true\nlisten = \"{listen}\"\ndata = \"{}\"\n\
-             roles = [\"wsca\", \"wallet-provider\"]\n\
-             [device]\nuri = \"{device}\"\n[wallet_provider]\nsolution = \"Example\"\n\
-             client_id = \"https://wallet.example\"\ncertification = \"none\"\n",
-            self.path("data")
-        );
-        std::fs::write(self.path("claviger.toml"), text).unwrap();
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.folder.join(name).to_str().unwrap().to_owned()
-    }
-
-    fn secret(&self, name: &str, text: &str) {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::write(self.path(name), text).unwrap();
-        let owner = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(self.path(name), owner).unwrap();
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_claviger"));
-        command.envs(self.environment.iter().cloned()).arg("keys");
-        command.args(arguments).arg("--json");
-        command.args(["--config", &self.path("claviger.toml")]);
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// The document of a command that answers, and its exit status.
-    fn keys(&self, arguments: &[&str]) -> (i32, Value) {
-        let output = self.run(arguments);
-        let document = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
-            panic!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr))
-        });
-        (output.status.code().unwrap(), document)
-    }
-
-    /// What a command that cannot do its work says.
-    fn fails(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        String::from_utf8(output.stderr).unwrap()
-    }
-
-    /// Makes a key and a request for it; the number of its generation.
-    fn request(&self, purpose: &str, curve: &str, out: &str) -> u64 {
-        let _ = std::fs::remove_file(self.path(out));
-        let (status, made) = self.keys(&[
-            "request",
-            "--purpose",
-            purpose,
-            "--curve",
-            curve,
-            "--subject",
-            SUBJECT,
-            "--out",
-            &self.path(out),
-        ]);
-        assert_eq!(status, 0);
-        made["generation"].as_u64().unwrap()
-    }
-
-    fn install(&self, purpose: &str, chain: &str, more: &[&str]) -> (i32, Value) {
-        let chain = self.path(chain);
-        let arguments = [&["install", "--purpose", purpose, "--chain", &chain], more].concat();
-        self.keys(&arguments)
-    }
-
-    fn openssl(&self, arguments: &[&str]) {
-        let output = Command::new("openssl")
-            .args(arguments)
-            .current_dir(&self.folder)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "openssl {arguments:?}: {said}");
-    }
-
-    fn make_ca(&self) {
-        let config = "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nnew_certs_dir=.\n\
-             certificate=ca.pem\nprivate_key=ca.key\ndefault_md=sha256\npolicy=p\n\
-             copy_extensions=copy\nunique_subject=no\nrand_serial=yes\n\
-             [p]\ncountryName=optional\norganizationName=optional\n\
-             organizationIdentifier=optional\ncommonName=supplied\n";
-        std::fs::write(self.path("ca.cnf"), config).unwrap();
-        std::fs::write(self.path("index.txt"), "").unwrap();
-        self.openssl(&[
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-keyout",
-            "ca.key",
-            "-out",
-            "ca.pem",
-            "-days",
-            "3650",
-            "-subj",
-            "/C=BE/O=Example CA/organizationIdentifier=VATBE-0123456789/CN=Example CA",
-        ]);
-    }
-
-    /// Has the CA issue what a request asks for; the dates as OpenSSL has them.
-    fn issue(&self, request: &str, out: &str, extensions: &str, dates: (&str, &str)) {
-        let file = format!("{out}.ext");
-        std::fs::write(self.path(&file), extensions).unwrap();
-        self.openssl(&["req", "-in", request, "-verify", "-noout"]);
-        self.openssl(&[
-            "ca",
-            "-config",
-            "ca.cnf",
-            "-batch",
-            "-notext",
-            "-in",
-            request,
-            "-out",
-            out,
-            "-extfile",
-            &file,
-            "-startdate",
-            dates.0,
-            "-enddate",
-            dates.1,
-        ]);
-    }
-}
-
-const NOW: (&str, &str) = ("20260101000000Z", "20401231000000Z");
-const ENDED: (&str, &str) = ("20240101000000Z", "20250101000000Z");
+use wallet_client::{ProviderClient, ProviderError};
 
 #[test]
 fn a_request_is_certified_installed_and_listed() {
@@ -441,40 +259,9 @@ fn at_once_or_killed_an_installation_is_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_node_takes_up_new_keys_from_a_token() {
     let test = "a_running_node_takes_up_new_keys_from_a_token";
-    let module = [
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/local/lib/softhsm/libsofthsm2.so",
-    ]
-    .into_iter()
-    .find(|path| Path::new(path).is_file());
-    let Some(module) = module else {
-        claviger_fixtures::skip(test, "SoftHSM2 is not installed");
+    let Some((operator, device)) = Operator::on_softhsm(test) else {
         return;
     };
-    let Some(mut operator) = Operator::without_device(test) else {
-        return;
-    };
-    let conf = operator.folder.join("softhsm2.conf");
-    std::fs::create_dir(operator.path("tokens")).unwrap();
-    let tokens = format!("directories.tokendir = {}\n", operator.path("tokens"));
-    std::fs::write(&conf, tokens).unwrap();
-    operator.environment = vec![("SOFTHSM2_CONF".to_owned(), conf)];
-    operator.secret("pin", "471100");
-    operator.secret("so-pin", "08154711");
-    let pin = operator.path("pin");
-    let device = format!("pkcs11:token=keys?module-path={module}&pin-source={pin}");
-    let init = Command::new(env!("CARGO_BIN_EXE_claviger"))
-        .envs(operator.environment.iter().cloned())
-        .args(["wscd", "init", "--device", &device, "--so-pin-source"])
-        .arg(operator.path("so-pin"))
-        .output()
-        .unwrap();
-    assert!(
-        init.status.success(),
-        "{}",
-        String::from_utf8_lossy(&init.stderr)
-    );
     let listen = free_address();
     operator.configure(&device, &listen);
     let url = format!("http://{listen}");
@@ -536,7 +323,8 @@ async fn a_running_node_takes_up_new_keys_from_a_token() {
     );
     let other = claviger_fixtures::TestKey::generate(jose::Curve::P256);
     let other = jose::Signer::public_key(&other).clone();
-    assert!(ProviderClient::pinned(&base, &other, clock).await.is_err());
+    let refused = ProviderClient::pinned(&base, &other, clock).await;
+    assert!(matches!(refused, Err(ProviderError::NotPinned)));
     // What ends is in the metrics.
     let metrics = reqwest::get(format!("{url}/metrics"))
         .await

@@ -393,7 +393,7 @@ async fn an_entry_of_no_unit_is_revoked_by_its_place_and_with_everything() {
     assert!(set(&one).await && !set(&two).await);
     let nowhere = format!("{}#9999999", one.0);
     assert_eq!(revoke("revoke", &["--entry", &nowhere, "--yes"]).0, Some(1));
-    for (object, outcome) in [(place, "ok"), (nowhere, "not-found")] {
+    for (object, outcome) in [(place, "ok"), (nowhere, "unknown-object")] {
         let rows = house.trail().await;
         let found = rows.iter().any(|row| {
             (&row["action"], &row["outcome"]) == (&json!("entry.revoke"), &json!(outcome))

@@ -74,11 +74,10 @@ impl<T: DeserializeOwned> SignedAnswer<T> {
 }
 
 /// What a signed [`crate::ProviderView`] is in reply to: the challenge that the instance
-/// chose for it. No `jti` and no challenge of an activation looks like it, so an answer
+/// chose for it. No `jti` and no challenge of an activation has a colon, so an answer
 /// that anybody may ask for passes for no other.
 pub fn view_asked(challenge: &str) -> Result<String, Refusal> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    if !(22..=86).contains(&challenge.len()) || !challenge.bytes().all(fits) {
+    if !(22..=86).contains(&challenge.len()) || !token::is_base64url(challenge) {
         let what = "not 22 to 86 characters of base64url";
         return Err(Problem::Malformed.refusal("challenge", what));
     }

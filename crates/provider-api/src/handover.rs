@@ -100,6 +100,26 @@ impl PinnedKeys {
         Ok(keys)
     }
 
+    /// These keys, and those that the newest of them handed over to since. Nothing that
+    /// is known is forgotten, whatever is left out of `handovers`: a key that was
+    /// replaced does not come back.
+    pub fn extended(&self, handovers: &[String], provider: &str) -> Result<Self, Refusal> {
+        let since = Self::follow(self.newest().clone(), handovers, provider)?;
+        let starts = |keys: &Self, place: usize| keys.after.get(place).map(|(_, starts)| *starts);
+        let last = self.after.len().checked_sub(1);
+        let known = last.and_then(|place| starts(self, place));
+        if known
+            .zip(starts(&since, 0))
+            .is_some_and(|(known, next)| next < known)
+        {
+            let what = "it starts before the one before it";
+            return Err(Refusal::because(&rules::ANSWER_KEY, "handover", what));
+        }
+        let mut keys = self.clone();
+        keys.after.extend(since.after);
+        Ok(keys)
+    }
+
     /// The key that is followed from.
     pub fn pinned(&self) -> &PublicKey {
         &self.pinned

@@ -33,7 +33,7 @@ pub enum Problem {
     NotOfNow,
     /// The signed request was made before.
     Replayed,
-    /// The alias is too long, empty, or holds control characters.
+    /// The alias is too long, empty, or holds what cannot be seen.
     Alias,
     /// The account exists and its code was not given, or is wrong.
     AccountCode,
@@ -42,7 +42,7 @@ pub enum Problem {
     /// There is no such unit.
     UnknownUnit,
     /// There is no such job, entry or key storage.
-    NotFound,
+    UnknownObject,
     /// The unit is not in a state that allows this.
     WrongState,
     /// The unit is revoked.
@@ -99,7 +99,7 @@ impl Problem {
         Self::AccountCode,
         Self::Consent,
         Self::UnknownUnit,
-        Self::NotFound,
+        Self::UnknownObject,
         Self::WrongState,
         Self::UnitRevoked,
         Self::NoFactor,
@@ -136,7 +136,7 @@ impl Problem {
             Self::AccountCode => &rules::ACCOUNT,
             Self::Consent => &rules::CONSENT,
             Self::UnknownUnit => &rules::UNIT_UNKNOWN,
-            Self::NotFound => &rules::NOT_FOUND,
+            Self::UnknownObject => &rules::OBJECT_UNKNOWN,
             Self::WrongState => &rules::UNIT_STATE,
             Self::UnitRevoked => &rules::UNIT_REVOKED,
             Self::NoFactor => &rules::FACTOR,
@@ -175,7 +175,7 @@ impl Problem {
             Self::AccountCode => "account-code",
             Self::Consent => "consent",
             Self::UnknownUnit => "unknown-unit",
-            Self::NotFound => "not-found",
+            Self::UnknownObject => "unknown-object",
             Self::WrongState => "wrong-state",
             Self::UnitRevoked => "unit-revoked",
             Self::NoFactor => "no-factor",

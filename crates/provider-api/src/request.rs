@@ -104,6 +104,10 @@ impl UnverifiedUnitRequest {
                 "a jti of {long} characters, 16 to 64 are accepted"
             )));
         }
+        // A signed view is in reply to what looks otherwise.
+        if !token::is_base64url(&claims.jti) {
+            return Err(refuse("a jti that is not base64url".into()));
+        }
         Ok(Self { token, claims })
     }
 

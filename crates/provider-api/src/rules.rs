@@ -20,14 +20,14 @@ finding::rules! {
     REQUEST_REPLAY = "WP-REQUEST-REPLAY", "Claviger wallet provider protocol 1, 4", Error,
         "a signed request is made once";
     ALIAS = "WP-ALIAS", "ARF 3.0, WIAM_06", Error,
-        "an account's alias has 1 to 64 characters, none of them a control character";
+        "an account's alias has 1 to 64 characters that can be seen, and spaces between them";
     ACCOUNT = "WP-ACCOUNT", "ARF 3.0, WIAM_06", Error,
         "who adds to an account, or asks after it, proves it by its code";
     CONSENT = "WP-CONSENT", "ARF 3.0, WIAM_05", Error,
         "an activation says that the user agreed to the provider's text on the processing of data";
     UNIT_UNKNOWN = "WP-UNIT-UNKNOWN", "ARF 3.0, WUA_37", Error,
         "the unit is one of this provider";
-    NOT_FOUND = "WP-NOT-FOUND", "Claviger wallet provider protocol 1, 9", Error,
+    OBJECT_UNKNOWN = "WP-OBJECT-UNKNOWN", "Claviger wallet provider protocol 1, 9", Error,
         "the job, the entry or the key storage that a request names is there";
     UNIT_STATE = "WP-UNIT-STATE", "ARF 3.0, 4.6.4", Error,
         "the unit is in a state that allows the request";

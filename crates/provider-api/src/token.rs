@@ -61,6 +61,12 @@ pub(crate) fn claims<T: DeserializeOwned>(token: &Unverified) -> Result<T, Strin
     serde_json::from_value(serde_json::Value::Object(claims)).map_err(|error| error.to_string())
 }
 
+/// Whether this is made of the characters of base64url alone.
+pub(crate) fn is_base64url(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    text.bytes().all(fits)
+}
+
 /// When no token made at `iat` would be taken any more.
 pub(crate) fn forget_at(iat: i64) -> Timestamp {
     let seconds = iat

@@ -76,6 +76,29 @@ async fn around_the_switch_both_keys_are_taken() {
     }
 }
 
+/// Whoever has a key that was replaced can leave out what came after it, and sign that.
+#[tokio::test]
+async fn a_key_that_was_replaced_does_not_come_back() {
+    let (keys, handovers) = four().await;
+    let now = start(4);
+    let known = PinnedKeys::follow(public(&keys[0]), &handovers[..2], PROVIDER).unwrap();
+    let replaced = public(&keys[1]).thumbprint_b64();
+    for left in [&handovers[..1], &handovers[..2], &[]] {
+        let still = known.extended(left, PROVIDER).unwrap();
+        assert_eq!(still, known);
+        assert_eq!(still.at(&replaced, now), None);
+    }
+    // What came since is learnt, from all of them or from the last alone.
+    for list in [&handovers[..], &handovers[2..]] {
+        let further = known.extended(list, PROVIDER).unwrap();
+        assert_eq!(further.to_pin(now), &public(&keys[3]));
+        assert_eq!(further.pinned(), known.pinned());
+    }
+    // And nothing that would have begun before what is known.
+    let early = vec![handover(&keys[2], &keys[3], 1).await];
+    assert!(known.extended(&early, PROVIDER).is_err());
+}
+
 #[tokio::test]
 async fn what_the_pinned_key_did_not_sign_leads_nowhere() {
     let (keys, handovers) = four().await;

@@ -105,6 +105,8 @@ pub(crate) struct Gates {
 
 /// Routes that cost us or tempt others more than most do.
 const TIGHT: &[&str] = &[
+    // With a challenge, it is signed.
+    "/wallet-provider/provider",
     "/wallet-provider/challenge",
     "/wallet-provider/activations",
     "/wallet-provider/account",

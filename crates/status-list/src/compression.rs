@@ -12,7 +12,7 @@ pub enum CompressionEffort {
     /// The highest level, as draft-20, section 4.1 recommends.
     #[default]
     Best,
-    /// A middle level: about a twentieth of the time for a few percent of size.
+    /// A middle level: about a twentieth of the time for a sixth more of size.
     /// For large lists that are published often.
     Quick,
 }

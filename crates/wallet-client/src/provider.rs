@@ -20,6 +20,9 @@ use url::Url;
 use crate::Platform;
 use crate::http::{self, HttpError, MAX_ANSWER};
 
+/// The largest signed view of a provider, in bytes: with every handover that is read.
+const MAX_VIEW: usize = 512 << 10;
+
 /// Speaks with the wallet provider for one wallet instance.
 ///
 /// Every request after the activation is signed by the unit's device key; every
@@ -121,8 +124,9 @@ impl ProviderClient {
         }
         let told = Told::by(&http, &base).await?;
         let pinned = told.keys_from(told.view.answer_key.clone())?;
+        let issuer = told.view.issuer.clone();
         Ok(Self {
-            view: told.believed(&pinned, clock.now())?,
+            view: told.believed(&pinned, &issuer, clock.now())?,
             answer_keys: Arc::new(RwLock::new(pinned)),
             base,
             http,
@@ -350,14 +354,13 @@ impl ProviderClient {
     /// Learns of handovers that were made since the provider was asked last.
     async fn follow(&self) -> Result<(), ProviderError> {
         let told = Told::by(&self.http, &self.base).await?;
-        let from = {
+        let issuer = &self.view.issuer;
+        let keys = {
             let keys = self.answer_keys.read();
             let keys = keys.unwrap_or_else(PoisonError::into_inner);
-            keys.pinned().clone()
+            keys.extended(&told.view.answer_key_handovers, issuer)?
         };
-        let handovers = &told.view.answer_key_handovers;
-        let keys = PinnedKeys::follow(from, handovers, &self.view.issuer)?;
-        told.believed(&keys, self.clock.now())?;
+        told.believed(&keys, issuer, self.clock.now())?;
         self.believe_in(keys);
         Ok(())
     }
@@ -391,6 +394,9 @@ impl Told {
             .append_pair("challenge", &challenge);
         let response = http.get(address).send().await;
         let bytes = http::body(response.map_err(HttpError::Unreachable)?).await?;
+        if bytes.len() > MAX_VIEW {
+            return Err(HttpError::TooLarge.into());
+        }
         let text = String::from_utf8(bytes).unwrap_or_default();
         let view = SignedAnswer::<ProviderView>::claimed(&text)?.body;
         Ok(Self { text, asked, view })
@@ -401,17 +407,17 @@ impl Told {
         PinnedKeys::follow(pinned, &self.view.answer_key_handovers, &self.view.issuer)
     }
 
-    /// The view, if one of these keys signed it now, in reply to what was asked.
-    fn believed(self, keys: &PinnedKeys, now: Timestamp) -> Result<ProviderView, ProviderError> {
+    /// The view, if one of these keys signed it now for that provider, in reply to what
+    /// was asked.
+    fn believed(
+        self,
+        keys: &PinnedKeys,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<ProviderView, ProviderError> {
         let key = named(&self.text, keys, now).ok_or(ProviderError::NotPinned)?;
-        let issuer = &self.view.issuer;
-        Ok(SignedAnswer::verify(
-            &self.text,
-            &key,
-            issuer,
-            &self.asked,
-            now,
-        )?)
+        let view = SignedAnswer::verify(&self.text, &key, issuer, &self.asked, now);
+        Ok(view?)
     }
 }
 
@@ -488,13 +494,13 @@ mod tests {
         let challenge = fresh_id().unwrap();
         let text = told(&key, &challenge, now()).await;
         let honest = read(text.clone(), &challenge).unwrap();
-        let view = honest.believed(&pinned(&key), now()).unwrap();
+        let view = honest.believed(&pinned(&key), ISSUER, now()).unwrap();
         assert_eq!(view.wallet_name, "A Wallet");
 
         // Somebody else's key, and a text of somebody else under the pinned key's name.
         let other = TestKey::generate(Curve::P256);
         let told_by_other = read(told(&other, &challenge, now()).await, &challenge).unwrap();
-        let refused = told_by_other.believed(&pinned(&key), now());
+        let refused = told_by_other.believed(&pinned(&key), ISSUER, now());
         assert!(matches!(refused, Err(ProviderError::NotPinned)));
         let parts: Vec<&str> = text.split('.').collect();
         let [header, payload, signature] = parts[..] else {
@@ -505,17 +511,17 @@ mod tests {
         *claims.pointer_mut("/body/wallet_name").unwrap() = "Another Wallet".into();
         let altered = b64::encode(claims.to_string());
         let altered = read(format!("{header}.{altered}.{signature}"), &challenge).unwrap();
-        let refused = altered.believed(&pinned(&key), now());
+        let refused = altered.believed(&pinned(&key), ISSUER, now());
         assert!(matches!(refused, Err(ProviderError::NotBelieved(_))));
 
-        // What another instance was told, and what this one was told two minutes ago.
+        // What another instance was told, and what this one was told ten minutes ago.
         let again = read(text.clone(), &fresh_id().unwrap()).unwrap();
-        let refused = again.believed(&pinned(&key), now());
+        let refused = again.believed(&pinned(&key), ISSUER, now());
         assert!(matches!(refused, Err(ProviderError::NotBelieved(_))));
         let later = now() + jiff::SignedDuration::from_secs(600);
         let late = read(text, &challenge)
             .unwrap()
-            .believed(&pinned(&key), later);
+            .believed(&pinned(&key), ISSUER, later);
         assert!(matches!(late, Err(ProviderError::NotBelieved(_))));
         // And what nobody signed.
         assert!(read("{}".into(), &challenge).is_err());

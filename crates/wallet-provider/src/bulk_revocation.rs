@@ -115,7 +115,7 @@ impl WalletProvider {
         let found = self.revocations.job(job).await?;
         found.map(view).ok_or_else(|| {
             let what = "there is no such job";
-            Error::refused(Problem::NotFound, "job", what)
+            Error::refused(Problem::UnknownObject, "job", what)
         })
     }
 

@@ -43,6 +43,10 @@ impl WalletProvider {
         ] {
             metrics::gauge!(name).set(f64::from(value));
         }
+        if let Some(list) = self.held_revocation_list() {
+            let age = now.duration_since(list.fetched()).as_secs_f64();
+            metrics::gauge!("claviger_revocation_list_age_seconds").set(age);
+        }
         if let Some(ends) = ends(&lists).min() {
             let left = ends.duration_since(now).as_secs_f64();
             metrics::gauge!("claviger_status_list_seconds_left").set(left);

@@ -9,7 +9,7 @@ use device_evidence::apple::{self, AttestationCheck, Environment};
 use device_evidence::play::{self, Bound};
 use device_evidence::{Assessment, AttackPotential};
 use finding::{Finding, Severity, Trusted};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jose::{PublicKey, b64};
 use provider_api::{Evidence, Problem, UnverifiedActivation};
 use serde::{Deserialize, Serialize};
@@ -123,6 +123,27 @@ impl WalletProvider {
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         *kept = Some(Arc::new(list));
+    }
+
+    /// What somebody must look at before it stops Android devices: the list of revoked
+    /// attestation keys was not read though Android apps are accepted, or is past half
+    /// of the age that the policy takes.
+    pub fn revocation_list_trouble(&self) -> Option<String> {
+        let policy = &self.config.evidence.android;
+        let Some(list) = self.held_revocation_list() else {
+            let what = "no list of revoked Android attestation keys was read";
+            return (!policy.apps.is_empty()).then(|| what.to_owned());
+        };
+        let hours = policy.revocation_max_age_hours;
+        let half = SignedDuration::from_mins(i64::from(hours) * 30);
+        let fetched = list.fetched();
+        let old = self.clock.now().duration_since(fetched) > half;
+        old.then(|| {
+            format!(
+                "the list of revoked Android attestation keys was fetched at {fetched}, and is \
+                 taken for {hours} hours"
+            )
+        })
     }
 
     pub(crate) fn held_revocation_list(&self) -> Option<Arc<RevocationList>> {

@@ -418,7 +418,8 @@ fn check_wsca(parts: &Parts) -> Result<(), ConfigError> {
     Err(ConfigError {
         key: "accept_uncertified_wsca",
         what: format!(
-            "{} is not certified for level high (ARF WIAM_08): only development takes it",
+            "{} is not certified for level high, as far as its settings say (ARF WIAM_08): \
+             only development takes it",
             descriptor.model
         ),
     })

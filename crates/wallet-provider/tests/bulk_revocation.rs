@@ -180,7 +180,7 @@ async fn what_cannot_be_meant_is_refused() {
     assert_eq!(problem(begin(advised).await), Problem::Malformed);
     assert_eq!(
         problem(running.provider.revocation_job("no such job").await),
-        Problem::UnknownUnit
+        Problem::UnknownObject
     );
     assert_eq!(running.provider.do_jobs().await.unwrap(), 0);
     assert_eq!(

@@ -19,6 +19,7 @@ use jose::{Curve, Signer};
 use provider_api::*;
 use sci::AttackPotential;
 use wallet_provider::Error;
+use wua::ClientAttestationDraft;
 
 const DAY: i64 = 86_400;
 
@@ -65,6 +66,26 @@ async fn a_wia_says_what_ts3_asks_for_in_coarse_times() {
         !house.revoked(&wia.status.reference),
         "the list is published before it is used"
     );
+}
+
+/// Draft 07 has `iss` where TS3 v1.5.2 has none.
+#[tokio::test]
+async fn a_wia_follows_the_draft_that_is_chosen() {
+    for (draft, names_issuer) in [
+        (ClientAttestationDraft::Draft07, true),
+        (ClientAttestationDraft::Draft10, false),
+    ] {
+        let house = House::new();
+        let running = house
+            .start_configured(|config| config.wia_draft = draft)
+            .await;
+        let device = Device::operational(&house, &running, "mine").await;
+        let key = TestKey::generate(Curve::P256);
+        let answer = device.wia_with(&house, &running, &[&key], |_| {}).await;
+        let wia = answer.unwrap().attestations.remove(0);
+        let claims = jose::jws::parse(&wia, 1 << 20).unwrap().claims().unwrap();
+        assert_eq!(claims.contains_key("iss"), names_issuer, "{draft:?}");
+    }
 }
 
 #[tokio::test]

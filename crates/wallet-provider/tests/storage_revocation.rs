@@ -161,7 +161,7 @@ async fn a_storage_that_the_unit_does_not_have_is_not_revoked() {
                 UnitGoes::On,
             )
             .await;
-        assert_eq!(problem(refused), Problem::UnknownUnit);
+        assert_eq!(problem(refused), Problem::UnknownObject);
     }
 }
 

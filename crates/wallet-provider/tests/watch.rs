@@ -268,3 +268,31 @@ async fn a_race_with_completion_has_one_end() {
         assert_eq!(destroyed.is_empty(), kept);
     }
 }
+
+/// A list that nobody fetches any more is told of before it stops Android devices.
+#[tokio::test]
+async fn an_old_list_is_told_of_before_it_is_too_old() {
+    let house = House::new();
+    let bed = Bed::new();
+    let accepted = Policy {
+        android: bed.policy(),
+        ..Policy::default()
+    };
+    let without = house
+        .start_configured(|config| config.evidence = accepted)
+        .await;
+    let told = without.provider.revocation_list_trouble().unwrap();
+    assert!(told.contains("no list"), "{told}");
+    // Nobody misses it where no Android app is accepted.
+    let apple = house.start_configured(|_| ()).await;
+    assert_eq!(apple.provider.revocation_list_trouble(), None);
+
+    let running = start(&house, &bed).await;
+    assert_eq!(running.provider.revocation_list_trouble(), None);
+    house.pass(13 * 3600);
+    let told = running.provider.revocation_list_trouble().unwrap();
+    assert!(told.contains("taken for 24 hours"), "{told}");
+    let fresh = list(&house, &[]);
+    running.provider.take_revocation_list(fresh).await.unwrap();
+    assert_eq!(running.provider.revocation_list_trouble(), None);
+}

@@ -25,6 +25,9 @@ pub struct Assured {
     pub assurance: Assurance,
     /// What attacks the token's keys withstand, by that certification.
     pub key_storage: Option<AttackPotential>,
+    /// What attacks the user authentication before its keys withstands, by the same: the
+    /// token authenticates no user, but is certified with the WSCA that does.
+    pub user_authentication: Option<AttackPotential>,
 }
 
 impl Default for Assured {
@@ -33,6 +36,7 @@ impl Default for Assured {
         Self {
             assurance: Assurance::None,
             key_storage: None,
+            user_authentication: None,
         }
     }
 }
@@ -65,8 +69,7 @@ impl Pkcs11Device {
                 wsca_provided_by: WscaProvider::WalletProvider,
                 assurance: assured.assurance,
                 key_storage: assured.key_storage,
-                // The token authenticates no user: the WSCA does.
-                user_authentication: None,
+                user_authentication: assured.user_authentication,
                 exportable: false,
                 curves: login.profile.curves.clone(),
                 agreement: login.profile.agreement,

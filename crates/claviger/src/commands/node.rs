@@ -120,16 +120,20 @@ impl Node {
         }
         let problem: Problem = serde_json::from_slice(&bytes).unwrap_or_default();
         let detail = problem.detail.unwrap_or(problem.title);
+        let unknown = matches!(
+            problem.code.as_deref(),
+            Some("unknown-unit" | "unknown-object")
+        );
         let hint = match status {
             StatusCode::UNAUTHORIZED => " (is it the token or certificate of an operator there?)",
-            StatusCode::NOT_FOUND if detail.is_empty() => {
+            StatusCode::NOT_FOUND if !unknown => {
                 " (is it the listener for operators, and are there any?)"
             }
             _ => "",
         };
         let failure = Failure::new(format!("{url}: {status}: {detail}{hint}"));
         Err(match problem.code.as_deref() {
-            Some("unknown-unit" | "not-found") => failure.no(),
+            _ if unknown => failure.no(),
             // What is not offered will not be later.
             _ if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => {
                 failure.undecided()

@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args, _output: Output) -> Done {
 }
 
 async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
-    let device = crate::device::open(&settings.device.uri).await?;
+    let device = crate::device::configured(&settings.device).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let limits = Limits {
         max_body: settings.limits.body_bytes,

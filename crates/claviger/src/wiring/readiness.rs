@@ -157,6 +157,7 @@ impl Readiness for ProviderReady {
         let keys = warnings(&keys, self.clock.now());
         let mut texts: Vec<String> = keys.into_iter().map(|(_, _, text)| text).collect();
         texts.extend(self.listing.warnings());
+        texts.extend(self.provider.revocation_list_trouble());
         texts
     }
 }

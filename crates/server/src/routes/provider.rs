@@ -380,7 +380,7 @@ pub(crate) fn problem(error: Error) -> Problem {
         | Code::NotOfNow
         | Code::ChallengeUnknown
         | Code::ChallengeExpired => StatusCode::UNAUTHORIZED,
-        Code::UnknownUnit | Code::NotFound => StatusCode::NOT_FOUND,
+        Code::UnknownUnit | Code::UnknownObject => StatusCode::NOT_FOUND,
         Code::Replayed | Code::WrongState | Code::DeviceKnown | Code::NoFactor | Code::CheckDue => {
             StatusCode::CONFLICT
         }

@@ -211,7 +211,7 @@ fn words(code: Code) -> (StatusCode, &'static str, &'static str) {
         Code::Alias => (
             S::BAD_REQUEST,
             "Please choose another name",
-            "A name has 1 to 64 characters, with no space at its ends.",
+            "A name has 1 to 64 characters that can be seen, with no space at its ends.",
         ),
         Code::AliasTaken => (
             S::CONFLICT,
