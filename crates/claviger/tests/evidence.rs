@@ -9,6 +9,7 @@
 #[path = "../../device-evidence/tests/support/mod.rs"]
 mod devices;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -108,6 +109,8 @@ fn every_android_chain_agrees_with_the_json_beside_it() {
     let Some(vectors) = vectors("every_android_chain_agrees_with_the_json_beside_it") else {
         return;
     };
+    let known: BTreeSet<_> = CHAINS.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    assert_eq!(chains(&vectors.join("android-key-attestation")), known);
     let folder = tempfile::tempdir().unwrap();
     let list = write(folder.path(), "status.json", r#"{"entries":{}}"#);
     for (name, at, sound) in CHAINS {
@@ -157,6 +160,26 @@ fn every_android_chain_agrees_with_the_json_beside_it() {
         assert_eq!(status, if *sound { 3 } else { 1 }, "{name}");
         assert_eq!(bare["key_storage"], "none", "{name}");
     }
+}
+
+/// The chains that are there, by their path: a file with JSON beside it.
+fn chains(folder: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "pem")
+                && path.with_extension("json").is_file()
+            {
+                let name = path.strip_prefix(folder).unwrap().with_extension("");
+                found.insert(name.to_str().unwrap().to_owned());
+            }
+        }
+    }
+    found
 }
 
 /// The app of the vector.
@@ -254,6 +277,55 @@ fn agrees(says: &Value, expected: &Value, name: &str) {
     ] {
         pairs.push((hardware["device"][ours].clone(), beside[theirs].clone()));
     }
+    let each = |value: &Value, read: &dyn Fn(&Value) -> Value| match value.as_array() {
+        None => Value::Null,
+        Some(values) => values.iter().map(read).collect(),
+    };
+    const PURPOSES: [&str; 4] = ["encrypt", "decrypt", "sign", "verify"];
+    let purpose = |value: &Value| {
+        let place: usize = value.as_str().unwrap().parse().unwrap();
+        Value::from(PURPOSES[place])
+    };
+    let lower = |value: &Value| value.as_str().map(str::to_lowercase).into();
+    pairs.extend([
+        (
+            hardware["purposes"].clone(),
+            each(&beside["purposes"], &purpose),
+        ),
+        (
+            hardware["digests"].clone(),
+            each(&beside["digests"], &number),
+        ),
+        (
+            hardware["paddings"].clone(),
+            each(&beside["paddings"], &number),
+        ),
+        (hardware["origin"].clone(), lower(&beside["origin"])),
+        (
+            hardware["no_auth_required"].clone(),
+            beside["noAuthRequired"].as_bool().unwrap_or(false).into(),
+        ),
+    ]);
+    let (software, beside) = (&says["software_enforced"], &expected["softwareEnforced"]);
+    let app = &beside["attestationApplicationId"];
+    let signers = each(&app["signatures"], &hex_of);
+    pairs.extend([
+        (
+            software["creation_date_time"].clone(),
+            number(&beside["creationDateTime"]),
+        ),
+        (software["application_id"]["signers"].clone(), signers),
+    ]);
+    let package = |package: &Value| {
+        serde_json::json!({
+            "name": package["name"],
+            "version": number(&package["version"]),
+        })
+    };
+    pairs.push((
+        software["application_id"]["packages"].clone(),
+        each(&app["packages"], &package),
+    ));
     for (ours, theirs) in pairs {
         assert_eq!(ours, theirs, "{name}: {says:#}");
     }
@@ -365,6 +437,12 @@ fn every_app_attest_object_is_judged_as_it_deserves() {
             let (status, document) = ask(&lenient, &hash, &more);
             assert_eq!(status, 0, "{name} {kind}: {document:#}");
             assert_eq!(document["says"]["app"], app.as_str());
+            let plain = ["apple", &object, "--at", &at, "--policy", &lenient];
+            let plain = [plain.as_slice(), &["--client-data-hash", &hash], &more].concat();
+            let text = String::from_utf8(claviger(&plain).stdout).unwrap();
+            for expected in [&*app, &*kind, "accepted  App Attest"] {
+                assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+            }
             assert_eq!(document["key_storage"], "none");
             let (status, document) = ask(&strict, &hash, &more);
             assert_eq!(status, 1);
@@ -469,6 +547,17 @@ fn a_play_token_is_judged_with_the_apps_own_keys() {
     let ask = |more: &[&str]| asked(&[base.as_slice(), more].concat());
     let (status, document) = ask(&["--policy", &policy, "--challenge", &nonce]);
     assert_eq!(status, 0, "{document:#}");
+    let plain = ["--policy", &policy, "--challenge", &nonce];
+    let shown = claviger(&[base.as_slice(), &plain].concat());
+    let text = String::from_utf8(shown.stdout).unwrap();
+    for expected in [
+        "accepted  Play Integrity token",
+        "PLAY_RECOGNIZED, version 7",
+        "MEETS_BASIC_INTEGRITY, MEETS_DEVICE_INTEGRITY",
+        "LICENSED",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
     let (status, document) = ask(&["--policy", &policy, "--challenge", "another"]);
     assert_eq!(
         (status, errors(&document)),

@@ -9,7 +9,12 @@
 
 mod support;
 
-use provider_api::{RevocationReason, RevocationRequest, UnitState};
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use provider_api::{AccountCode, RevocationReason, RevocationRequest, UnitState};
 use support::{Phone, Up, is_set};
 use wallet_client::keystore::DeviceKeystore;
 
@@ -266,6 +271,60 @@ async fn many_units_are_counted_and_then_revoked() {
     assert_eq!(jobs["jobs"].as_array().unwrap().len(), 1);
 }
 
+/// At a terminal the number is asked for, and another one revokes nothing; then a bar
+/// shows how far it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_terminal_the_number_is_typed_and_a_bar_is_shown() {
+    let typed = |line: &str, command: &str| {
+        let mut script = Command::new("script")
+            .args(["-qec", command, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .ok()?;
+        let mut keyboard = script.stdin.take().unwrap();
+        writeln!(keyboard, "{line}").unwrap();
+        let shown = script.wait_with_output().unwrap();
+        drop(keyboard);
+        let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+        Some((shown.status.code(), text))
+    };
+    if typed("", "true").is_none() {
+        let why = "script is not on this machine (Debian: bsdutils)";
+        claviger_fixtures::skip("at_a_terminal_the_number_is_typed_and_a_bar_is_shown", why);
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(&folder.path().join("data"), "127.0.0.1:0");
+    let phones = [
+        Phone::activate(&up, "one").await,
+        Phone::activate(&up, "two").await,
+    ];
+    let states = async || {
+        let mut states = BTreeSet::new();
+        for phone in &phones {
+            let device = phone.device.signing();
+            let seen = phone.provider.unit(phone.answer.unit, device).await;
+            states.insert(seen.unwrap().state.name());
+        }
+        states.into_iter().collect::<Vec<_>>()
+    };
+    let command = format!(
+        "{} unit revoke --everything --reason security --url {} --token-file {}",
+        env!("CARGO_BIN_EXE_claviger"),
+        up.url,
+        folder.path().join("data/operator.token").display()
+    );
+    let (status, text) = typed("1", &command).unwrap();
+    assert!(text.contains("(security): 2 units."), "{text}");
+    assert!(text.contains("nothing was revoked"), "{text}");
+    assert_eq!((status, states().await), (Some(2), vec!["operational"]));
+
+    let (status, text) = typed("2", &command).unwrap();
+    assert!(text.contains("of 2 revoked"), "{text}");
+    assert_eq!((status, states().await), (Some(0), vec!["revoked"]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_openapi_document_is_the_golden_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -357,9 +416,68 @@ async fn the_edge_refuses_in_one_form() {
     );
 }
 
+/// What an operator is told to watch is measured, and what is measured is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_metric_that_is_written_down_is_there_and_none_beside() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let told = std::fs::read_to_string(root.join("docs/operations.md")).unwrap();
+    let row = |line: &str| {
+        let name = line.strip_prefix("| `claviger_")?.split('`').next()?;
+        Some(format!("claviger_{name}"))
+    };
+    let written: BTreeSet<String> = told.lines().filter_map(row).collect();
+    assert!(written.len() > 15, "{written:?}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(&folder.path().join("data"), "127.0.0.1:0");
+    let phone = Phone::activate(&up, "measured").await;
+    phone.wia().await;
+    let mut wrong = revocation(&phone);
+    wrong.code = AccountCode::of(&[0; 16]).text().to_owned();
+    phone.provider.revoke(&wrong).await.unwrap_err();
+    phone.provider.revoke(&revocation(&phone)).await.unwrap();
+
+    let metrics = get(&format!("{}/metrics", up.url)).await;
+    let metrics = String::from_utf8(metrics).unwrap();
+    for line in [
+        r#"claviger_issued_total{kind="wia"} 1"#,
+        r#"claviger_revoked_total{by="user",reason="lost-or-stolen"} 1"#,
+        r#"claviger_refused_total{route="/wallet-provider/account/revocation",code="account-code"} 1"#,
+        "claviger_revocations_untold 0",
+        "claviger_lists_unpublished 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
+    let family = |line: &str| {
+        line.strip_prefix("# TYPE ")?
+            .split(' ')
+            .next()
+            .map(str::to_owned)
+    };
+    let measured: BTreeSet<String> = metrics.lines().filter_map(family).collect();
+    // Those of trusted lists are written down elsewhere.
+    let beside = |name: &&String| !name.starts_with("claviger_list_");
+    let untold: Vec<_> = measured.difference(&written).filter(beside).collect();
+    assert!(untold.is_empty(), "{untold:?}");
+    // What this node has not met, or has not: a limit, too much work, Google's list, a
+    // way to its users; and a list when it measured last, before there was any.
+    let not_met = |name: &&String| {
+        ![
+            "claviger_limited_total",
+            "claviger_wsca_turned_away_total",
+            "claviger_revocation_list_age_seconds",
+            "claviger_notices_total",
+            "claviger_status_list_seconds_left",
+        ]
+        .contains(&name.as_str())
+    };
+    let missing: Vec<_> = written.difference(&measured).filter(not_met).collect();
+    assert!(missing.is_empty(), "{missing:?} of {metrics}");
+}
+
 /// Announces a body of this length and sends none of it; what the node says to that.
 fn announce(up: &Up, length: usize) -> String {
-    use std::io::{Read, Write};
+    use std::io::Read;
     let mut stream = std::net::TcpStream::connect(up.listen()).unwrap();
     write!(
         stream,
@@ -374,7 +492,6 @@ fn announce(up: &Up, length: usize) -> String {
 
 #[test]
 fn a_client_that_sends_half_a_request_does_not_hold_up_the_end() {
-    use std::io::Write;
     let folder = tempfile::tempdir().unwrap();
     let up = Up::start(&folder.path().join("data"), "127.0.0.1:0");
     let mut slow = std::net::TcpStream::connect(up.listen()).unwrap();

@@ -142,6 +142,8 @@ impl Node {
     /// Opens the roles. What the last run acknowledged and did not finish (a
     /// revocation that was not published yet) is finished first.
     pub(crate) async fn open(parts: NodeParts) -> Result<Self, Failure> {
+        // First: what is counted before is lost.
+        Metrics::install().doing("metrics")?;
         std::fs::create_dir_all(&parts.data).doing(parts.data.display())?;
         let database = Database::open(&parts.database)
             .await

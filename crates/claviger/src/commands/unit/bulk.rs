@@ -95,6 +95,21 @@ struct Which {
     everything: bool,
 }
 
+impl Which {
+    fn selector(&self, unit: Option<UnitId>) -> Selector {
+        Selector {
+            unit,
+            model: self.model.clone(),
+            patch_below: self.patch_below,
+            wscd_type: self.wscd_type.clone(),
+            keystore_type: self.keystore_type.clone(),
+            version: self.version.clone(),
+            version_below: self.version_below.clone(),
+            everything: self.everything,
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Revocations {
     /// One of them
@@ -180,16 +195,7 @@ fn one(unit: UnitId, args: &Revoke, output: Output) -> Done {
 fn many(args: &Revoke, output: Output) -> Done {
     let which = &args.which;
     let mut asked = BulkRevocation {
-        selector: Selector {
-            unit: args.unit,
-            model: which.model.clone(),
-            patch_below: which.patch_below,
-            wscd_type: which.wscd_type.clone(),
-            keystore_type: which.keystore_type.clone(),
-            version: which.version.clone(),
-            version_below: which.version_below.clone(),
-            everything: which.everything,
-        },
+        selector: which.selector(args.unit),
         reason: args.reason,
         extent: match args.keystore_alone {
             true => Extent::Keystore,
@@ -401,6 +407,35 @@ impl Report for RevocationJobs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        revoke: Revoke,
+    }
+
+    #[test]
+    fn each_flag_selects_what_it_is_called() {
+        for (flag, value, expected) in [
+            ("--model", "A Phone", json!({"model": "A Phone"})),
+            ("--patch-below", "202601", json!({"patch_below": 202_601})),
+            ("--wscd-type", "hsm", json!({"wscd_type": "hsm"})),
+            ("--keystore-type", "tee", json!({"keystore_type": "tee"})),
+            ("--solution-version", "1.2", json!({"version": "1.2"})),
+            ("--version-below", "1.3", json!({"version_below": "1.3"})),
+        ] {
+            let line = ["x", "--reason", "security", flag, value];
+            let parsed = Line::try_parse_from(line).unwrap().revoke;
+            let selector = parsed.which.selector(parsed.unit);
+            assert_eq!(json!(selector), expected, "{flag}");
+        }
+        let line = ["x", "--reason", "security", "--everything"];
+        let parsed = Line::try_parse_from(line).unwrap().revoke;
+        let selector = parsed.which.selector(parsed.unit);
+        assert_eq!(json!(selector), json!({"everything": true}));
+    }
+
     use jiff::Timestamp;
 
     #[test]
