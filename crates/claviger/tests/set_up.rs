@@ -32,8 +32,8 @@ use support::served::Served;
 use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
 use wallet_client::sci_remote::{HttpTransport, Transport, TransportError};
 use wallet_client::{
-    FreshKeys, IssuerSecret, OperationalUnit, Platform, ProviderClient, SetUp, SetUpError, Stock,
-    Unattested, Vouching, WiaOptions,
+    FreshKeys, IssuerSecret, KaOptions, OperationalUnit, Platform, ProviderClient, RefillError,
+    SetUp, SetUpError, Stock, Unattested, Vouching, WiaOptions,
 };
 
 /// A phone whose Android the bed's maker attests.
@@ -213,6 +213,56 @@ async fn a_stock_of_wias_is_filled_again_at_its_limit() {
         filled[1..].iter().all(|count| *count == filled[1]),
         "{filled:?}"
     );
+}
+
+/// The same of KAs: each over one key, of the WSCD in a session that the user opened, and
+/// of the keystore without one.
+#[tokio::test(flavor = "multi_thread")]
+async fn stocks_of_kas_are_filled_again_at_their_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(folder.path(), "127.0.0.1:0");
+    let device = Arc::new(SoftwareKeystore::generate().unwrap());
+    let (provider, unit) = set_up(&up.url, &Unattested, &device).await;
+    let (signing, sci) = (device.signing(), unit.sci.as_ref());
+    let pin = Pin::new("493827").unwrap();
+    let (mut wscd, mut keystore) = (Stock::new(), Stock::new());
+    let (mut filled, mut keys) = ([Vec::new(), Vec::new()], HashSet::new());
+    // Without a session there is no statement, and nothing is taken in.
+    let refused = provider
+        .refill_kas(unit.unit, signing, sci, &mut wscd)
+        .await;
+    assert!(matches!(refused, Err(RefillError::Wsca(_))), "{refused:?}");
+    for _ in 0..25 {
+        let now = jiff::Timestamp::now();
+        if wscd.wants(now).is_some() {
+            sci::Sci::open_session(sci, &pin, sci::Task::Issuance)
+                .await
+                .unwrap();
+            let refill = provider.refill_kas(unit.unit, signing, sci, &mut wscd);
+            filled[0].push(refill.await.unwrap());
+            sci::Sci::end_session(sci).await.unwrap();
+        }
+        let options = KaOptions::default();
+        let refill =
+            provider.refill_keystore_kas(unit.unit, signing, &Unattested, &mut keystore, &options);
+        let refilled = refill.await.unwrap().unwrap();
+        filled[1].extend(Some(refilled).filter(|count| *count > 0));
+        let taken = wscd.take(now).unwrap();
+        let beside = keystore.take(now).unwrap();
+        for (ka, key) in [
+            (&taken.attestation, &taken.key.public_key),
+            (&beside.attestation, beside.key.public_key()),
+        ] {
+            assert_eq!(claims(ka)["attested_keys"], json!([key.to_jwk()]));
+            assert!(keys.insert(key.thumbprint()), "no key twice");
+        }
+    }
+    for filled in filled {
+        assert_eq!(filled[0], 1, "what a batch is, is told with the first");
+        assert!(filled.len() > 2 && filled[1] > 1, "{filled:?}");
+        let batch = filled[1];
+        assert!(filled[1..].iter().all(|count| *count == batch));
+    }
 }
 
 /// A way to the WSCA on which every answer after the first few is lost.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use jose::Signer;
+use jose::{Curve, Signer};
 use provider_api::{
     Attestations, Challenge, CheckAnswer, CheckRequest, KaRequest, KeyProof, KeystoreKaRequest,
     KeystoreKeys, NoncePurpose, NonceRequest, Problem, ProofType, WiaRequest, bound_challenge,
 };
-use sci::UnitId;
+use sci::{KeyInfo, Sci, UnitId};
 
 use crate::provider::fresh_id;
 use crate::{Platform, ProviderClient, ProviderError, Vouching};
@@ -116,6 +116,32 @@ impl ProviderClient {
     ) -> Result<Attestations, ProviderError> {
         let request = request.clone();
         self.signed(unit, device, "unit/ka", |_| request).await
+    }
+
+    /// KAs over fresh keys of the WSCD, which are dealt out to `count` of them, or stand
+    /// in one. The session for issuance is the caller's.
+    pub(crate) async fn wscd_kas<E>(
+        &self,
+        unit: UnitId,
+        device: &dyn Signer,
+        sci: &dyn Sci,
+        keys: usize,
+        count: Option<u32>,
+    ) -> Result<(Attestations, Vec<KeyInfo>), E>
+    where
+        E: From<ProviderError> + From<sci::Error>,
+    {
+        let keys = sci.generate_keys(keys, Curve::P256).await?;
+        let nonce = self.statement_nonce(unit, device).await?;
+        let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
+        let audience = &self.view().issuer;
+        let statement = sci.state_keys(&ids, &nonce.challenge, audience).await?;
+        let request = KaRequest {
+            statement,
+            count,
+            ..KaRequest::default()
+        };
+        Ok((self.kas(unit, device, &request).await?, keys))
     }
 
     /// KAs over `count` fresh keys of the platform's keystore; `None` where that attests

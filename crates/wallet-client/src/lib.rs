@@ -26,6 +26,6 @@ pub use set_up::{
     Certification, CertificationShown, FirstAttestations, FirstKa, FirstWia, OperationalUnit,
     SetUp, SetUpError,
 };
-pub use stock::{NotABatch, Stock, Stocked};
+pub use stock::{NotABatch, RefillError, Stock, Stocked};
 
 pub use clean_up::clean_up;

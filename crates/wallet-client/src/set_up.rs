@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use jose::{Curve, Signer};
-use provider_api::{ActivationAnswer, KaRequest, UnitState};
+use jose::Signer;
+use provider_api::{ActivationAnswer, UnitState};
 use r2ps::ServiceIdentity;
 use sci::{Code, KeyInfo, Pin, Sci, Task, UnitId};
 
@@ -259,18 +259,11 @@ impl ProviderClient {
         sci: &dyn Sci,
         count: usize,
     ) -> Result<FirstKa<KeyInfo>, SetUpError> {
-        let keys = sci.generate_keys(count, Curve::P256).await?;
-        let nonce = self.statement_nonce(unit, device).await?;
-        let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
-        let audience = &self.view().issuer;
-        let statement = sci.state_keys(&ids, &nonce.challenge, audience).await?;
-        let request = KaRequest {
-            statement,
-            ..KaRequest::default()
-        };
-        let answer = self.kas(unit, device, &request).await?;
+        let (made, keys) = self
+            .wscd_kas::<SetUpError>(unit, device, sci, count, None)
+            .await?;
         Ok(FirstKa {
-            attestation: one(answer.attestations)?,
+            attestation: one(made.attestations)?,
             keys,
         })
     }

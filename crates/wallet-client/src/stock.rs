@@ -7,16 +7,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jose::Signer;
 use provider_api::{Attestations, MAX_PROOFS};
-use sci::UnitId;
+use sci::{KeyInfo, MAX_BATCH, Sci, UnitId};
 
 use crate::keystore::DeviceKeystore;
-use crate::{Platform, ProviderClient, ProviderError, WiaOptions};
+use crate::{KaOptions, Platform, ProviderClient, ProviderError, WiaOptions};
 
 /// The longest attestation that is taken in, in bytes.
 const MAX_ATTESTATION: usize = 1 << 18;
 
 /// Attestations that were not used yet, each with its key or keys. `K` is what the
-/// instance signs with: a signer for a WIA, the key's identifier at the WSCA for a KA.
+/// instance signs with: a signer for a WIA, what the WSCA says of the key for a KA.
 ///
 /// What is taken is gone: no attestation is shown twice (ARF `ISSU_44`).
 #[derive(Debug)]
@@ -154,6 +154,67 @@ impl ProviderClient {
         stock.fill(batch, keys)?;
         Ok(count)
     }
+
+    /// Fills a stock of KAs over keys of the WSCD where it wants that, each over one fresh
+    /// key; how many were taken in. It takes a session for issuance, which the user opens
+    /// ([`Sci::open_session`]) and the caller ends.
+    pub async fn refill_kas(
+        &self,
+        unit: UnitId,
+        device: &dyn Signer,
+        sci: &dyn Sci,
+        stock: &mut Stock<KeyInfo>,
+    ) -> Result<u32, RefillError> {
+        let Some(count) = stock.wants(self.clock().now()) else {
+            return Ok(0);
+        };
+        let keys = usize::try_from(count).unwrap_or(MAX_BATCH).min(MAX_BATCH);
+        let count = u32::try_from(keys).unwrap_or(count);
+        let (batch, keys) = self
+            .wscd_kas::<RefillError>(unit, device, sci, keys, Some(count))
+            .await?;
+        stock.fill(batch, keys).map_err(ProviderError::from)?;
+        Ok(count)
+    }
+
+    /// The same of KAs over keys of the platform's keystore; `None` where that attests
+    /// none.
+    pub async fn refill_keystore_kas(
+        &self,
+        unit: UnitId,
+        device: &dyn Signer,
+        platform: &dyn Platform,
+        stock: &mut Stock<Arc<dyn Signer>>,
+        options: &KaOptions,
+    ) -> Result<Option<u32>, ProviderError> {
+        let Some(count) = stock.wants(self.clock().now()) else {
+            return Ok(Some(0));
+        };
+        let options = KaOptions {
+            count: Some(count),
+            ..options.clone()
+        };
+        let keys = usize::try_from(count).unwrap_or(MAX_PROOFS);
+        let made = self
+            .keystore_kas(unit, device, platform, keys, &options)
+            .await?;
+        let Some(made) = made else {
+            return Ok(None);
+        };
+        stock.fill(made.attestations, made.keys)?;
+        Ok(Some(count))
+    }
+}
+
+/// Why a stock of KAs was not filled.
+#[derive(Debug, thiserror::Error)]
+pub enum RefillError {
+    /// The wallet provider, or a device key.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The WSCA.
+    #[error("the WSCA")]
+    Wsca(#[from] sci::Error),
 }
 
 #[cfg(test)]

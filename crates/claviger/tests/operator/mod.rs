@@ -62,7 +62,7 @@ impl Operator {
         operator.environment = tokens
             .environment()
             .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
+            .map(|(name, value)| (name.into(), value))
             .collect();
         let device = tokens.uri("keys");
         let init = Command::new(env!("CARGO_BIN_EXE_claviger"))
