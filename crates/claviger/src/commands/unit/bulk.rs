@@ -406,6 +406,7 @@ impl Report for RevocationJobs {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use clap::Parser;
 
