@@ -317,9 +317,12 @@ pub(crate) struct WalletProviderSettings {
     pub(crate) status_folder: Option<PathBuf>,
     /// What is required of device evidence (TOML). Without it no device is accepted.
     pub(crate) evidence_policy: Option<PathBuf>,
-    /// A copy of Google's list of revoked attestation keys, kept fresh by somebody
-    /// else; its time of change is when it was fetched.
+    /// A copy of Google's list of revoked attestation keys; its time of change is when
+    /// it was fetched. `android-status.json` in the data where the node fetches it.
     pub(crate) android_revocation_list: Option<PathBuf>,
+    /// Where the node fetches that list from, each hour. Absent where somebody else keeps
+    /// the copy fresh.
+    pub(crate) android_revocation_list_url: Option<String>,
     /// How revocation is done.
     #[serde(default)]
     pub(crate) revocation: RevocationSettings,
@@ -526,6 +529,12 @@ impl Settings {
                     return wrong("remote_wsca.url", "https is expected");
                 }
                 _ => {}
+            }
+            let list = self.wallet_provider.as_ref();
+            let list = list.and_then(|provider| provider.android_revocation_list_url.as_ref());
+            if list.is_some_and(|url| !self.development && !url.starts_with("https://")) {
+                let key = "wallet_provider.android_revocation_list_url";
+                return wrong(key, "https outside development");
             }
             if self.accounts.is_none() && !self.development {
                 return wrong(

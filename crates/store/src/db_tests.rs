@@ -324,17 +324,15 @@ async fn bad_addresses_are_refused_in_words() {
 }
 
 #[tokio::test]
-async fn two_openers_of_a_new_database_both_succeed() {
+async fn many_openers_of_a_new_database_all_succeed() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("new.db");
-    let tasks: Vec<_> = (0..4)
-        .map(|_| {
-            let path = path.clone();
-            tokio::spawn(async move { Database::open(path).await.map(|_| ()) })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap().unwrap();
+    for round in 0..5 {
+        let path = folder.path().join(format!("{round}.db"));
+        let open = |_| tokio::spawn(Database::open(path.clone()));
+        let opening: Vec<_> = (0..8).map(open).collect();
+        for task in opening {
+            task.await.unwrap().unwrap();
+        }
     }
 }
 

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
 use rusqlite::types::{FromSql, ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection as _};
+use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 
 use crate::Error;
 use crate::db::{self, Steps};
@@ -125,7 +125,7 @@ async fn migrate(path: &Path, steps: Steps<'_>) -> Result<(), Error> {
         .pragma("secure_delete", "ON")
         .pragma("fullfsync", "ON")
         .pragma("checkpoint_fullfsync", "ON");
-    let mut connection = options.connect().await.map_err(unusable)?;
+    let mut connection = connect(&options).await.map_err(unusable)?;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     // `run` needs an `Acquire` for any lifetime, which no transaction has.
     migrator
@@ -137,6 +137,29 @@ async fn migrate(path: &Path, steps: Steps<'_>) -> Result<(), Error> {
         })?;
     transaction.commit().await?;
     Ok(connection.close().await?)
+}
+
+/// Of several that make a new file one that is written ahead, SQLite turns all but one
+/// away at once, however long they would wait.
+async fn connect(options: &SqliteConnectOptions) -> sqlx::Result<SqliteConnection> {
+    let begun = Instant::now();
+    loop {
+        match options.connect().await {
+            Err(error) if is_busy(&error) && begun.elapsed() < BUSY => {
+                tokio::time::sleep(10 * LOOK_AGAIN).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Whether another connection holds the file.
+fn is_busy(error: &sqlx::Error) -> bool {
+    const BUSY: i32 = 5;
+    let code = error.as_database_error().and_then(|error| error.code());
+    // The low byte; what is above tells more of it.
+    code.and_then(|code| code.parse::<i32>().ok())
+        .is_some_and(|code| code & 0xff == BUSY)
 }
 
 /// SQLite itself would look again ever more rarely, after up to a tenth of a second: a

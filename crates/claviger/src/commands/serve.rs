@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clock::{Clock, SystemClock};
 use server::{InFlight, KnownOperator, KnownOperators, Limits};
+use url::Url;
 use wallet_provider::{Generation, KeyPurpose, Seal, WalletSolution};
 use wsca_link::{LinkError, LinkSettings, RemoteWsca};
 use wscd::{DeviceSigner, KeyName, Wscd};
@@ -97,7 +98,7 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
             evidence: settings
                 .wallet_provider
                 .as_ref()
-                .map(evidence)
+                .map(|provider| evidence(provider, &settings.data))
                 .transpose()?
                 .unwrap_or_default(),
             issuance: settings
@@ -122,7 +123,9 @@ async fn open(settings: &Settings, url: &str) -> Result<Node, Failure> {
     let provider = match (&settings.wallet_provider, settings.roles.as_slice()) {
         (Some(provider), roles) if roles.contains(&Role::WalletProvider) => {
             let notices = notice_parts(settings);
-            Some(provider_parts(provider, &device, settings.development, notices).await?)
+            let evidence = evidence(provider, &settings.data)?;
+            let development = settings.development;
+            Some(provider_parts(provider, &device, development, notices, evidence).await?)
         }
         _ => None,
     };
@@ -238,6 +241,7 @@ async fn provider_parts(
     device: &Arc<dyn Wscd>,
     development: bool,
     notices: NoticeParts,
+    evidence: EvidenceParts,
 ) -> Result<ProviderParts, Failure> {
     let named = [
         (
@@ -265,7 +269,7 @@ async fn provider_parts(
         status_folder: settings.status_folder.clone(),
         development,
         notices,
-        evidence: evidence(settings)?,
+        evidence,
         issuance: settings.issuance.clone(),
         compatibility: settings.compatibility.clone(),
         revocation: settings.revocation.clone(),
@@ -297,12 +301,17 @@ async fn first_key(
     Generation::new(purpose, 0, seal).doing(of_what())
 }
 
-fn evidence(settings: &WalletProviderSettings) -> Result<EvidenceParts, Failure> {
+fn evidence(settings: &WalletProviderSettings, data: &Path) -> Result<EvidenceParts, Failure> {
+    let url = settings.android_revocation_list_url.as_deref();
+    let fetched = url.map(|_| data.join("android-status.json"));
     Ok(EvidenceParts {
         policy: match &settings.evidence_policy {
             Some(path) => super::evidence::policy(path)?,
             None => device_evidence::Policy::default(),
         },
-        revocation_list: settings.android_revocation_list.clone(),
+        revocation_list: settings.android_revocation_list.clone().or(fetched),
+        revocation_list_url: url
+            .map(|url| Url::parse(url).doing("wallet_provider.android_revocation_list_url"))
+            .transpose()?,
     })
 }

@@ -1,15 +1,24 @@
-//! What the wallet provider holds device evidence against: the operator's policy,
-//! and the copy of Google's revocation list that somebody else fetches into a file.
+//! What the wallet provider holds device evidence against: the operator's policy, and
+//! a copy of Google's revocation list in a file, which the node or somebody else keeps
+//! fresh.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use device_evidence::Policy;
 use device_evidence::android::{MAX_REVOCATION_LIST, RevocationList};
 use jiff::Timestamp;
+use outbound::{Client, Fetched, Limits, Request};
+use url::Url;
 use wallet_provider::WalletProvider;
 
 use crate::exit::{Doing, Failure};
-use crate::input;
+use crate::{files, input};
+
+/// How old the copy grows before the next one is fetched.
+const FETCH_AFTER: Duration = Duration::from_secs(3600);
+/// How long is waited after a fetch that failed.
+const TRY_AGAIN: Duration = Duration::from_secs(300);
 
 /// What the provider needs for it.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +27,72 @@ pub(crate) struct EvidenceParts {
     pub(crate) policy: Policy,
     /// The file with the copy. Its time of change is when it was fetched.
     pub(crate) revocation_list: Option<PathBuf>,
+    /// Where the node fetches it from; absent where somebody else does.
+    pub(crate) revocation_list_url: Option<Url>,
+}
+
+/// Fetches the list into its file.
+#[derive(Debug)]
+pub(super) struct RevocationFetch {
+    url: Url,
+    path: PathBuf,
+    client: Client,
+}
+
+impl RevocationFetch {
+    /// None where somebody else fetches it.
+    pub(super) fn of(parts: &EvidenceParts, development: bool) -> Result<Option<Self>, Failure> {
+        let (Some(url), Some(path)) = (&parts.revocation_list_url, &parts.revocation_list) else {
+            return Ok(None);
+        };
+        let limits = Limits {
+            allow_insecure_loopback: development,
+            ..Limits::default()
+        };
+        Ok(Some(Self {
+            url: url.clone(),
+            path: path.clone(),
+            client: Client::new(limits).doing("the HTTP client")?,
+        }))
+    }
+
+    /// Keeps the file fresh, as long as the node is there. Where that fails the copy
+    /// stays, and grows old: `/ready` warns of it before the policy refuses it.
+    pub(super) async fn keep_fresh(self) {
+        loop {
+            let pause = match self.round().await {
+                Ok(pause) => pause,
+                Err(error) => {
+                    tracing::error!(event = "revocation_list.not-fetched", %error);
+                    TRY_AGAIN
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Fetches the list where the copy is old, or none is there; how long it is good for.
+    async fn round(&self) -> Result<Duration, Failure> {
+        if let Some(left) = self.left() {
+            return Ok(left);
+        }
+        let request = Request::get(&self.url, MAX_REVOCATION_LIST).accept("application/json");
+        let fetched = self.client.fetch(&request).await.doing(&self.url)?;
+        let Fetched::Body(response) = fetched else {
+            return Err(Failure::new(format!("{}: nothing was served", self.url)));
+        };
+        // What is no list takes the place of none.
+        RevocationList::from_json(&response.bytes, Timestamp::now()).doing(&self.url)?;
+        files::write(&self.path, &response.bytes).doing(self.path.display())?;
+        tracing::info!(event = "revocation_list.fetched");
+        Ok(FETCH_AFTER)
+    }
+
+    /// How long the copy that is there is good for; a time to come is none.
+    fn left(&self) -> Option<Duration> {
+        let changed = std::fs::metadata(&self.path).ok()?.modified().ok()?;
+        FETCH_AFTER.checked_sub(changed.elapsed().ok()?)
+    }
 }
 
 /// Gives the provider the list, when the file changed since the last call.
@@ -73,6 +148,67 @@ fn read(path: &Path, before: Option<Timestamp>) -> Result<Option<RevocationList>
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// Serves one answer after the other, of status and body, at this address.
+    fn serving(answers: Vec<(u16, &'static str)>) -> String {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/status", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for (status, body) in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; 4096]).unwrap();
+                write!(
+                    stream,
+                    "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    body.len()
+                )
+                .unwrap();
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_list_is_fetched_when_the_copy_is_old_and_kept_when_that_fails() {
+        let listed = r#"{"entries":{"ab":{"status":"REVOKED"}}}"#;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("status.json");
+        let url = serving(vec![
+            (200, listed),
+            (200, "no list"),
+            (500, ""),
+            (200, listed),
+        ]);
+        let parts = EvidenceParts {
+            revocation_list: Some(path.clone()),
+            revocation_list_url: Some(url.parse().unwrap()),
+            ..EvidenceParts::default()
+        };
+        let fetch = RevocationFetch::of(&parts, true).unwrap().unwrap();
+        assert_eq!(fetch.round().await.unwrap(), FETCH_AFTER);
+        assert_eq!(read(&path, None).unwrap().unwrap().len(), 1);
+        // A fresh copy asks nobody.
+        assert!(fetch.round().await.unwrap() <= FETCH_AFTER);
+        let old = || {
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            let before = std::time::SystemTime::now() - 2 * FETCH_AFTER;
+            file.set_modified(before).unwrap();
+        };
+        // What is no list, or did not come, leaves the copy and its time.
+        for _ in 0..2 {
+            old();
+            fetch.round().await.unwrap_err();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), listed);
+            assert_eq!(fetch.left(), None);
+        }
+        fetch.round().await.unwrap();
+        assert!(fetch.left().is_some());
+        // Outside development nothing is fetched from this machine, nor without TLS.
+        let strict = RevocationFetch::of(&parts, false).unwrap().unwrap();
+        old();
+        strict.round().await.unwrap_err();
+    }
 
     #[test]
     fn the_file_is_read_when_it_changed_and_only_then() {

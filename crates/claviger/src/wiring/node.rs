@@ -26,7 +26,7 @@ use wscd::{DeviceAgreement, KeyName, MacPurpose, Wscd};
 use zeroize::Zeroizing;
 
 use super::accounts;
-use super::evidence::{EvidenceParts, RevocationFile};
+use super::evidence::{EvidenceParts, RevocationFetch, RevocationFile};
 use super::keys::{KeyUpkeep, Listing};
 use super::notices::{self, NoticeParts};
 use super::pid_providers::PidProviders;
@@ -173,8 +173,12 @@ impl Node {
         if node.parts.roles.contains(&Role::WalletProvider) {
             let keys = node.open_keys().await?;
             let provider = Arc::new(node.open_provider(keys.keyring()).await?);
-            let list = node.parts.provider.as_ref();
-            let list = list.and_then(|parts| parts.evidence.revocation_list.clone());
+            let parts = node.parts.provider.as_ref();
+            let fetch = parts.map(|parts| RevocationFetch::of(&parts.evidence, parts.development));
+            if let Some(fetch) = fetch.transpose()?.flatten() {
+                node.upkeep.push(tokio::spawn(fetch.keep_fresh()));
+            }
+            let list = parts.and_then(|parts| parts.evidence.revocation_list.clone());
             let mut list = list.map(RevocationFile::new);
             if let Some(list) = &mut list {
                 list.refresh(&provider).await;
