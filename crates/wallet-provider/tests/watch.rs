@@ -272,7 +272,8 @@ async fn a_race_with_completion_has_one_end() {
 /// A list that nobody fetches any more is told of before it stops Android devices.
 #[tokio::test]
 async fn an_old_list_is_told_of_before_it_is_too_old() {
-    let house = House::new();
+    // Each node has its own copy.
+    let house = House::alone(|_| ());
     let bed = Bed::new();
     let accepted = Policy {
         android: bed.policy(),
