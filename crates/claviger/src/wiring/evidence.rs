@@ -3,8 +3,10 @@
 //! fresh.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use clock::Clock;
 use device_evidence::Policy;
 use device_evidence::android::{MAX_REVOCATION_LIST, RevocationList};
 use jiff::Timestamp;
@@ -37,11 +39,16 @@ pub(super) struct RevocationFetch {
     url: Url,
     path: PathBuf,
     client: Client,
+    clock: Arc<dyn Clock>,
 }
 
 impl RevocationFetch {
     /// None where somebody else fetches it.
-    pub(super) fn of(parts: &EvidenceParts, development: bool) -> Result<Option<Self>, Failure> {
+    pub(super) fn of(
+        parts: &EvidenceParts,
+        development: bool,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Option<Self>, Failure> {
         let (Some(url), Some(path)) = (&parts.revocation_list_url, &parts.revocation_list) else {
             return Ok(None);
         };
@@ -53,6 +60,7 @@ impl RevocationFetch {
             url: url.clone(),
             path: path.clone(),
             client: Client::new(limits).doing("the HTTP client")?,
+            clock,
         }))
     }
 
@@ -82,7 +90,7 @@ impl RevocationFetch {
             return Err(Failure::new(format!("{}: nothing was served", self.url)));
         };
         // What is no list takes the place of none.
-        RevocationList::from_json(&response.bytes, Timestamp::now()).doing(&self.url)?;
+        RevocationList::from_json(&response.bytes, self.clock.now()).doing(&self.url)?;
         files::write(&self.path, &response.bytes).doing(self.path.display())?;
         tracing::info!(event = "revocation_list.fetched");
         Ok(FETCH_AFTER)
@@ -180,12 +188,15 @@ mod tests {
             (500, ""),
             (200, listed),
         ]);
+        let clock = Arc::new(clock::SystemClock);
         let parts = EvidenceParts {
             revocation_list: Some(path.clone()),
             revocation_list_url: Some(url.parse().unwrap()),
             ..EvidenceParts::default()
         };
-        let fetch = RevocationFetch::of(&parts, true).unwrap().unwrap();
+        let fetch = RevocationFetch::of(&parts, true, clock.clone())
+            .unwrap()
+            .unwrap();
         assert_eq!(fetch.round().await.unwrap(), FETCH_AFTER);
         assert_eq!(read(&path, None).unwrap().unwrap().len(), 1);
         // A fresh copy asks nobody.
@@ -205,7 +216,7 @@ mod tests {
         fetch.round().await.unwrap();
         assert!(fetch.left().is_some());
         // Outside development nothing is fetched from this machine, nor without TLS.
-        let strict = RevocationFetch::of(&parts, false).unwrap().unwrap();
+        let strict = RevocationFetch::of(&parts, false, clock).unwrap().unwrap();
         old();
         strict.round().await.unwrap_err();
     }

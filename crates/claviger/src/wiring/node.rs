@@ -174,7 +174,10 @@ impl Node {
             let keys = node.open_keys().await?;
             let provider = Arc::new(node.open_provider(keys.keyring()).await?);
             let parts = node.parts.provider.as_ref();
-            let fetch = parts.map(|parts| RevocationFetch::of(&parts.evidence, parts.development));
+            let clock = &node.parts.clock;
+            let fetch = parts.map(|parts| {
+                RevocationFetch::of(&parts.evidence, parts.development, Arc::clone(clock))
+            });
             if let Some(fetch) = fetch.transpose()?.flatten() {
                 node.upkeep.push(tokio::spawn(fetch.keep_fresh()));
             }
