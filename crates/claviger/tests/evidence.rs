@@ -9,7 +9,6 @@
 #[path = "../../device-evidence/tests/support/mod.rs"]
 mod devices;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -109,8 +108,16 @@ fn every_android_chain_agrees_with_the_json_beside_it() {
     let Some(vectors) = vectors("every_android_chain_agrees_with_the_json_beside_it") else {
         return;
     };
-    let known: BTreeSet<_> = CHAINS.iter().map(|(name, ..)| (*name).to_owned()).collect();
-    assert_eq!(chains(&vectors.join("android-key-attestation")), known);
+    let chains = vectors.join("android-key-attestation");
+    let there: Vec<_> = devices::chains_with_json(&chains)
+        .iter()
+        .map(|path| path.strip_prefix(&chains).unwrap().with_extension(""))
+        .collect();
+    let known: Vec<_> = CHAINS
+        .iter()
+        .map(|(name, ..)| PathBuf::from(name))
+        .collect();
+    assert_eq!(there, known);
     let folder = tempfile::tempdir().unwrap();
     let list = write(folder.path(), "status.json", r#"{"entries":{}}"#);
     for (name, at, sound) in CHAINS {
@@ -160,26 +167,6 @@ fn every_android_chain_agrees_with_the_json_beside_it() {
         assert_eq!(status, if *sound { 3 } else { 1 }, "{name}");
         assert_eq!(bare["key_storage"], "none", "{name}");
     }
-}
-
-/// The chains that are there, by their path: a file with JSON beside it.
-fn chains(folder: &Path) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|kind| kind == "pem")
-                && path.with_extension("json").is_file()
-            {
-                let name = path.strip_prefix(folder).unwrap().with_extension("");
-                found.insert(name.to_str().unwrap().to_owned());
-            }
-        }
-    }
-    found
 }
 
 /// The app of the vector.

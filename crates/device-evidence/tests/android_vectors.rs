@@ -22,7 +22,7 @@ use device_evidence::{App, Assessment, AttackPotential, Digest, rules};
 use finding::Trusted;
 use pki::Certificate;
 use serde_json::{Map, Value, json};
-use support::time;
+use support::{chains_with_json, time};
 
 fn folder(test: &str) -> Option<PathBuf> {
     let folder = claviger_fixtures::vectors().map(|v| v.join("android-key-attestation"));
@@ -34,26 +34,6 @@ fn folder(test: &str) -> Option<PathBuf> {
 
 fn chain(path: &Path) -> Vec<Certificate> {
     pki::read_chain(&std::fs::read(path).unwrap()).unwrap()
-}
-
-/// Every chain that has a JSON beside it.
-fn sound(folder: &Path) -> Vec<PathBuf> {
-    let mut open = vec![folder.to_path_buf()];
-    let mut found = Vec::new();
-    while let Some(next) = open.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                open.push(path);
-            } else if path.extension().is_some_and(|e| e == "pem")
-                && path.with_extension("json").exists()
-            {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 /// A time at which the chain's remotely provisioned certificates are valid.
@@ -105,7 +85,7 @@ fn every_chain_says_what_the_json_beside_it_says() {
     let Some(folder) = folder("every_chain_says_what_the_json_beside_it_says") else {
         return;
     };
-    let files = sound(&folder);
+    let files = chains_with_json(&folder);
     assert_eq!(files.len(), 13);
     for file in files {
         let expected: Value =
@@ -145,7 +125,7 @@ fn every_chain_is_judged_as_its_device_deserves() {
     let Some(folder) = folder("every_chain_is_judged_as_its_device_deserves") else {
         return;
     };
-    for file in sound(&folder) {
+    for file in chains_with_json(&folder) {
         let chain = chain(&file);
         let name = file.to_string_lossy().into_owned();
         let first = assess(&chain, None, &AndroidPolicy::default());
@@ -297,7 +277,7 @@ fn a_changed_byte_is_refused_for_what_it_breaks() {
     let Some(folder) = folder("a_changed_byte_is_refused_for_what_it_breaks") else {
         return;
     };
-    for file in sound(&folder) {
+    for file in chains_with_json(&folder) {
         let chain = chain(&file);
         let description = assess(&chain, None, &AndroidPolicy::default())
             .says

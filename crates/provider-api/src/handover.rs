@@ -64,20 +64,26 @@ impl PinnedKeys {
         handovers: &[String],
         provider: &str,
     ) -> Result<Self, Refusal> {
+        let mut keys = Self::only(pinned);
+        keys.learn(handovers, provider)?;
+        Ok(keys)
+    }
+
+    /// Follows those handovers that go on from the newest key.
+    fn learn(&mut self, handovers: &[String], provider: &str) -> Result<(), Refusal> {
         let refuse = |what: String| Refusal::because(&rules::ANSWER_KEY, "handover", what);
         if handovers.len() > MAX_HANDOVERS {
             let what = format!("{} of them, {MAX_HANDOVERS} are read", handovers.len());
             return Err(refuse(what));
         }
-        let mut keys = Self::only(pinned);
         for text in handovers {
             let parsed = token::parse(text, HANDOVER_TYP, token::MAX_TOKEN).map_err(refuse)?;
             let kid = parsed.header().get("kid").and_then(|kid| kid.as_str());
-            if kid != Some(keys.newest().thumbprint_b64().as_str()) {
+            if kid != Some(self.newest().thumbprint_b64().as_str()) {
                 continue;
             }
             let verified = parsed
-                .verify(keys.newest())
+                .verify(self.newest())
                 .map_err(|error| refuse(error.to_string()))?;
             let handover: Handover = token::claims(&verified).map_err(refuse)?;
             if handover.iss != provider {
@@ -88,35 +94,24 @@ impl PinnedKeys {
             }
             let starts = Timestamp::from_second(handover.starts)
                 .map_err(|_| refuse("its start is no time".into()))?;
-            if keys
+            if self
                 .after
                 .last()
                 .is_some_and(|(_, before)| starts < *before)
             {
                 return Err(refuse("it starts before the one before it".into()));
             }
-            keys.after.push((handover.answer_key, starts));
+            self.after.push((handover.answer_key, starts));
         }
-        Ok(keys)
+        Ok(())
     }
 
     /// These keys, and those that the newest of them handed over to since. Nothing that
     /// is known is forgotten, whatever is left out of `handovers`: a key that was
     /// replaced does not come back.
     pub fn extended(&self, handovers: &[String], provider: &str) -> Result<Self, Refusal> {
-        let since = Self::follow(self.newest().clone(), handovers, provider)?;
-        let starts = |keys: &Self, place: usize| keys.after.get(place).map(|(_, starts)| *starts);
-        let last = self.after.len().checked_sub(1);
-        let known = last.and_then(|place| starts(self, place));
-        if known
-            .zip(starts(&since, 0))
-            .is_some_and(|(known, next)| next < known)
-        {
-            let what = "it starts before the one before it";
-            return Err(Refusal::because(&rules::ANSWER_KEY, "handover", what));
-        }
         let mut keys = self.clone();
-        keys.after.extend(since.after);
+        keys.learn(handovers, provider)?;
         Ok(keys)
     }
 

@@ -155,11 +155,10 @@ async fn connect(options: &SqliteConnectOptions) -> sqlx::Result<SqliteConnectio
 
 /// Whether another connection holds the file.
 fn is_busy(error: &sqlx::Error) -> bool {
-    const BUSY: i32 = 5;
     let code = error.as_database_error().and_then(|error| error.code());
     // The low byte; what is above tells more of it.
     code.and_then(|code| code.parse::<i32>().ok())
-        .is_some_and(|code| code & 0xff == BUSY)
+        .is_some_and(|code| code & 0xff == rusqlite::ffi::SQLITE_BUSY)
 }
 
 /// SQLite itself would look again ever more rarely, after up to a tenth of a second: a

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Place, as_other, with_softhsm, with_tokens};
+use common::{Place, as_other, finish, with_softhsm, with_tokens};
 use cryptoki::object::{Attribute, AttributeType};
 use cryptoki::session::UserType;
 use cryptoki::slot::Slot;
@@ -513,14 +513,7 @@ const FOUND: &str = "label: ";
 /// in another process: in this one the module may be started anew at any time, and
 /// whoever is in a call then brings it down.
 fn labels(place: &Place, token: &str, name: &str) -> Vec<String> {
-    let other = place.start_other(&format!("{token} {name}"));
-    let output = other.wait_with_output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{text}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let text = finish(place.start_other(&format!("{token} {name}")));
     let found = text.lines().filter_map(|line| line.strip_prefix(FOUND));
     found.map(str::to_owned).collect()
 }

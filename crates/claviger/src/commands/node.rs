@@ -132,13 +132,14 @@ impl Node {
             _ => "",
         };
         let failure = Failure::new(format!("{url}: {status}: {detail}{hint}"));
-        Err(match problem.code.as_deref() {
-            _ if unknown => failure.no(),
-            // What is not offered will not be later.
-            _ if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => {
-                failure.undecided()
-            }
-            _ => failure,
+        // What is not offered will not be later.
+        let passing = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
+        Err(if unknown {
+            failure.no()
+        } else if passing {
+            failure.undecided()
+        } else {
+            failure
         })
     }
 }

@@ -14,6 +14,7 @@ pub mod apple;
 pub mod der;
 pub mod play;
 
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -29,6 +30,26 @@ pub fn ready<T>(future: impl Future<Output = T>) -> T {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("a key in memory answers at once"),
     }
+}
+
+/// Every chain of a folder of vectors that has a JSON beside it.
+pub fn chains_with_json(folder: &Path) -> Vec<PathBuf> {
+    let mut open = vec![folder.to_path_buf()];
+    let mut found = Vec::new();
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == "pem")
+                && path.with_extension("json").exists()
+            {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 /// An RFC 3339 time.

@@ -152,14 +152,13 @@ impl Place {
     }
 }
 
-pub(crate) fn finish(child: Child) {
+/// Waits for its end, which has to be a good one; what it printed.
+pub(crate) fn finish(child: Child) -> String {
     let output = child.wait_with_output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}\n{errors}");
+    text
 }
 
 fn run(body: impl Future<Output = ()>) {

@@ -409,6 +409,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use clap::Parser;
+    use jiff::Timestamp;
 
     #[derive(Debug, Parser)]
     struct Line {
@@ -436,8 +437,6 @@ mod tests {
         let selector = parsed.which.selector(parsed.unit);
         assert_eq!(json!(selector), json!({"everything": true}));
     }
-
-    use jiff::Timestamp;
 
     #[test]
     fn the_units_of_a_job_are_told_in_words() {
