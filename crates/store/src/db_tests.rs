@@ -481,3 +481,59 @@ async fn what_is_committed_moves_into_the_file_by_itself() {
     }
     panic!("it is still in the log alone");
 }
+
+/// A plan is kept: one that was made while a table was all but empty must hold when it is
+/// not. Only who says that it reads whole tables may.
+#[tokio::test]
+async fn on_postgresql_a_row_is_found_by_its_index_however_small_its_table_is() {
+    let Some((_place, database)) = scratch_of(Postgres).await else {
+        return;
+    };
+    let counted: Result<(), Error> = database
+        .write(|tx| {
+            Box::pin(async move {
+                for sql in [
+                    "INSERT INTO note (id, text) VALUES (1, 'a')",
+                    "ANALYZE note",
+                ] {
+                    query(sql).execute(tx).await?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    counted.unwrap();
+    let mut reader = database.reader().await.unwrap();
+    for (whole, how) in [(false, "Index"), (true, "Seq Scan"), (false, "Index")] {
+        let plan = plan(&mut reader, whole).await.unwrap();
+        assert!(plan.contains(how), "{plan}");
+    }
+    // Written in turn, by the one connection that does.
+    let refused: Result<(), Error> = database
+        .write_in_turn(|tx| {
+            Box::pin(async move {
+                let missing = query("SELECT * FROM nowhere").whole_tables();
+                missing.execute(tx).await.map(drop)
+            })
+        })
+        .await;
+    // What failed is what is told, and what was set goes with its transaction.
+    assert!(matches!(refused, Err(Error::Sql(sqlx::Error::Database(_)))));
+    for whole in [true, false] {
+        let writer: Result<String, Error> = database
+            .write_in_turn(move |tx| Box::pin(plan(tx, whole)))
+            .await;
+        let plan = writer.unwrap();
+        assert_eq!(plan.contains("Index"), !whole, "{plan}");
+    }
+    let jit: String = query("SHOW jit").one(&mut reader).await.unwrap();
+    assert_eq!(jit, "off");
+}
+
+/// How PostgreSQL would look at rows of the table.
+async fn plan(connection: &mut Connection, whole: bool) -> Result<String, Error> {
+    let look = query("EXPLAIN SELECT text FROM note WHERE id >= 0");
+    let look = if whole { look.whole_tables() } else { look };
+    let lines: Vec<String> = look.all(connection).await?;
+    Ok(lines.join("\n"))
+}

@@ -32,6 +32,12 @@ const SESSION: [(&str, &str); 4] = [
     ("tcp_keepalives_interval", "5"),
     ("tcp_keepalives_count", "3"),
 ];
+/// What every other session has. A plan is kept, and one that was made while a table was
+/// all but empty would read it whole from then on, however it grew, until the server looks
+/// at the table the next time. Whoever means to read a whole table says so
+/// ([`crate::sql::Query::whole_tables`]). A table of one row, which has no index to be
+/// found by, seems so dear then that the server would compile the statement each time.
+const BY_INDEX: [(&str, &str); 2] = [("enable_seqscan", "off"), ("jit", "off")];
 /// How long a request waits for a connection: a server that is away is told soon.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -98,10 +104,11 @@ pub(crate) async fn open(text: &str, steps: Steps<'_>) -> Result<Opened, Error> 
         };
         db::pool(opener, connections, PATIENCE)
     };
-    let reading = options
+    let writing = options.clone().options(BY_INDEX);
+    let reading = writing
         .clone()
         .options([("default_transaction_read_only", "on")]);
-    let (in_turn, writers) = (pool(&options, 1)?, pool(&options, WRITERS)?);
+    let (in_turn, writers) = (pool(&writing, 1)?, pool(&writing, WRITERS)?);
     let readers = pool(&reading, READERS)?;
     // One of each at once: the server can be reached, and lets us in.
     for pool in [&in_turn, &writers, &readers] {
@@ -217,7 +224,7 @@ impl From<Object<Opener>> for Loan {
     }
 }
 
-type Statement = sqlx::query::Query<'static, Postgres, PgArguments>;
+pub(crate) type Statement = sqlx::query::Query<'static, Postgres, PgArguments>;
 
 impl Loan {
     /// Closes the connection, which undoes whatever it had not committed.
@@ -244,6 +251,15 @@ impl Loan {
     ) -> Result<Option<PgRow>, Error> {
         let done = statement.fetch_optional(self.ask()?).await;
         self.answered(done)
+    }
+
+    /// Whether the next statement may read a whole table where that is quicker.
+    pub(crate) async fn whole_tables(&mut self, may: bool) -> Result<(), Error> {
+        let how = match may {
+            true => "SET enable_seqscan = on",
+            false => "SET enable_seqscan = off",
+        };
+        self.execute(sqlx::query(how)).await.map(drop)
     }
 
     /// From here until the answer, whoever goes leaves a connection behind that nobody

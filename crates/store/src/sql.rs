@@ -52,6 +52,7 @@ pub fn query(sql: &'static str) -> Query {
         values: Vec::new(),
         locking: false,
         at_length: false,
+        whole_tables: false,
     }
 }
 
@@ -63,6 +64,7 @@ pub(crate) fn built(sql: String) -> Query {
         values: Vec::new(),
         locking: false,
         at_length: false,
+        whole_tables: false,
     }
 }
 
@@ -74,6 +76,7 @@ pub struct Query {
     values: Vec<Value>,
     locking: bool,
     at_length: bool,
+    whole_tables: bool,
 }
 
 /// A value of a statement. A NULL has a type too.
@@ -118,14 +121,22 @@ impl Query {
         self
     }
 
+    /// Says that it reads whole tables, once in a while, and is better planned for that:
+    /// PostgreSQL looks everything else up by its index.
+    pub fn whole_tables(mut self) -> Self {
+        self.whole_tables = true;
+        self.at_length()
+    }
+
     /// Puts the statement; how many rows it changed.
     pub async fn execute(self, connection: &mut Connection) -> Result<u64, Error> {
         match connection {
             Connection::Sqlite(loan) => loan.execute(self.for_sqlite()).await,
             Connection::Postgres(loan) => {
-                let (sql, values) = self.for_postgres()?;
-                loan.execute(sqlx::query_with(AssertSqlSafe(sql), values))
-                    .await
+                let (whole_tables, statement) = self.for_postgres()?;
+                begin(loan, whole_tables).await?;
+                let done = loan.execute(statement).await;
+                end(loan, whole_tables, done).await
             }
         }
     }
@@ -138,10 +149,10 @@ impl Query {
                 Ok(rows.into_iter().map(Row::Sqlite).collect())
             }
             Connection::Postgres(loan) => {
-                let (sql, values) = self.for_postgres()?;
-                let rows = loan
-                    .fetch_all(sqlx::query_with(AssertSqlSafe(sql), values))
-                    .await?;
+                let (whole_tables, statement) = self.for_postgres()?;
+                begin(loan, whole_tables).await?;
+                let done = loan.fetch_all(statement).await;
+                let rows = end(loan, whole_tables, done).await?;
                 Ok(rows.into_iter().map(Row::Postgres).collect())
             }
         }
@@ -155,10 +166,10 @@ impl Query {
                 Ok(rows.into_iter().next().map(Row::Sqlite))
             }
             Connection::Postgres(loan) => {
-                let (sql, values) = self.for_postgres()?;
-                let row = loan
-                    .fetch_optional(sqlx::query_with(AssertSqlSafe(sql), values))
-                    .await?;
+                let (whole_tables, statement) = self.for_postgres()?;
+                begin(loan, whole_tables).await?;
+                let done = loan.fetch_optional(statement).await;
+                let row = end(loan, whole_tables, done).await?;
                 Ok(row.map(Row::Postgres))
             }
         }
@@ -198,10 +209,13 @@ impl Query {
         }
     }
 
-    fn for_postgres(self) -> Result<(String, PgArguments), Error> {
+    /// Whether it reads whole tables, and what is put.
+    fn for_postgres(self) -> Result<(bool, postgres::Statement), Error> {
         let mut sql = String::with_capacity(self.sql.len() + 32);
         self.write_postgres(0, &mut sql);
-        Ok((sql, arguments(self.values)?))
+        let arguments = arguments(self.values)?;
+        let statement = sqlx::query_with(AssertSqlSafe(sql), arguments);
+        Ok((self.whole_tables, statement))
     }
 
     /// Writes the statement for PostgreSQL, where so many values stand before its own.
@@ -211,6 +225,32 @@ impl Query {
             out.push_str(" FOR UPDATE");
         }
     }
+}
+
+/// Before a statement that may read whole tables.
+async fn begin(loan: &mut postgres::Loan, whole_tables: bool) -> Result<(), Error> {
+    match whole_tables {
+        true => loan.whole_tables(true).await,
+        false => Ok(()),
+    }
+}
+
+/// After it. What it failed of is what is told.
+async fn end<T>(
+    loan: &mut postgres::Loan,
+    whole_tables: bool,
+    done: Result<T, Error>,
+) -> Result<T, Error> {
+    let ended = match whole_tables {
+        true => loan.whole_tables(false).await,
+        false => Ok(()),
+    };
+    let done = done?;
+    if ended.is_err() {
+        // Nobody else is to have it as it is.
+        loan.spoil();
+    }
+    ended.map(|()| done)
 }
 
 /// Statements that have nothing to do with each other, as none looks at what another one

@@ -10,6 +10,10 @@ use serde::Deserialize;
 /// The largest answer that is read, in bytes.
 pub(crate) const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
+/// How long a connection that is not used is kept: less than a node keeps it (15 s), so
+/// that no request is sent on one that the node is closing.
+const IDLE: Duration = Duration::from_secs(10);
+
 /// Why a request brought no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
@@ -104,6 +108,7 @@ pub(crate) fn client() -> Result<Client, HttpError> {
         .redirect(Policy::none())
         .connect_timeout(Duration::from_secs(5))
         .timeout(Duration::from_secs(30))
+        .pool_idle_timeout(IDLE)
         .build()
         .map_err(HttpError::Unreachable)
 }

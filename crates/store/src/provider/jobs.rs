@@ -61,7 +61,7 @@ pub(super) async fn count(
     extent: Extent,
 ) -> Result<u64, StoreError> {
     if selector.version_below.is_none() {
-        let all = query(selected!("SELECT count(*)", "")).at_length();
+        let all = query(selected!("SELECT count(*)", "")).whole_tables();
         let count: i64 = bind(all, selector, extent, &[], i64::MAX)
             .one(connection)
             .await?;

@@ -101,7 +101,7 @@ async fn chosen(
         LooseSelection::PatchedBefore(month) => query(unset!(" AND patch_level < ?")).bind(month),
         LooseSelection::All => query(unset!("")),
     };
-    Ok(chosen.at_length().all(connection).await?)
+    Ok(chosen.whole_tables().all(connection).await?)
 }
 
 async fn revoke(tx: &mut Connection, selection: LooseSelection) -> Result<u64, StoreError> {

@@ -73,7 +73,7 @@ impl UpkeepStore for SqlProviderStore {
             "SELECT count(*), count(CASE WHEN state = 'revoked' THEN 1 END),
                     count(CASE WHEN freeze_due <> 0 THEN 1 END) FROM unit",
         )
-        .at_length()
+        .whole_tables()
         .one(&mut self.database.reader().await?)
         .await?;
         Ok(UnitCounts {
@@ -249,7 +249,7 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
         faults.extend(wrong.map(Fault::Integrity));
     }
     for (table, names, sql) in REFERENCES {
-        let rows: i64 = query(sql).one(connection).await?;
+        let rows: i64 = query(sql).whole_tables().one(connection).await?;
         if rows > 0 {
             faults.push(Fault::Reference {
                 table,
@@ -269,6 +269,7 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
          LIMIT ?",
     )
     .bind(FEW)
+    .whole_tables()
     .all(connection)
     .await?;
     for (unit, list, index) in not_set {
@@ -286,6 +287,7 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
          LIMIT ?",
     )
     .bind(FEW)
+    .whole_tables()
     .all(connection)
     .await?;
     for (list, index) in shared {
@@ -302,7 +304,7 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
         "SELECT list, idx FROM status_set JOIN status_list ON id = list
          WHERE idx < 0 OR idx >= size LIMIT ?",
     ] {
-        let wrong: Vec<(i64, i64)> = query(sql).bind(FEW).all(connection).await?;
+        let wrong: Vec<(i64, i64)> = query(sql).bind(FEW).whole_tables().all(connection).await?;
         faults.extend(
             wrong
                 .into_iter()
@@ -319,6 +321,7 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
          ) AS entry GROUP BY list, idx HAVING count(*) > 1 LIMIT ?",
     )
     .bind(FEW)
+    .whole_tables()
     .all(connection)
     .await?;
     faults.extend(
@@ -337,6 +340,7 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
          ORDER BY id LIMIT ?",
     )
     .bind(FEW)
+    .whole_tables()
     .all(connection)
     .await?;
     faults.extend(counters.into_iter().map(|list| Fault::Counters { list }));
@@ -347,6 +351,7 @@ async fn faults(connection: &mut Connection) -> Result<Vec<Fault>, StoreError> {
          LIMIT ?",
     )
     .bind(FEW)
+    .whole_tables()
     .all(connection)
     .await?;
     for unit in history {
