@@ -25,9 +25,17 @@ const VERIFIER: &str = "tests/verify";
 /// Names the file to which the kill loop appends its lines of counts.
 const KILLS: &str = "CLAVIGER_KILLS_REPORT";
 
-/// The wallet provider, from the project root.
-const PROVIDER: &str = "crates/wallet-provider";
-
+/// What runs once more over two nodes, from the project root: a folder of tests, or one
+/// file of them.
+const TWO_NODES: [&str; 7] = [
+    "crates/wallet-provider/tests",
+    "crates/claviger/tests/account_browser.rs",
+    "crates/claviger/tests/account_pages.rs",
+    "crates/claviger/tests/operators.rs",
+    "crates/claviger/tests/set_up.rs",
+    "crates/claviger/tests/status_lists.rs",
+    "crates/claviger/tests/up.rs",
+];
 /// Where the tests' mail server stands; the tests find its Python by the variable.
 const MAIL: &str = "tests/mail";
 pub const PYTHON: &str = "CLAVIGER_PYTHON";
@@ -60,9 +68,13 @@ pub fn run(workspace: &Workspace) -> Result<bool, Failure> {
         rust_tests(workspace, &work, &beside, &mut tally)
     })?;
     if let Some(postgres) = &postgres {
-        step("the wallet provider's tests over two nodes", || {
-            let server = postgres.server().url();
-            two_nodes(workspace, &built.provider_tests, server, &mut tally)
+        step("tests over two nodes", || {
+            let beside = Beside {
+                pkits: None,
+                postgres: Some(postgres),
+                mail: mail.as_deref(),
+            };
+            two_nodes(workspace, &work, &built.two_nodes, &beside, &mut tally)
         })?;
     }
     // Its last user: it is stopped.
@@ -184,18 +196,18 @@ fn step<T>(name: &str, run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Fa
 struct Built {
     /// The claviger binary.
     claviger: PathBuf,
-    /// The test binaries of the wallet provider, but for those of its modules.
-    provider_tests: Vec<PathBuf>,
+    /// The sources and the binaries of what runs over two nodes.
+    two_nodes: Vec<(PathBuf, PathBuf)>,
 }
 
 /// Builds all tests.
 fn build(workspace: &Workspace) -> Result<Built, Failure> {
-    let mut provider_tests = Vec::new();
-    let folder = workspace.root.join(PROVIDER).join("tests");
+    let mut two_nodes = Vec::new();
+    let wanted = TWO_NODES.map(|place| workspace.root.join(place));
     let tests = &["test", "--workspace", "--no-run"];
     let mut claviger = artifacts(workspace, tests, |source, executable| {
-        if source.starts_with(&folder) {
-            provider_tests.push(executable);
+        if wanted.iter().any(|place| source.starts_with(place)) {
+            two_nodes.push((source.to_owned(), executable));
         }
     })?;
     if claviger.is_none() {
@@ -203,7 +215,7 @@ fn build(workspace: &Workspace) -> Result<Built, Failure> {
     }
     Ok(Built {
         claviger: claviger.ok_or_else(|| Failure::new("cargo built no binary named claviger"))?,
-        provider_tests,
+        two_nodes,
     })
 }
 
@@ -315,6 +327,20 @@ struct Beside<'a> {
     mail: Option<&'a Path>,
 }
 
+impl Beside<'_> {
+    fn tell(&self, command: &mut Command) {
+        if let Some(suite) = self.pkits {
+            command.env(pkits::FOLDER, suite);
+        }
+        if let Some(postgres) = self.postgres {
+            command.env(postgres_cluster::VARIABLE, postgres.server().url());
+        }
+        if let Some(python) = self.mail {
+            command.env(PYTHON, python);
+        }
+    }
+}
+
 /// Runs Rust's own tests; answers what NIST's path validation tests came to.
 fn rust_tests(
     workspace: &Workspace,
@@ -334,15 +360,7 @@ fn rust_tests(
         .env(SKIP_LOG, &log)
         .env(pkits::REPORT, &report)
         .env(KILLS, &kills);
-    if let Some(suite) = beside.pkits {
-        command.env(pkits::FOLDER, suite);
-    }
-    if let Some(postgres) = beside.postgres {
-        command.env(postgres_cluster::VARIABLE, postgres.server().url());
-    }
-    if let Some(python) = beside.mail {
-        command.env(PYTHON, python);
-    }
+    beside.tell(&mut command);
     let mut child = command.stdout(Stdio::piped()).spawn().doing("cargo test")?;
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).lines() {
@@ -368,30 +386,52 @@ fn rust_tests(
     Ok(format!("{report}{kills}"))
 }
 
-/// Runs the wallet provider's tests once more: every house on PostgreSQL, and its
-/// requests to two nodes in turn.
+/// Runs tests once more with every node on PostgreSQL and twice, each request going to
+/// the other of the two.
 fn two_nodes(
     workspace: &Workspace,
-    tests: &[PathBuf],
-    server: &str,
+    work: &Path,
+    tests: &[(PathBuf, PathBuf)],
+    beside: &Beside<'_>,
     tally: &mut Tally,
 ) -> Result<(), Failure> {
     let before = tally.passed;
-    for test in tests {
-        let output = Command::new(test)
-            .current_dir(workspace.root.join(PROVIDER))
+    for place in TWO_NODES {
+        let wanted = workspace.root.join(place);
+        if !tests.iter().any(|(source, _)| source.starts_with(&wanted)) {
+            tally.one(
+                &format!("{place} over two nodes: there is no such test"),
+                false,
+            );
+        }
+    }
+    let log = work.join("skipped-over-two-nodes.log");
+    std::fs::write(&log, "").doing(log.display())?;
+    for (source, test) in tests {
+        let mut command = Command::new(test);
+        // As cargo does: in the package's folder.
+        command.current_dir(source.parent().and_then(Path::parent).unwrap_or(source));
+        beside.tell(&mut command);
+        let output = command
             .env("CLAVIGER_HOUSE", "two-nodes")
-            .env(postgres_cluster::VARIABLE, server)
+            .env(SKIP_LOG, &log)
             .stderr(Stdio::inherit())
             .output()
             .doing(test.display())?;
         let said = String::from_utf8_lossy(&output.stdout);
         if !output.status.success() {
             print!("{said}");
-            tally.one(&format!("{} over two nodes", test.display()), false);
+            tally.one(&format!("{} over two nodes", source.display()), false);
         }
         said.lines().for_each(|line| tally.read(line));
     }
+    // Another test than the one of the same name over one node.
+    let skipped = std::fs::read_to_string(&log).doing(log.display())?;
+    let skipped = skipped.lines().map(|line| {
+        let (test, why) = line.split_once(": ").unwrap_or((line, ""));
+        format!("{test} over two nodes: {why}\n")
+    });
+    tally.read_skips(&skipped.collect::<String>());
     println!("{} tests passed", tally.passed - before);
     Ok(())
 }

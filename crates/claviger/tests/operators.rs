@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use server::OPERATOR_ROUTES;
+use store::Kind;
 use store::sql::query;
 use support::ca::{Ca, Issued};
 use support::served::{Served, free_address};
@@ -31,10 +32,19 @@ struct House {
 
 impl House {
     fn start(more: &str) -> Self {
-        Self::in_folder(tempfile::tempdir().unwrap(), |_| more.to_owned())
+        Self::in_folder(tempfile::tempdir().unwrap(), more, Served::start)
     }
 
-    fn in_folder(folder: tempfile::TempDir, more: impl FnOnce(&Path) -> String) -> Self {
+    /// One node, whatever the run asks for: each counts its own clients.
+    fn that_counts(more: &str) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), more, Served::start_alone)
+    }
+
+    fn in_folder(
+        folder: tempfile::TempDir,
+        more: &str,
+        start: impl FnOnce(&Path, &str) -> Served,
+    ) -> Self {
         let listen = free_address();
         let at = folder.path();
         let mut text = format!(
@@ -60,13 +70,13 @@ certification = "none"
                 hex::encode(hash)
             ));
         }
-        text.push_str(&more(at));
+        text.push_str(more);
         std::fs::write(at.join("single.token"), "the one token\n").unwrap();
         secret(&at.join("key"), &"7".repeat(64));
         let config = at.join("claviger.toml");
         std::fs::write(&config, text).unwrap();
         Self {
-            node: Some(Served::start(&config, &listen)),
+            node: Some(start(&config, &listen)),
             url: format!("http://{listen}"),
             config,
             folder,
@@ -329,10 +339,13 @@ async fn what_was_done_is_written_down_and_meddling_shows() {
 
     // Whoever can write the database takes the revocation's reason away.
     house.node.take().unwrap().stop();
-    let database = house.folder.path().join("data/claviger.db");
+    let database = support::twins::database(&house.config);
     let database = store::Database::open(&database).await.unwrap();
     for statement in [
-        "DROP TRIGGER operator_trail_is_final",
+        match database.kind() {
+            Kind::Sqlite => "DROP TRIGGER operator_trail_is_final",
+            Kind::Postgres => "DROP TRIGGER operator_trail_is_final ON operator_trail",
+        },
         "UPDATE operator_trail SET reason = 'superseded' WHERE action = 'unit.revoke'",
     ] {
         let done: Result<u64, store::Error> = database
@@ -467,7 +480,7 @@ async fn a_risk_analysis_that_is_named_lets_a_keystore_go_alone() {
 /// Guesses are limited, and the limit holds for the right guess too.
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_at_tokens_are_limited() {
-    let house = House::start("[limits]\nwrong_credentials = { per_minute = 1, burst = 3 }\n");
+    let house = House::that_counts("[limits]\nwrong_credentials = { per_minute = 1, burst = 3 }\n");
     for _ in 0..4 {
         let (status, _) = house.ask("GET", "/operator/units", "a guess").await;
         assert_eq!(status, 401);
@@ -505,7 +518,7 @@ async fn an_address_has_its_share_whatever_its_headers_say() {
         request.header(header, value).json(&json!({})).send()
     };
     // No proxy is trusted.
-    let house = House::start(&format!("[limits]\n{limits}"));
+    let house = House::that_counts(&format!("[limits]\n{limits}"));
     let mut statuses = Vec::new();
     for host in 0..5 {
         let forged = format!("198.51.100.{host}");
@@ -530,7 +543,7 @@ async fn an_address_has_its_share_whatever_its_headers_say() {
 
     // What asks for as much, or needs no unit, has the same share.
     let reference = "[wallet_provider.compatibility]\nreference = true\nwallet_version = \"1\"\n";
-    let house = House::start(&format!("[limits]\n{limits}{reference}"));
+    let house = House::that_counts(&format!("[limits]\n{limits}{reference}"));
     let mut paths = vec!["/wallet-provider/revocation-requests".to_owned()];
     for attested in ["wallet-instance-attestation", "key-attestation"] {
         for by in ["android", "ios"] {
@@ -556,7 +569,7 @@ async fn an_address_has_its_share_whatever_its_headers_say() {
 
     // Behind a trusted proxy, its word counts, and what the client wrote before it not.
     let trusted = format!("[limits]\n{limits}trusted_proxies = [\"127.0.0.1\"]\n");
-    let house = House::start(&trusted);
+    let house = House::that_counts(&trusted);
     for host in 0..5 {
         let said = format!("203.0.113.{host}");
         let response = challenge(&house, "x-forwarded-for", said).await.unwrap();
@@ -584,7 +597,7 @@ async fn an_address_has_its_share_whatever_its_headers_say() {
 /// Codes of one account are limited, however its alias is written.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_has_its_share_however_it_is_written() {
-    let house = House::start("[limits]\nper_account = { per_minute = 1, burst = 3 }\n");
+    let house = House::that_counts("[limits]\nper_account = { per_minute = 1, burst = 3 }\n");
     let mut statuses = Vec::new();
     for alias in ["Ada", "ada", "ADA", "aDa", " ada", "bob"] {
         let body = json!({ "alias": alias, "code": "0000-0000" });
@@ -640,24 +653,21 @@ impl Mutual {
         let late = ca.issue_expired("late").await;
         ca.issue("stranger").await;
         let listen = free_address();
-        let address = listen.clone();
-        let house = House::in_folder(folder, |_| {
-            let mut text = format!(
-                "[admin]\nlisten = \"{address}\"\ncertificate = \"{}\"\nkey = \"{}\"\n\
-                 client_ca = \"{}\"\n",
-                server.certificate.display(),
-                server.key.display(),
-                ca.certificate().display()
-            );
-            for (name, issued) in [("ada", &ada), ("late", &late)] {
-                text.push_str(&format!(
-                    "[[operators]]\nname = \"{name}\"\nrole = \"support\"\n\
-                     certificate_sha256 = \"{}\"\n",
-                    sha256(issued)
-                ));
-            }
-            text
-        });
+        let mut text = format!(
+            "[admin]\nlisten = \"{listen}\"\ncertificate = \"{}\"\nkey = \"{}\"\n\
+             client_ca = \"{}\"\n",
+            server.certificate.display(),
+            server.key.display(),
+            ca.certificate().display()
+        );
+        for (name, issued) in [("ada", &ada), ("late", &late)] {
+            text.push_str(&format!(
+                "[[operators]]\nname = \"{name}\"\nrole = \"support\"\n\
+                 certificate_sha256 = \"{}\"\n",
+                sha256(issued)
+            ));
+        }
+        let house = House::in_folder(folder, &text, Served::start);
         Self {
             house,
             admin: format!("https://{listen}"),

@@ -11,6 +11,7 @@
 mod support;
 
 use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
 use provider_api::{RevocationReason, RevocationRequest};
@@ -32,8 +33,12 @@ struct Served {
 }
 
 async fn served() -> Served {
+    served_by(Up::start).await
+}
+
+async fn served_by(start: impl FnOnce(&Path, &str) -> Up) -> Served {
     let folder = tempfile::tempdir().unwrap();
-    let up = Up::start(&folder.path().join("data"), "127.0.0.1:0");
+    let up = start(&folder.path().join("data"), "127.0.0.1:0");
     let phone = Phone::activate(&up, "user").await;
     let (_, uri, index) = phone.wia().await;
     Served {
@@ -396,7 +401,8 @@ async fn inspect_reads_both_forms_from_an_address_and_from_a_file() {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_cannot_be_written_shows_in_readiness_until_it_is() {
-    let served = served().await;
+    // Each node tells of its own writing.
+    let served = served_by(Up::start_alone).await;
     let other = Phone::activate(&served.up, "other").await;
     let name = served.uri.rsplit('/').next().unwrap();
     let half = served

@@ -117,7 +117,7 @@ async fn a_restart_goes_on_where_it_was() {
 async fn two_nodes_do_not_share_one_folder() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let _up = Up::start(&data, "127.0.0.1:0");
+    let _up = Up::start_alone(&data, "127.0.0.1:0");
     let second = support::claviger(&[
         "up",
         "--listen",
@@ -328,7 +328,7 @@ async fn at_a_terminal_the_number_is_typed_and_a_bar_is_shown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_openapi_document_is_the_golden_one() {
     let folder = tempfile::tempdir().unwrap();
-    let up = Up::start(&folder.path().join("data"), "127.0.0.1:0");
+    let up = Up::start_alone(&folder.path().join("data"), "127.0.0.1:0");
     let served: serde_json::Value =
         serde_json::from_slice(&get(&format!("{}/openapi.json", up.url)).await).unwrap();
     let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
@@ -346,7 +346,7 @@ async fn the_openapi_document_is_the_golden_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_edge_refuses_in_one_form() {
     let folder = tempfile::tempdir().unwrap();
-    let up = Up::start(&folder.path().join("data"), "127.0.0.1:0");
+    let up = Up::start_alone(&folder.path().join("data"), "127.0.0.1:0");
     let http = reqwest::Client::new();
     let url = |path: &str| format!("{}{path}", up.url);
     let cases = [
@@ -429,7 +429,7 @@ async fn every_metric_that_is_written_down_is_there_and_none_beside() {
     assert!(written.len() > 15, "{written:?}");
 
     let folder = tempfile::tempdir().unwrap();
-    let up = Up::start(&folder.path().join("data"), "127.0.0.1:0");
+    let up = Up::start_alone(&folder.path().join("data"), "127.0.0.1:0");
     let phone = Phone::activate(&up, "measured").await;
     phone.wia().await;
     let mut wrong = revocation(&phone);
@@ -493,7 +493,7 @@ fn announce(up: &Up, length: usize) -> String {
 #[test]
 fn a_client_that_sends_half_a_request_does_not_hold_up_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let up = Up::start(&folder.path().join("data"), "127.0.0.1:0");
+    let up = Up::start_alone(&folder.path().join("data"), "127.0.0.1:0");
     let mut slow = std::net::TcpStream::connect(up.listen()).unwrap();
     slow.write_all(b"GET /heal").unwrap();
     std::thread::sleep(std::time::Duration::from_millis(200));

@@ -3,53 +3,101 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
-/// Serves until it is dropped.
+/// Serves until it is dropped, in a thread of its own: a test may hold its own up.
 pub struct Front {
     pub url: String,
-    served: JoinHandle<()>,
+    until: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Front {
+    /// Nobody listens at its address any more once this is over.
+    fn drop(&mut self) {
+        drop(self.until.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Front {
     /// Listens on a free port, before any node is there.
-    pub async fn start(nodes: Vec<String>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub fn start(nodes: Vec<String>) -> Self {
+        Self::start_at("127.0.0.1:0", nodes, false)
+    }
+
+    /// Listens there. What it cannot read, because it is in TLS, goes to one node for
+    /// as long as the connection lasts.
+    pub fn start_at(listen: &str, nodes: Vec<String>, tls: bool) -> Self {
+        let listener = std::net::TcpListener::bind(listen).unwrap();
+        listener.set_nonblocking(true).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let nodes: Arc<[String]> = nodes.into();
-        let turn = Arc::new(AtomicUsize::new(0));
-        let served = tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let (nodes, turn) = (Arc::clone(&nodes), Arc::clone(&turn));
-                tokio::spawn(async move {
-                    // A client or a node that goes away ends the connection: the
-                    // request was not acknowledged.
-                    let _ = relay(client, &nodes, &turn).await;
-                });
-            }
+        let (until, dropped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let thread = std::thread::spawn(move || {
+            runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).unwrap();
+                tokio::select! {
+                    () = serve(listener, nodes, tls) => {}
+                    _ = dropped => {}
+                }
+            });
         });
-        Self { url, served }
+        Self {
+            url,
+            until: Some(until),
+            thread: Some(thread),
+        }
     }
 }
 
-impl Drop for Front {
-    fn drop(&mut self) {
-        self.served.abort();
+async fn serve(listener: TcpListener, nodes: Vec<String>, tls: bool) {
+    let nodes: Arc<[String]> = nodes.into();
+    let turn = Arc::new(AtomicUsize::new(0));
+    while let Ok((client, _)) = listener.accept().await {
+        let (nodes, turn) = (Arc::clone(&nodes), Arc::clone(&turn));
+        tokio::spawn(async move {
+            // A client or a node that goes away ends the connection: the request was
+            // not acknowledged.
+            let _ = match tls {
+                true => pass(client, &nodes, &turn).await,
+                false => relay(client, &nodes, &turn).await,
+            };
+        });
     }
+}
+
+/// The node whose turn it is, or the next one that is there.
+async fn next(nodes: &[String], turn: &AtomicUsize) -> Option<TcpStream> {
+    let first = turn.fetch_add(1, Ordering::Relaxed);
+    for offset in 0..nodes.len() {
+        if let Ok(node) = TcpStream::connect(&nodes[(first + offset) % nodes.len()]).await {
+            return Some(node);
+        }
+    }
+    None
+}
+
+async fn pass(mut client: TcpStream, nodes: &[String], turn: &AtomicUsize) -> std::io::Result<()> {
+    if let Some(mut node) = next(nodes, turn).await {
+        tokio::io::copy_bidirectional(&mut client, &mut node).await?;
+    }
+    Ok(())
 }
 
 /// One request a connection, so that the next one goes to the next node.
 async fn relay(mut client: TcpStream, nodes: &[String], turn: &AtomicUsize) -> std::io::Result<()> {
     let request = read(&mut client).await?;
-    let first = turn.fetch_add(1, Ordering::Relaxed);
-    for offset in 0..nodes.len() {
-        let node = &nodes[(first + offset) % nodes.len()];
-        let Ok(mut node) = TcpStream::connect(node).await else {
-            continue;
-        };
+    if let Some(mut node) = next(nodes, turn).await {
         node.write_all(&request).await?;
         tokio::io::copy(&mut node, &mut client).await?;
         return client.shutdown().await;

@@ -13,6 +13,7 @@ pub mod ca;
 pub mod front;
 pub mod nodes;
 pub mod served;
+pub mod twins;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use r2ps::ServiceIdentity;
 use r2ps::opaque::{Client, Stretching};
 use sci::{Pin, Sci};
 use serde_json::Value;
+use served::Served;
 use wallet_client::keystore::{DeviceKeystore, SoftwareKeystore};
 use wallet_client::sci_remote::{HttpTransport, RemoteSci};
 use wallet_client::{Activation, ProviderClient, ProviderError, Unattested};
@@ -62,20 +64,36 @@ pub fn rules(document: &Value) -> Vec<&str> {
 
 /// A node that runs until it is dropped or killed.
 pub struct Up {
-    child: Child,
+    runs: Runs,
     pub url: String,
     pub data: PathBuf,
     /// Where its account pages are.
     pub account: String,
 }
 
+/// `claviger up`; or, where each node is wanted twice, `claviger serve` on what `up`
+/// would have set.
+enum Runs {
+    Once(Child),
+    Twice(Served),
+}
+
 impl Up {
     /// Starts on a free port, the same one each time it is restarted on this data.
     pub fn start(data: &Path, listen: &str) -> Self {
+        match twins::wanted() {
+            true => Self::twice(data, listen),
+            false => Self::start_alone(data, listen),
+        }
+    }
+
+    /// One `claviger up`, also where each node is wanted twice: what is looked at is its
+    /// own, or what it says of itself.
+    pub fn start_alone(data: &Path, listen: &str) -> Self {
         Self::start_with(data, listen, &[])
     }
 
-    /// As [`Up::start`], with these variables in its environment.
+    /// As [`Up::start_alone`], with these variables in its environment.
     pub fn start_with(data: &Path, listen: &str, environment: &[(&str, &Path)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_claviger"))
             .envs(environment.iter().copied())
@@ -108,19 +126,74 @@ impl Up {
             url: running["url"].as_str().unwrap().to_owned(),
             data: data.to_owned(),
             account: running["account"].as_str().unwrap().to_owned(),
-            child,
+            runs: Runs::Once(child),
+        }
+    }
+
+    fn twice(data: &Path, listen: &str) -> Self {
+        let listen = match listen.ends_with(":0") {
+            true => served::free_address(),
+            false => listen.to_owned(),
+        };
+        std::fs::create_dir_all(data).unwrap();
+        let consent = data.join("consent.txt");
+        std::fs::write(&consent, "What the test keeps\n\nNothing for long.\n").unwrap();
+        let token = data.join("operator.token");
+        std::fs::write(&token, nodes::OPERATOR_TOKEN).unwrap();
+        let device = nodes::open(data, &nodes::Device::Software).uri;
+        let text = format!(
+            r#"
+development = true
+listen = "{listen}"
+data = "{data}"
+operator_token_file = "{token}"
+roles = ["wallet-provider", "wsca", "lists"]
+[limits]
+per_address = {{ per_minute = 0, burst = 1 }}
+per_address_tight = {{ per_minute = 0, burst = 1 }}
+per_account = {{ per_minute = 0, burst = 1 }}
+[device]
+uri = "{device}"
+[wallet_provider]
+solution = "Sample Wallet"
+client_id = "https://wallet.example"
+certification = "none"
+[accounts]
+consent = "{consent}"
+consent_version = "1"
+"#,
+            data = data.display(),
+            token = token.display(),
+            consent = consent.display(),
+        );
+        let config = data.join("up.toml");
+        std::fs::write(&config, text).unwrap();
+        let (_, port) = listen.rsplit_once(':').unwrap();
+        Self {
+            runs: Runs::Twice(Served::start(&config, &listen)),
+            url: format!("http://{listen}"),
+            data: data.to_owned(),
+            account: format!("http://localhost:{port}/account"),
         }
     }
 
     /// `kill -9`.
     pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        match &mut self.runs {
+            Runs::Once(child) => {
+                child.kill().unwrap();
+                child.wait().unwrap();
+            }
+            Runs::Twice(served) => served.kill(),
+        }
     }
 
     /// Asks it to stop, and asks once more; whether it stopped within `limit`.
     pub fn interrupt_twice(mut self, limit: std::time::Duration) -> bool {
-        let pid = self.child.id().to_string();
+        let Runs::Once(child) = &mut self.runs else {
+            panic!("it is one process that is asked");
+        };
+        let pid = child.id().to_string();
         for _ in 0..2 {
             let sent = Command::new("kill").args(["-INT", &pid]).status().unwrap();
             assert!(sent.success());
@@ -128,7 +201,7 @@ impl Up {
         }
         let begun = std::time::Instant::now();
         while begun.elapsed() < limit {
-            if self.child.try_wait().unwrap().is_some() {
+            if child.try_wait().unwrap().is_some() {
                 return true;
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
@@ -144,8 +217,10 @@ impl Up {
 
 impl Drop for Up {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Runs::Once(child) = &mut self.runs {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
@@ -209,13 +284,20 @@ impl Phone {
     }
 
     /// At nodes that may be killed meanwhile; `None` where a request was not answered.
-    /// The PIN is stretched little: it is the nodes that are looked at.
     pub async fn try_activate(url: &str, alias: &str) -> Option<Self> {
+        Self::activate_quickly(url, alias).await.ok()
+    }
+
+    /// With a PIN that is stretched little: it is the nodes that are looked at.
+    pub async fn activate_quickly(
+        url: &str,
+        alias: &str,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let extra = Extra {
             opaque: Client::with_stretching(Stretching::weak_for_tests()),
             ..Extra::default()
         };
-        Self::begin(url, url, alias, extra).await.ok()
+        Self::begin(url, url, alias, extra).await
     }
 
     async fn begin(

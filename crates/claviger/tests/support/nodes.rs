@@ -53,7 +53,7 @@ impl Nodes {
     ) -> Self {
         let device = open(place, device);
         let addresses: Vec<String> = (0..count).map(|_| free_address()).collect();
-        let front = Front::start(addresses.clone()).await;
+        let front = Front::start(addresses.clone());
         let configs: Vec<PathBuf> = (0..count)
             .map(|which| {
                 let path = place.join(format!("node{which}.toml"));
@@ -135,12 +135,12 @@ certification = "none"
 }
 
 /// A device that is set up: its URI, and the environment in which it is found.
-struct Opened {
-    uri: String,
+pub(super) struct Opened {
+    pub(super) uri: String,
     environment: Vec<(String, PathBuf)>,
 }
 
-fn open(place: &Path, device: &Device) -> Opened {
+pub(super) fn open(place: &Path, device: &Device) -> Opened {
     let Device::Token(module) = device else {
         use std::os::unix::fs::PermissionsExt;
         let key = place.join("device.key");
@@ -158,10 +158,17 @@ fn open(place: &Path, device: &Device) -> Opened {
         .environment()
         .map(|(name, path)| (name.to_owned(), path))
         .to_vec();
+    init_token(&tokens, "nodes");
+    Opened { uri, environment }
+}
+
+/// Makes the token of that label one that nodes can use.
+pub(super) fn init_token(tokens: &Tokens, label: &str) {
     let output = Command::new(env!("CARGO_BIN_EXE_claviger"))
-        .envs(environment.iter().cloned())
-        .args(["wscd", "init", "--device", &uri, "--so-pin-source"])
-        .arg(place.join("so-pin"))
+        .envs(tokens.environment())
+        .args(["wscd", "init", "--device", &tokens.uri(label)])
+        .arg("--so-pin-source")
+        .arg(tokens.folder.join("so-pin"))
         .output()
         .unwrap();
     assert!(
@@ -169,5 +176,4 @@ fn open(place: &Path, device: &Device) -> Opened {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    Opened { uri, environment }
 }

@@ -1,4 +1,4 @@
-//! A process of `claviger serve`.
+//! A process of `claviger serve`; or two of them, where the run asks for it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -6,14 +6,25 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A process that serves until it is dropped or killed.
+use super::front::Front;
+use super::twins::Twins;
+
+/// A node that serves until it is dropped or killed.
 pub struct Served {
-    child: Child,
+    /// Its process, or those of its [`Twins`].
+    processes: Vec<Process>,
     config: PathBuf,
     environment: Vec<(String, PathBuf)>,
-    /// What it says about itself, `/health` below it.
+    /// An address of it, `/health` below it.
     health: String,
     log: Arc<Mutex<Vec<String>>>,
+    fronts: Vec<Front>,
+}
+
+struct Process {
+    child: Child,
+    /// Where it listens.
+    address: String,
 }
 
 impl Served {
@@ -28,74 +39,102 @@ impl Served {
         served
     }
 
+    /// Starts one node, also where each is wanted twice: what is looked at is its own.
+    pub fn start_alone(config: &Path, health: &str) -> Self {
+        let mut served = Self::new(config, health, vec![]);
+        served.run(config, address(health));
+        served.wait();
+        served
+    }
+
     /// Starts, and does not wait.
     pub fn spawn(config: &Path, health: &str, environment: Vec<(String, PathBuf)>) -> Self {
+        let mut served = Self::new(config, health, environment);
+        let Some(twins) = Twins::of(config) else {
+            served.run(config, address(health));
+            return served;
+        };
+        served.environment.extend(twins.environment.iter().cloned());
+        for (config, address) in &twins.nodes {
+            // The first makes what is missing.
+            served.wait();
+            served.run(config, address.clone());
+        }
+        served.fronts = twins.fronts;
+        served
+    }
+
+    fn new(config: &Path, health: &str, environment: Vec<(String, PathBuf)>) -> Self {
+        Self {
+            processes: Vec::new(),
+            config: config.to_owned(),
+            environment,
+            health: health.to_owned(),
+            log: Arc::default(),
+            fronts: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, config: &Path, address: String) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_claviger"))
-            .envs(environment.iter().cloned())
+            .envs(self.environment.iter().cloned())
             .args(["serve", "--config"])
             .arg(config)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let (stderr, kept) = (child.stderr.take().unwrap(), Arc::clone(&log));
+        let (stderr, kept) = (child.stderr.take().unwrap(), Arc::clone(&self.log));
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 kept.lock().unwrap().push(line);
             }
         });
-        Self {
-            child,
-            config: config.to_owned(),
-            environment,
-            health: health.to_owned(),
-            log,
-        }
+        self.processes.push(Process { child, address });
     }
 
     /// Waits until it answers, with whatever: before that, it is not open.
     pub fn wait(&mut self) {
         let begun = Instant::now();
-        let address = self
-            .health
-            .split("//")
-            .nth(1)
-            .unwrap_or(&self.health)
-            .split('/')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        while !answers(&address) {
-            if self.child.try_wait().unwrap().is_some() || begun.elapsed().as_secs() > 60 {
-                panic!("it did not start:\n{}", self.log());
+        for at in 0..self.processes.len() {
+            while !answers(&self.processes[at].address) {
+                let ended = self.processes[at].child.try_wait().unwrap();
+                if ended.is_some() || begun.elapsed().as_secs() > 60 {
+                    panic!("it did not start:\n{}", self.log());
+                }
+                std::thread::sleep(Duration::from_millis(20));
             }
-            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
     /// The process's number.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.processes[0].child.id()
     }
 
     /// `kill -9`.
     pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        for process in &mut self.processes {
+            process.child.kill().unwrap();
+            process.child.wait().unwrap();
+        }
     }
 
     /// Starts again after [`Served::kill`].
     pub fn restart(&mut self) {
         let environment = self.environment.clone();
+        // Two do not listen at one address.
+        self.fronts.clear();
         *self = Self::start_with(&self.config.clone(), &self.health.clone(), environment);
     }
 
     /// Asks it to stop and waits until it has.
     pub fn stop(mut self) {
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        self.child.wait().unwrap();
+        for process in &mut self.processes {
+            let pid = process.child.id().to_string();
+            Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+            process.child.wait().unwrap();
+        }
     }
 
     pub fn log(&self) -> String {
@@ -105,9 +144,17 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        for process in &mut self.processes {
+            let _ = process.child.kill();
+            let _ = process.child.wait();
+        }
     }
+}
+
+/// Of a URL, or of an address alone.
+fn address(health: &str) -> String {
+    let after = health.split("//").nth(1).unwrap_or(health);
+    after.split('/').next().unwrap_or_default().to_owned()
 }
 
 fn answers(address: &str) -> bool {
