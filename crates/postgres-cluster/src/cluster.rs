@@ -17,6 +17,9 @@ pub struct Cluster {
     folder: PathBuf,
     password: String,
     port: u16,
+    environment: Vec<(String, PathBuf)>,
+    /// Whether its folder is not where it was wanted, and goes with it.
+    elsewhere: bool,
     /// Locked as long as this process wants the server.
     owner: Option<File>,
 }
@@ -63,24 +66,33 @@ impl Cluster {
     /// The cluster below `folder`, made where it is missing. It is not started, and
     /// dropping it does not stop it.
     pub(crate) fn at(programs: Programs, folder: &Path) -> Result<Self, Absent> {
-        let folder = programs.reachable(folder)?;
+        let wanted = folder;
+        let folder = programs.reachable(wanted)?;
         let data = folder.join("data");
         if !data.is_dir() {
             make(&programs, &folder, &data)?;
         }
         let secret = folder.join("password");
         let password = std::fs::read_to_string(&secret).doing(secret.display())?;
+        let elsewhere = folder != wanted;
         let mut cluster = Self {
             programs,
             folder,
             password: password.trim().to_owned(),
             port: 0,
+            environment: Vec::new(),
+            elsewhere,
             owner: None,
         };
         if cluster.is_running() {
             cluster.port = port_of(&data).unwrap_or(0);
         }
         Ok(cluster)
+    }
+
+    /// What the server has in its environment from its next start on.
+    pub fn set_environment(&mut self, environment: Vec<(String, PathBuf)>) {
+        self.environment = environment;
     }
 
     /// Starts it; again on the port it had, since its clients know that one.
@@ -94,6 +106,7 @@ impl Cluster {
             };
             let started = self
                 .pg_ctl("start")
+                .envs(self.environment.iter().cloned())
                 .args(["-w", "-t", "60", "-l"])
                 .arg(self.log_file())
                 .args(["-o", &format!("-p {port}")])
@@ -193,8 +206,14 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if self.owner.is_some() && self.is_running() {
+        if self.owner.is_none() {
+            return;
+        }
+        if self.is_running() {
             let _ = self.stop(Stop::Immediate);
+        }
+        if self.elsewhere {
+            let _ = std::fs::remove_dir_all(&self.folder);
         }
     }
 }

@@ -3,6 +3,7 @@
  * of its last fsync. Loaded with LD_PRELOAD; the shadow goes to $CLAVIGER_SHADOW:
  *
  *   inode/NUMBER      the content of a file at its last fsync or fdatasync
+ *   name/NUMBER       the path that it had then
  *   folder/NUMBER     the path of a folder, then a line "NUMBER NAME" an entry,
  *                     at its last fsync
  */
@@ -20,10 +21,23 @@
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 typedef int (*sync_fn)(int);
 
+/* Several processes may keep the same file: each writes beside it under its own name. */
+static void place(char *path, char *beside, const char *shadow, const char *kind, ino_t inode) {
+    snprintf(path, 4096, "%s/%s/%lu", shadow, kind, (unsigned long)inode);
+    snprintf(beside, 4200, "%s.%d.new", path, (int)getpid());
+}
+
+static void path_of(int fd, char *own, size_t size) {
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, own, size - 1);
+    if (n < 0) abort();
+    own[n] = 0;
+}
+
 static void keep_file(int fd, const char *shadow, ino_t inode) {
-    char path[4096], beside[4200], buffer[65536];
-    snprintf(path, sizeof path, "%s/inode/%lu", shadow, (unsigned long)inode);
-    snprintf(beside, sizeof beside, "%s.new", path);
+    char path[4096], beside[4200], own[4096], buffer[65536];
+    place(path, beside, shadow, "inode", inode);
     int out = open(beside, O_CREAT | O_TRUNC | O_WRONLY, 0600);
     if (out < 0) abort();
     off_t at = 0;
@@ -34,16 +48,19 @@ static void keep_file(int fd, const char *shadow, ino_t inode) {
     }
     close(out);
     if (rename(beside, path) != 0) abort();
+    place(path, beside, shadow, "name", inode);
+    path_of(fd, own, sizeof own);
+    FILE *name = fopen(beside, "w");
+    if (!name) abort();
+    fputs(own, name);
+    fclose(name);
+    if (rename(beside, path) != 0) abort();
 }
 
 static void keep_folder(int fd, const char *shadow, ino_t inode) {
-    char path[4096], beside[4200], own[4096], link[64];
-    snprintf(path, sizeof path, "%s/folder/%lu", shadow, (unsigned long)inode);
-    snprintf(beside, sizeof beside, "%s.new", path);
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t n = readlink(link, own, sizeof own - 1);
-    if (n < 0) abort();
-    own[n] = 0;
+    char path[4096], beside[4200], own[4096];
+    place(path, beside, shadow, "folder", inode);
+    path_of(fd, own, sizeof own);
     FILE *out = fopen(beside, "w");
     DIR *folder = opendir(own);
     if (!out || !folder) abort();
