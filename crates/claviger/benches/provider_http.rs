@@ -14,26 +14,23 @@
 
 #[path = "../../benches/benches/support/goals.rs"]
 mod goals;
+mod load;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use goals::Goals;
+use load::{CLIENTS, at, rate};
 use store::sql::query;
 use store::{Database, Error};
-use support::Phone;
 use wallet_client::keystore::DeviceKeystore;
 
 /// As `claviger` has it: what the clients take is taken from what it could do.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Clients at once, each with a unit of its own.
-const CLIENTS: usize = 64;
 
 /// How long each rate is measured.
 const DURING: Duration = Duration::from_secs(10);
@@ -85,11 +82,7 @@ async fn on(
     let commits = commits(raw).await;
     println!("    {commits:.0} commits a second of one row, {CLIENTS} at once: the raw rate");
     let (node, url) = support::nodes::alone(place, database);
-    let mut phones = Vec::new();
-    for client in 0..CLIENTS {
-        let alias = format!("client {client}");
-        phones.push(Arc::new(Phone::try_activate(&url, &alias).await.unwrap()));
-    }
+    let phones = load::phones(&url, "client", CLIENTS).await;
     let (warm, _) = rate(&phones, Duration::from_secs(2), None).await;
     assert!(warm > 0.0);
     let before = [cpu(node.id()), cpu(std::process::id())];
@@ -113,43 +106,6 @@ async fn on(
         at(&half.1, 0.99),
         Duration::from_millis(100),
     );
-}
-
-/// WIAs a second and how long each took, the slowest last: as many as can be had, or
-/// at this pace, where a WIA that starts late counts from when it was due.
-async fn rate(phones: &[Arc<Phone>], during: Duration, pace: Option<f64>) -> (f64, Vec<Duration>) {
-    let begun = Instant::now();
-    let clients = phones.iter().enumerate().map(|(place, phone)| {
-        let phone = Arc::clone(phone);
-        let every = pace.map(|pace| Duration::from_secs_f64(CLIENTS as f64 / pace));
-        let first = every.map(|every| every.mul_f64(place as f64 / CLIENTS as f64));
-        tokio::spawn(async move {
-            let (mut took, mut due) = (Vec::new(), begun + first.unwrap_or_default());
-            while begun.elapsed() < during {
-                if every.is_some() {
-                    tokio::time::sleep_until(due.into()).await;
-                } else {
-                    due = Instant::now();
-                }
-                phone.wia().await;
-                took.push(due.elapsed());
-                due += every.unwrap_or_default();
-            }
-            took
-        })
-    });
-    let mut all = Vec::new();
-    for client in clients.collect::<Vec<_>>() {
-        all.extend(client.await.unwrap());
-    }
-    let rate = all.len() as f64 / begun.elapsed().as_secs_f64();
-    all.sort_unstable();
-    (rate, all)
-}
-
-fn at(sorted: &[Duration], share: f64) -> Duration {
-    let place = (sorted.len() as f64 * share) as usize;
-    sorted[place.min(sorted.len() - 1)]
 }
 
 /// Commits a second of one row each, as many writers at once as there are clients.
