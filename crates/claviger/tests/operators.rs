@@ -327,8 +327,8 @@ async fn what_was_done_is_written_down_and_meddling_shows() {
     let known = checked["end"].as_str().unwrap().to_owned();
     let (status, _) = house.verify(&["--known", &known]);
     assert_eq!(status, 0);
-    let log = house.node.as_ref().unwrap().log();
-    assert!(log.contains(&known), "the log keeps each head");
+    let node = house.node.as_ref().unwrap();
+    assert!(node.logs(&known), "the log keeps each head");
     let (sequence, _) = known.split_once(':').unwrap();
     let other = format!("{sequence}:{}", "0".repeat(64));
     let (status, checked) = house.verify(&["--known", &other]);
@@ -633,7 +633,7 @@ async fn a_request_belongs_to_its_trace() {
     assert_ne!(&begun[3..35], trace);
     let _ = house.ask("GET", "/operator/units", "token of read").await;
     assert!(
-        house.node.as_ref().unwrap().log().contains("trace="),
+        house.node.as_ref().unwrap().logs("trace="),
         "it is in the log"
     );
 }

@@ -2,6 +2,7 @@
 
 use std::sync::PoisonError;
 
+use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use jose::{Curve, PublicKey};
@@ -73,10 +74,17 @@ pub(crate) fn open_or_make(
     let mut private = vec![Attribute::Sensitive(true), Attribute::Extractable(false)];
     private.extend(private_template(name, usage, &id));
     private.extend(fixed());
-    let (public, private) = live
-        .session
-        .generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private)
-        .map_err(during("make a named key"))?;
+    let make = || {
+        live.session
+            .generate_key_pair(&Mechanism::EccKeyPairGen, &public, &private)
+    };
+    // Once in a long while SoftHSM refuses what it takes the next time, where another
+    // thread looks at its objects meanwhile. Nothing was made then.
+    let made = match make() {
+        Err(Error::Pkcs11(RvError::TemplateInconsistent, _)) => make(),
+        made => made,
+    };
+    let (public, private) = made.map_err(during("make a named key"))?;
     // Two processes that made it at once: neither key is used, and both ask again.
     match find(live, name) {
         Ok(Some(key)) => Ok(key.public),

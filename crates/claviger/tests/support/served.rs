@@ -137,6 +137,18 @@ impl Served {
         }
     }
 
+    /// Whether it logs this, within a moment: what it writes is read by another thread.
+    pub fn logs(&self, what: &str) -> bool {
+        let begun = Instant::now();
+        while !self.log().contains(what) {
+            if begun.elapsed() > Duration::from_secs(5) {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
+    }
+
     pub fn log(&self) -> String {
         self.log.lock().unwrap().join("\n")
     }
