@@ -36,6 +36,7 @@ const TWO_NODES: [&str; 7] = [
     "crates/claviger/tests/status_lists.rs",
     "crates/claviger/tests/up.rs",
 ];
+
 /// Where the tests' mail server stands; the tests find its Python by the variable.
 const MAIL: &str = "tests/mail";
 pub const PYTHON: &str = "CLAVIGER_PYTHON";

@@ -33,7 +33,7 @@ use attested::AndroidPhone;
 use devices::android::Bed;
 use goals::Goals;
 use load::{CLIENTS, at, rate};
-use provider_api::{RevocationReason, RevocationRequest};
+use provider_api::RevocationReason;
 use store::sql::query;
 use store::{Database, Error, Kind};
 use support::served::Served;
@@ -128,12 +128,7 @@ async fn on(kind: Kind, pace: f64, units: i64, goals: &mut Goals) {
 /// Revokes a unit, and sees that the list says so.
 async fn revoke(phone: &Phone) -> Duration {
     let (_, uri, index) = phone.wia().await;
-    let request = RevocationRequest {
-        alias: phone.alias.clone(),
-        code: phone.answer.account_code.clone().unwrap(),
-        unit: Some(phone.answer.unit),
-        reason: RevocationReason::LostOrStolen,
-    };
+    let request = phone.revocation(RevocationReason::LostOrStolen);
     let begun = Instant::now();
     phone.provider.revoke(&request).await.unwrap();
     let token = reqwest::get(&uri).await.unwrap().bytes().await.unwrap();
@@ -162,11 +157,11 @@ impl House {
         };
         let url = server.as_ref().map(|server| server.url());
         let bed = Bed::new();
-        let settings = "[limits]\n\
-             per_address = { per_minute = 0, burst = 1 }\n\
-             per_address_tight = { per_minute = 0, burst = 1 }\n\
-             per_account = { per_minute = 0, burst = 1 }\n";
-        let (mut node, base) = attested::serve_on(folder.path(), &bed, url.as_deref(), settings);
+        let settings = format!(
+            "{}per_account = {{ per_minute = 0, burst = 1 }}\n",
+            support::nodes::NO_LIMITS
+        );
+        let (mut node, base) = attested::serve_on(folder.path(), &bed, url.as_deref(), &settings);
         if units > 0 {
             one_of_each(&base, bed).await;
             node.stop();

@@ -12,7 +12,7 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use provider_api::{RevocationReason, RevocationRequest, UnitState};
+use provider_api::{RevocationReason, UnitState};
 use sci::{Pin, Sci, Task};
 use serde_json::{Value, json};
 use store::sql::query;
@@ -25,12 +25,7 @@ fn at(path: &Path) -> &str {
 }
 
 async fn revoke(phone: &Phone) {
-    let revocation = RevocationRequest {
-        alias: phone.alias.clone(),
-        code: phone.answer.account_code.clone().unwrap(),
-        unit: Some(phone.answer.unit),
-        reason: RevocationReason::LostOrStolen,
-    };
+    let revocation = phone.revocation(RevocationReason::LostOrStolen);
     let view = phone.provider.revoke(&revocation).await.unwrap();
     assert_eq!(view.state, UnitState::Revoked);
 }

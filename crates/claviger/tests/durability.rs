@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use claviger_fixtures::postgres::{self, Stop};
-use provider_api::{RevocationReason, RevocationRequest, UnitState};
+use provider_api::{RevocationReason, UnitState};
 use support::{Phone, Up, is_set, nodes};
 use wallet_client::keystore::DeviceKeystore;
 
@@ -43,7 +43,11 @@ async fn unsynced_writes_dropped_lose_nothing_acknowledged() {
     let (_, uri, index) = phone.wia().await;
     let other = Phone::activate(&up, "other").await;
     let (_, other_uri, other_index) = other.wia().await;
-    let view = phone.provider.revoke(&revocation(&phone)).await.unwrap();
+    let view = phone
+        .provider
+        .revoke(&phone.revocation(RevocationReason::UserRequest))
+        .await
+        .unwrap();
     assert_eq!(view.state, UnitState::Revoked);
     up.kill();
 
@@ -131,7 +135,11 @@ async fn unsynced_writes_of_postgresql_dropped_lose_nothing_acknowledged() {
         }
         // The last that is acknowledged is a revocation.
         if number % 2 == 1 {
-            phone.provider.revoke(&revocation(&phone)).await.unwrap();
+            phone
+                .provider
+                .revoke(&phone.revocation(RevocationReason::UserRequest))
+                .await
+                .unwrap();
         }
         phones.push((phone, own));
     }
@@ -171,7 +179,11 @@ async fn unsynced_writes_of_postgresql_dropped_lose_nothing_acknowledged() {
         }
         if !revoked {
             // Every entry that it was given is still known to be its own.
-            phone.provider.revoke(&revocation(phone)).await.unwrap();
+            phone
+                .provider
+                .revoke(&phone.revocation(RevocationReason::UserRequest))
+                .await
+                .unwrap();
             assert!(all_set(own).await, "unit {number}");
         }
     }
@@ -294,15 +306,6 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
         }
     }
     files
-}
-
-fn revocation(phone: &Phone) -> RevocationRequest {
-    RevocationRequest {
-        alias: phone.alias.clone(),
-        code: phone.answer.account_code.clone().unwrap(),
-        unit: Some(phone.answer.unit),
-        reason: RevocationReason::UserRequest,
-    }
 }
 
 /// The layer as a shared library, and the folder that it fills; `None`, said as a skip,

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use claviger_fixtures::postgres::{Cluster, Stop};
-use provider_api::{RevocationReason, RevocationRequest, UnitState};
+use provider_api::{RevocationReason, UnitState};
 use support::nodes::{Device, Nodes};
 use support::{Phone, is_set};
 use tokio::sync::Mutex;
@@ -167,12 +167,7 @@ async fn live(url: &str, seen: &Acknowledged) -> Option<()> {
         seen.issued.lock().await.push((uri.clone(), index));
         entries.push((uri, index));
     }
-    let revocation = RevocationRequest {
-        alias,
-        code: phone.answer.account_code.clone().unwrap(),
-        unit: Some(phone.answer.unit),
-        reason: RevocationReason::UserRequest,
-    };
+    let revocation = phone.revocation(RevocationReason::UserRequest);
     let revoked = phone.provider.revoke(&revocation).await.ok()?;
     assert_eq!(revoked.state, UnitState::Revoked);
     // Another node may answer this one.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jose::Curve;
-use provider_api::{KaRequest, RevocationReason, RevocationRequest, UnitState};
+use provider_api::{KaRequest, RevocationReason, UnitState};
 use sci::{Code, Digest, Error, Pin, Sci, Task, UnitId};
 use support::ca::{Ca, Issued};
 use support::served::{Served, free_address};
@@ -183,12 +183,7 @@ async fn the_circle_goes_across_two_processes() {
         .verify(b"signed across two processes", &signatures[0])
         .unwrap();
 
-    let revocation = RevocationRequest {
-        alias: "user".into(),
-        code: phone.answer.account_code.clone().unwrap(),
-        unit: Some(unit),
-        reason: RevocationReason::LostOrStolen,
-    };
+    let revocation = phone.revocation(RevocationReason::LostOrStolen);
     let view = phone.provider.revoke(&revocation).await.unwrap();
     assert_eq!(view.state, UnitState::Revoked);
     // Frozen in the other process by the time this is answered.
@@ -377,12 +372,7 @@ async fn a_wsca_that_dies_is_survived() {
         .unwrap();
     assert_eq!(ready.status().as_u16(), 503);
     // A revocation counts although nobody can be told of it now.
-    let revocation = RevocationRequest {
-        alias: "first".into(),
-        code: first.answer.account_code.clone().unwrap(),
-        unit: Some(first.answer.unit),
-        reason: RevocationReason::LostOrStolen,
-    };
+    let revocation = first.revocation(RevocationReason::LostOrStolen);
     let _ = first.provider.revoke(&revocation).await;
 
     two.wsca.restart();

@@ -14,7 +14,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use provider_api::{RevocationReason, RevocationRequest};
+use provider_api::RevocationReason;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response};
 use serde_json::Value;
@@ -67,12 +67,7 @@ impl Served {
     }
 
     async fn revoke(&self, phone: &Phone) {
-        let request = RevocationRequest {
-            alias: phone.alias.clone(),
-            code: phone.answer.account_code.clone().unwrap(),
-            unit: Some(phone.answer.unit),
-            reason: RevocationReason::LostOrStolen,
-        };
+        let request = phone.revocation(RevocationReason::LostOrStolen);
         phone.provider.revoke(&request).await.unwrap();
     }
 }

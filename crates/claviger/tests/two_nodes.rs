@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use claviger_fixtures::postgres::{Cluster, Stop};
 use jose::Curve;
-use provider_api::{RevocationReason, RevocationRequest, UnitState};
+use provider_api::{RevocationReason, UnitState};
 use sci::{Digest, Pin, Sci, Task};
 use serde_json::{Value, json};
 use support::nodes::{Device, Nodes};
@@ -92,12 +92,7 @@ async fn two_nodes_are_one_provider() {
     drop(nonce);
 
     let (_, uri, index) = mine.wia().await;
-    let revocation = RevocationRequest {
-        alias: "mine".into(),
-        code: mine.answer.account_code.clone().unwrap(),
-        unit: Some(unit),
-        reason: RevocationReason::LostOrStolen,
-    };
+    let revocation = mine.revocation(RevocationReason::LostOrStolen);
     let view = mine.provider.revoke(&revocation).await.unwrap();
     assert_eq!(view.state, UnitState::Revoked);
     for address in &house.nodes.addresses {

@@ -14,22 +14,13 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use provider_api::{AccountCode, RevocationReason, RevocationRequest, UnitState};
+use provider_api::{AccountCode, RevocationReason, UnitState};
 use support::{Phone, Up, is_set};
 use wallet_client::keystore::DeviceKeystore;
 
 async fn get(url: &str) -> Vec<u8> {
     let response = reqwest::get(url).await.unwrap().error_for_status().unwrap();
     response.bytes().await.unwrap().to_vec()
-}
-
-fn revocation(phone: &Phone) -> RevocationRequest {
-    RevocationRequest {
-        alias: phone.alias.clone(),
-        code: phone.answer.account_code.clone().unwrap(),
-        unit: Some(phone.answer.unit),
-        reason: RevocationReason::LostOrStolen,
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,7 +33,11 @@ async fn an_acknowledged_revocation_survives_kill_9() {
         let phone = Phone::activate(&up, &format!("user {round}")).await;
         let (_, uri, index) = phone.wia().await;
         assert!(!is_set(&get(&uri).await, &uri, index));
-        let view = phone.provider.revoke(&revocation(&phone)).await.unwrap();
+        let view = phone
+            .provider
+            .revoke(&phone.revocation(RevocationReason::LostOrStolen))
+            .await
+            .unwrap();
         assert_eq!(view.state, UnitState::Revoked);
         // Nothing else may happen between the acknowledgement and this.
         up.kill();
@@ -432,10 +427,14 @@ async fn every_metric_that_is_written_down_is_there_and_none_beside() {
     let up = Up::start_alone(&folder.path().join("data"), "127.0.0.1:0");
     let phone = Phone::activate(&up, "measured").await;
     phone.wia().await;
-    let mut wrong = revocation(&phone);
+    let mut wrong = phone.revocation(RevocationReason::LostOrStolen);
     wrong.code = AccountCode::of(&[0; 16]).text().to_owned();
     phone.provider.revoke(&wrong).await.unwrap_err();
-    phone.provider.revoke(&revocation(&phone)).await.unwrap();
+    phone
+        .provider
+        .revoke(&phone.revocation(RevocationReason::LostOrStolen))
+        .await
+        .unwrap();
 
     let metrics = get(&format!("{}/metrics", up.url)).await;
     let metrics = String::from_utf8(metrics).unwrap();

@@ -25,7 +25,7 @@ use wallet_client::{FreshKeys, OperationalUnit, Platform, ProviderClient, SetUp,
 
 use crate::devices::android::{Bed, Description, PACKAGE, SIGNER};
 use crate::devices::{der, public, signing_usage};
-use crate::support::served::Served;
+use crate::support::served::{Served, free_address};
 
 /// A phone whose Android the bed's maker attests.
 #[derive(Default)]
@@ -144,10 +144,7 @@ pub fn serve_on(
     issuance: &str,
 ) -> (Served, String) {
     use std::os::unix::fs::PermissionsExt;
-    let listen = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap()
-    };
+    let listen = free_address();
     let key = folder.join("key");
     std::fs::write(&key, "7".repeat(64)).unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();

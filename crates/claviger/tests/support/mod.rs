@@ -21,7 +21,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 
 use clock::SystemClock;
-use provider_api::ActivationAnswer;
+use provider_api::{ActivationAnswer, RevocationReason, RevocationRequest};
 use r2ps::ServiceIdentity;
 use r2ps::opaque::{Client, Stretching};
 use sci::{Pin, Sci};
@@ -148,10 +148,7 @@ listen = "{listen}"
 data = "{data}"
 operator_token_file = "{token}"
 roles = ["wallet-provider", "wsca", "lists"]
-[limits]
-per_address = {{ per_minute = 0, burst = 1 }}
-per_address_tight = {{ per_minute = 0, burst = 1 }}
-per_account = {{ per_minute = 0, burst = 1 }}
+{limits}per_account = {{ per_minute = 0, burst = 1 }}
 [device]
 uri = "{device}"
 [wallet_provider]
@@ -165,6 +162,7 @@ consent_version = "1"
             data = data.display(),
             token = token.display(),
             consent = consent.display(),
+            limits = nodes::NO_LIMITS,
         );
         let config = data.join("up.toml");
         std::fs::write(&config, text).unwrap();
@@ -344,6 +342,16 @@ impl Phone {
             sci,
             alias: alias.to_owned(),
         })
+    }
+
+    /// What its user revokes it with, by the account's code.
+    pub fn revocation(&self, reason: RevocationReason) -> RevocationRequest {
+        RevocationRequest {
+            alias: self.alias.clone(),
+            code: self.answer.account_code.clone().unwrap(),
+            unit: Some(self.answer.unit),
+            reason,
+        }
     }
 
     /// A WIA, and the place of its status: list and index.

@@ -23,6 +23,11 @@ pub struct Nodes {
 /// What the operators show.
 pub const OPERATOR_TOKEN: &str = "an operators' token, of a test";
 
+/// All the clients of a test have one address. A table's beginning, for a configuration.
+pub const NO_LIMITS: &str = "[limits]\n\
+     per_address = { per_minute = 0, burst = 1 }\n\
+     per_address_tight = { per_minute = 0, burst = 1 }\n";
+
 /// The device of a house.
 pub enum Device {
     /// The software device, which one process opens at a time.
@@ -118,11 +123,7 @@ public_url = "{url}"
 data = "{place}/data"
 {database}operator_token_file = "{token}"
 roles = ["wallet-provider", "wsca"]
-# All the clients of a test have one address.
-[limits]
-per_address = {{ per_minute = 0, burst = 1 }}
-per_address_tight = {{ per_minute = 0, burst = 1 }}
-[device]
+{NO_LIMITS}[device]
 uri = "{device}"
 [wallet_provider]
 solution = "Sample Wallet"
